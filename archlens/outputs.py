@@ -432,6 +432,106 @@ class Cost(TypedDict):
     counted: NotRequired[list[Counted]]
 
 
+class BoardNumbers(TypedDict):
+    """What a board has; null where it is not known."""
+
+    name: str
+    title: str
+    source: str
+    sram: int | None
+    flash: int | None
+    macs_per_second: dict[str, float]
+    bytes_per_second: float | None
+
+
+class PlannedTensor(TypedDict):
+    """A tensor in the arena, with the first and the last step at which it is alive."""
+
+    name: str
+    bytes: int
+    first: int
+    last: int
+    offset: int
+
+
+class PlannedArena(TypedDict):
+    """Where tensors lie, and the least that any plan takes."""
+
+    bytes: int
+    least: int
+    step: int
+    tensors: list[PlannedTensor]
+
+
+class RuntimeOperator(TypedDict):
+    """An operator of the runtime, and the layers that it is made of."""
+
+    name: str
+    layers: list[str]
+
+
+class Flash(TypedDict):
+    """Bytes in flash; the sum is null where it is not known, with the reason."""
+
+    weights: int
+    biases: int
+    scales: int
+    bytes: int | None
+    reason: str | None
+
+
+class Board(TypedDict):
+    """What a network takes of a board."""
+
+    schema: Literal["archlens.board/1"]
+    name: str
+    inputs: dict[str, Sizes]
+    weights: str
+    activations: str
+    board: BoardNumbers | None
+    arena: PlannedArena | None
+    reason: str | None
+    operators: list[RuntimeOperator]
+    flash: Flash
+    beside: list[str]
+
+
+class LayerLoad(TypedDict):
+    """What a layer computes and moves, and what bounds it on a board."""
+
+    name: str
+    macs: Count
+    bytes: int
+    intensity: float | None
+    by: str | None
+    seconds: float | None
+
+
+class LeastTime(TypedDict):
+    """A bound from below on the time, and what it comes of."""
+
+    seconds: float
+    by: str
+
+
+class Roofline(TypedDict):
+    """Work and bytes of a network's layers."""
+
+    schema: Literal["archlens.roofline/1"]
+    name: str
+    inputs: dict[str, Sizes]
+    batch: int
+    weights: str
+    activations: str
+    board: BoardNumbers | None
+    layers: list[LayerLoad]
+    macs: Count
+    bytes: int
+    least_bytes: Count
+    least: LeastTime | None
+    by_layer: float | None
+
+
 class Alive(TypedDict):
     """A tensor that is alive at a peak."""
 
@@ -875,6 +975,7 @@ class Table(PlainTable):
 
 #: What `--format json` of each command prints.
 OUTPUTS: Mapping[str, Any] = {
+    "board": Board,
     "check": Check,
     "claims": Claims,
     "compare": Comparison,
@@ -884,6 +985,7 @@ OUTPUTS: Mapping[str, Any] = {
     "list": List,
     "memory": Memory,
     "ops": Ops,
+    "roofline": Roofline,
     "rules": Table,
     "shapes": Network | Formulas,
     "sizes": InputSizes,

@@ -29,6 +29,8 @@ FURTHER = {
     "cost": [
         ["opaque.cfg", "--count-as", "all"], ["googlenet_aux", "--by", "op"], ["lenet5", "--count-as", "all"],
     ],
+    "board": [["opaque.cfg"], ["t5_small"], ["stated.yaml", "--target", "a100"]],
+    "roofline": [["opaque.cfg"], ["t5_small", "--target", "rp2040"], ["lenet5", "--target", "stm32f746"]],
     "memory": [["opaque.cfg"], ["t5_small"], ["lstm_classifier"]],
     "compare": [["opaque.cfg"], ["mixtral_8x7b", "lenet5", "t5_small"], ["c3d", "m5"]],
     "diff": [["lenet5", "opaque.cfg"], ["lenet5", "t5_small"]],

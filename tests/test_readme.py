@@ -216,6 +216,8 @@ FORMS = {
         ["decoder.yaml"],
         ["mixed.yaml"],
     ],
+    "board": [["lenet5", "--target", "stm32f746"], ["opaque.cfg"]],
+    "roofline": [["lenet5", "--target", "a100"]],
     "memory": [["lenet5"], ["decoder.yaml"], ["mixed.yaml"], ["latent.yaml"]],
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],

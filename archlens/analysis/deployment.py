@@ -34,20 +34,21 @@ MOST = 5_000
 
 #: How operators come of layers, and what lies in the arena; a sentence each.
 RULES = (
-    "A batch normalization behind a convolution or a linear layer that only it reads is folded into it; any other "
-    "is a multiplication and an addition.",
-    "relu and relu6 behind a convolution, a linear layer, a pooling, add, subtract, multiply or divide that only "
-    "they read are part of it, and so is flatten behind a pooling over the whole map; dropout and what exchanges "
-    "axes of channels are nothing.",
-    'Padding that is neither none nor TensorFlow\'s "same" is an operator of its own, which writes the padded map.',
-    "No operator works in place; flatten and reshape write a copy. Each tensor is rounded up to 16 bytes.",
-    "Scratch memory is that of the runtime's reference kernels; those of CMSIS-NN and of other libraries take more.",
+    "A batch normalization that alone reads a convolution or a linear layer is folded into it; any other is "
+    "a multiplication and an addition.",
+    "relu and relu6 that alone read a convolution, a linear layer, a pooling, add, subtract, multiply or "
+    "divide are part of it, and so is flatten of a pooling over the whole map. Dropout and what only puts "
+    "channels first or last are nothing.",
+    'Padding that is neither none nor TensorFlow\'s "same" is an operator of its own, which copies the map.',
+    "No operator works in place; flatten and reshape copy. Each tensor is rounded up to 16 bytes.",
+    "Scratch memory is that of the runtime's reference kernels; those of CMSIS-NN and others take more.",
+    "A convolution has a scale for each channel, anything else one; convolutions and linear layers a bias.",
 )
 
 #: What a board needs beside what is counted.
 BESIDE = (
-    "In RAM beside the arena's tensors, unknown: what the interpreter keeps of tensors and operators (its tail), "
-    "the stack, and the program's own data.",
+    "In RAM beside the arena's tensors, unknown: what the interpreter keeps of tensors and operators (its "
+    "tail), the stack, and the program's own data.",
     "In flash beside the weights, unknown: the names and records of the model's file, and the program.",
 )
 
@@ -75,6 +76,7 @@ class Constant(NamedTuple):
 class Deployment(NamedTuple):
     """What a network takes of a board."""
 
+    network: Network
     weights: str
     activations: str
     operators: tuple[Operator, ...]
@@ -222,6 +224,7 @@ class _Laying:
             why = f"more than {MOST:,} tensors are not planned"
         tensors = self.intervals() if not why else ()
         return Deployment(
+            self.network,
             *self.types,
             tuple(Operator(o.name, tuple(o.layers), o.reads, (o.writes, *o.scratch)) for o in self.operators),
             tensors,
@@ -403,7 +406,7 @@ class _Laying:
     # --- flash ------------------------------------------------------------------------------------
 
     def weigh(self, layer: Layer, outputs: int, scales: int) -> None:
-        """The weights of a product, its bias, which the converter writes even where it is none, and scales."""
+        """The weights of a product, scales, and a bias, which is written even where there is none."""
         size = sum(prod(shape) for name, shape in layer.facts.weights.items() if name != "bias")
         if not size:
             return  # those of another layer

@@ -139,6 +139,16 @@ def _training(study: Study, scope: str) -> Value:
     return Unknown(found.reason) if found.training is None else found.training
 
 
+def _sram(study: Study, scope: str) -> Value:
+    arena = study.deployment.arena
+    return arena if isinstance(arena, Unknown) else arena.bytes
+
+
+def _flash(study: Study, scope: str) -> Value:
+    found = study.deployment
+    return AtLeast(found.flash(), found.more) if found.more else found.flash()
+
+
 def _receptive_field(study: Study, scope: str) -> Value:
     """The field of the last layer that has one, within the scope; of several inputs, of each in turn."""
     from . import receptive_field
@@ -276,6 +286,22 @@ FIGURES: dict[str, Figure] = {
         Kind.BYTES,
         "Most bytes alive in training with Adam, one sample in float32; not the loss and workspaces.",
         _training,
+        where=Where.LIMITS,
+        own=False,
+    ),
+    "sram": Figure(
+        "arena",
+        Kind.BYTES,
+        "Bytes of the arena of TensorFlow Lite for Microcontrollers, in int8 unless other types are given.",
+        _sram,
+        where=Where.LIMITS,
+        own=False,
+    ),
+    "flash": Figure(
+        "flash",
+        Kind.BYTES,
+        "Bytes of weights, biases and scales as they lie in flash, in int8 unless other types are given.",
+        _flash,
         where=Where.LIMITS,
         own=False,
     ),

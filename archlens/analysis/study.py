@@ -15,6 +15,7 @@ from ..network import Layer, Network, scopes_of
 
 if TYPE_CHECKING:
     from .cost import Ledger
+    from .deployment import Deployment
     from .memory import Memory, Peak
     from .published_figures import PublishedFigure
     from .receptive_field import ReceptiveFields
@@ -26,9 +27,17 @@ if TYPE_CHECKING:
 class Study:
     """What views, rules, limits and reports take, instead of a network and analyses of their own."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, types: tuple[str, str] = ("int8", "int8")) -> None:
+        """A study.
+
+        Args:
+            network: what is studied.
+            types: of weights and of activations on a board.
+        """
         #: What is studied.
         self.network: Network = network
+        #: The types of weights and of activations on a board.
+        self.types: tuple[str, str] = types
         self._memory: dict[tuple[object, ...], Memory] = {}
 
     @cached_property
@@ -89,6 +98,14 @@ class Study:
                 device=device,
             )
         return found
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """What it takes of a board's RAM and flash in :attr:`types`."""
+        from . import deployment
+
+        weights, activations = self.types
+        return deployment.deploy(self.network, weights=weights, activations=activations)
 
     @cached_property
     def peak(self) -> Peak:

@@ -46,6 +46,7 @@ def check(
     tolerance: Fraction | None = None,
     input: Any = None,
     values: Mapping[str, Any] | None = None,
+    types: tuple[str, str] = ("int8", "int8"),
 ) -> Outcome:
     """Check networks against everything that limits them.
 
@@ -58,6 +59,7 @@ def check(
         tolerance: how far locked figures may drift, in percent; the project's own where it is not given.
         input: another input for each network, as :func:`archlens.load` takes it.
         values: values for params of their specs.
+        types: of weights and of activations on a board.
 
     Raises:
         UsageError: a name, a limit or a file of the project is wrong.
@@ -76,6 +78,7 @@ def check(
                     entry: old[entry] for entry in old if entry.partition(":")[0] == name or entry == name
                 }
             continue
+        study.types = types
         verdicts = judge(study, requirements)
         today = _today(study) if locked or update else None
         drift = None

@@ -164,6 +164,27 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
     return command
 
 
+def board_options(function: F) -> F:
+    """--target, --weights and --activations: a board, and the types of what lies on it."""
+    from ..analysis.deployment import ACTIVATIONS, WEIGHTS
+
+    for option in (
+        click.option("--target", metavar="BOARD", help="A board that comes with archlens, or a .toml file."),
+        click.option(
+            "--weights", type=click.Choice([*WEIGHTS]), default="int8", show_default=True, help="Their type."
+        ),
+        click.option(
+            "--activations",
+            type=click.Choice([*ACTIVATIONS]),
+            default="int8",
+            show_default=True,
+            help="Their type; with int16 biases are int64, with int8 int32.",
+        ),
+    )[::-1]:
+        function = option(function)
+    return function
+
+
 def output_option(function: F) -> F:
     """-o: where the result goes."""
     return click.option("-o", "--output", "path", metavar="FILE", help="Write to a file.")(function)

@@ -119,7 +119,7 @@ FILES: dict[str, str] = {
 #: The ops that merge, with their branches.
 MERGES: dict[str, Branches] = {
     "add": ((), ()),
-    "attention": (("q", "k", "v"), ("bias",)),
+    "attention": (("q", "k", "v"), ("bias", "sinks")),
     "concat": ((), ()),
     "divide": ((), ()),
     "grid_sample": ((), ()),

@@ -12,7 +12,7 @@ import click
 from ...analysis import layouts
 from ...analysis.figures import QUANTITIES
 from ...errors import BudgetError, usage
-from ..options import Given, format_option, names_argument, network_options, output_option
+from ..options import Given, board_options, format_option, names_argument, network_options, output_option
 from ..output import remark, show, write, write_table
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +30,7 @@ def _limits(function: F) -> F:
 @click.command("check")
 @names_argument
 @_limits
+@board_options
 @network_options
 @click.option("--locked", is_flag=True, help="Fail where a network is not as archlens.lock says.")
 @click.option("--update", is_flag=True, help="Write today's figures to archlens.lock.")
@@ -42,6 +43,9 @@ def command(
     locked: bool,
     update: bool,
     tolerance: str | None,
+    target: str | None,
+    weights: str,
+    activations: str,
     form: str,
     path: str | None,
     **limits: tuple[str, ...],
@@ -49,7 +53,7 @@ def command(
     """Check networks against their budgets.
 
     A LIMIT is a comparison with a number and a unit, as in '<= 26M', '>= 224', '== 25557032', '20M..26M' or
-    '<= 100MiB'. Limits are also read from the `budget:` of a spec and from [tool.archlens.budgets] in
+    '<= 100MiB'. --target limits --sram and --flash to what a board has. Limits are also read from the `budget:` of a spec and from [tool.archlens.budgets] in
     pyproject.toml; without NAME all networks of the project are checked.
 
     The exit code is 0 where all limits hold, 1 where one is broken or nothing was checked, and 2 where a
@@ -74,6 +78,8 @@ def command(
     if allowed is not None and not locked:
         raise usage("--tolerance is for --locked")
     asked = [(key.removeprefix("limit_"), text) for key, texts in limits.items() for text in texts]
+    if target is not None:
+        asked += _board_limits(target)
     shapes, values = given.read()
     project = find_project()
     try:
@@ -86,6 +92,7 @@ def command(
             tolerance=allowed,
             input=shapes,
             values=values,
+            types=(weights, activations),
         )
     except BudgetError as problem:
         show(problem.diagnostic)
@@ -106,6 +113,21 @@ def command(
         remark(f"help: {INSTEAD}")
     if not report.held:
         sys.exit(1)
+
+
+def _board_limits(target: str) -> list[tuple[str, str]]:
+    """What a board has as limits.
+
+    Raises:
+        UsageError: there is no such board, or nothing is known of its memory.
+    """
+    from ... import boards
+
+    board = boards.find(target)
+    known = [("sram", board.sram), ("flash", board.flash)]
+    if not any(size for _, size in known):
+        raise usage(f"of {board.title} neither sram nor flash is known")
+    return [(name, f"<= {size}B") for name, size in known if size is not None]
 
 
 def _update(outcome: Any, folder: Path) -> None:
