@@ -36,6 +36,8 @@ MAY: dict[str, set[str]] = {
         "published",
         "shape",
     },
+    # what boards have, for which limits know the units
+    "boards": {"counts", "errors", "limits"},
     "library": {"errors", "language"},
     "elaboration": {"analysis", "bounds", "errors", "formulas", "language", "network", "ops", "shape"},
     "budgets": {
@@ -69,7 +71,18 @@ MAY: dict[str, set[str]] = {
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {
-        *("analysis", "backends", "budgets", "counts", "errors", "forms", "formulas", "geometry", "language"),
+        *(
+            "analysis",
+            "backends",
+            "boards",
+            "budgets",
+            "counts",
+            "errors",
+            "forms",
+            "formulas",
+            "geometry",
+            "language",
+        ),
         *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "shape"),
         "wrapping",
     },  # of backends, budgets, lint and lowering, the records
@@ -104,7 +117,18 @@ MAY: dict[str, set[str]] = {
         *("lowering", "network", "ops", "published", "shape", "tracing"),
     },
     "cli": {
-        *("", "analysis", "backends", "bounds", "budgets", "counts", "dialects", "drawing", "elaboration"),
+        *(
+            "",
+            "analysis",
+            "backends",
+            "boards",
+            "bounds",
+            "budgets",
+            "counts",
+            "dialects",
+            "drawing",
+            "elaboration",
+        ),
         *("errors", "explorer", "playground"),
         *(
             "forms",

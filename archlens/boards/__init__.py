@@ -1,8 +1,8 @@
 """What a board has: memory, the most multiply-accumulates a second, and the most bytes; a file each.
 
-A file is TOML: ``title``, ``source`` (the address of a data sheet), ``read`` (where its numbers were read, if that
-is another page), and what is known of ``sram``, ``flash``, ``macs_per_second`` by type and ``bytes_per_second``.
-What is not there is unknown.
+A file is TOML: ``title``, ``source`` (the address of a data sheet), ``read`` (where its numbers were read, if
+that is another page), and what is known of ``sram``, ``flash``, ``macs_per_second`` by type and
+``bytes_per_second``. What is not there is unknown.
 """
 
 from __future__ import annotations

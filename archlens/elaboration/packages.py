@@ -10,9 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, shorten, usage
-from ..ops import OPS, Merge, Op, files
+from ..ops import OPS, Merge, Op
 from ..ops.op import registry
-from ..ops.table import of_files
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -48,6 +47,9 @@ def bring(kind: str) -> type[Op] | None:
     """
     if kind in OPS:
         return OPS[kind]
+    OPS.complete()
+    if kind in OPS:
+        return OPS[kind]
     point = offered().get(kind)
     return None if point is None else _loaded(kind, point)
 
@@ -58,6 +60,7 @@ def bring_all() -> None:
     Raises:
         UsageError: one of them is no op that could be used.
     """
+    OPS.complete()
     for kind, point in offered().items():
         if kind in OPS and kind not in _brought:
             raise _problem(point, f"archlens has an op {kind} itself", "give it another name")
@@ -71,7 +74,6 @@ def _loaded(kind: str, point: EntryPoint) -> type[Op]:
     Raises:
         UsageError: the package fails, or it is no op of that name.
     """
-    of_files(files())  # which the package may import
     before = dict(registry)
     try:
         found = point.load()

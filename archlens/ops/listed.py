@@ -15,6 +15,7 @@ FILES: dict[str, str] = {
     "attention": "attention",
     "avg_pool": "pooling",
     "batch_norm": "normalization",
+    "blur_pool": "pooling",
     "channel_shuffle": "reshape",
     "channels_first": "layout",
     "channels_last": "layout",

@@ -227,9 +227,7 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
     sliding = True
     channelwise = True
     saved_for_backward = INPUT
-    names = Names(
-        keras="", onnx="", also="blurpool2d blur antialias antialiasing binomialfilter lowpass lowpassfilter"
-    )
+    names = Names(keras="", onnx="", also="blur antialias antialiasing binomialfilter lowpass lowpassfilter")
     examples = (
         "8x15x16 >> blur_pool(3)",
         "4x9x12 >> blur_pool((5, 2), stride=(2, 3), padding=(2, 1))",

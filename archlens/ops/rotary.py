@@ -50,7 +50,7 @@ class Rotary(Op, kind="rotary", family="attention"):
     names = Names(
         keras="",
         onnx="RotaryEmbedding",
-        also="rope rotaryembedding rotarypositionalembedding rotarype applyrope rope2d axialrope "
+        also="rope rotaryembedding rotarypositionalembedding rotarype applyrope axialrope "
         "axialrotary visionrope visionrotaryembedding rotaryembeddingcat",
     )
     examples = (

@@ -1,13 +1,16 @@
 """The ops by name, each imported when it is first asked for.
 
 Which file an op is in stands in ``listed.py``, which ``python tests/generate.py`` writes: a network of five
-ops imports the files of these five. A file that is not listed is imported at once, so that its ops are known.
+ops imports the files of these five. A file that is not listed is imported at once, and all of them where
+somebody asks for an op that is not listed, so that an op is known before it is.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from importlib import import_module
+from pkgutil import iter_modules
 
 from .op import Op, registry
 
@@ -31,9 +34,21 @@ class Ops(MutableMapping[str, type[Op]]):
     def __getitem__(self, kind: str) -> type[Op]:
         found = self._found.get(kind)
         if found is None:
-            import_module(f"{__package__}.{self._files[kind]}")
+            file = self._files.get(kind)
+            if file is None:
+                self.complete()
+            else:
+                import_module(f"{__package__}.{file}")
             found = self._found[kind] = registry[kind]
         return found
+
+    def complete(self) -> None:
+        """Import all files, so that ops are known that are not listed yet."""
+        for module in iter_modules([os.path.dirname(__file__)]):
+            import_module(f"{__package__}.{module.name}")
+        for kind, op in registry.items():
+            if op.__module__.startswith(f"{__package__}.") and kind not in self:
+                self[kind] = op
 
     def __setitem__(self, kind: str, op: type[Op]) -> None:
         self._files.setdefault(kind, "")
@@ -51,6 +66,14 @@ class Ops(MutableMapping[str, type[Op]]):
 
     def __len__(self) -> int:
         return len(self._files)
+
+
+def in_order() -> dict[str, type[Op]]:
+    """All ops that are known, file by file as they stand there, and behind them those of packages."""
+    own = f"{__package__}."
+    return dict(
+        sorted(registry.items(), key=lambda one: (not one[1].__module__.startswith(own), one[1].__module__))
+    )
 
 
 def of_files(names: Iterable[str]) -> dict[str, type[Op]]:

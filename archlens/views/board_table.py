@@ -1,4 +1,4 @@
-"""What a network takes of a board, as a table or JSON: bytes of RAM and flash, and the rules that they follow."""
+"""What a network takes of a board, as a table or JSON: bytes of RAM and flash, and their rules."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ _BOUND = (
 )
 _NOTES = (
     "Bytes of a layer: its weights, what it reads and what it writes, each once; none of what is a view.",
-    "The least time is a bound from below, of whoever makes each product, and no prediction: kernels reach a "
-    "part of a peak, and which part is not known without measuring. Winograd's convolutions make fewer products.",
+    "The least time is a bound from below, of whoever makes each product, as Winograd's convolutions do not. "
+    "It is no prediction: kernels reach a part of a peak, and which part is not known without measuring.",
 )
 
 
@@ -57,10 +57,11 @@ def table(found: Roofline, board: Board | None = None, batch: int = 1) -> Table:
             row += [bound.by, Cell(_time(bound.seconds), float(bound.seconds))]
         rows.append(row)
     columns = _COLUMNS if board is None else (*_COLUMNS, *_BOUND)
+    types = f"{found.weights} weights, {found.activations} activations"
     samples = f", {batch:,} samples" if batch > 1 else ""
     totals = ["total", "", f"{found.macs:,}", f"{found.bytes:,}", *[""] * (len(columns) - 4)]
     return Table(
-        headline=f"{words.headline(found.network)}, {found.weights} weights, {found.activations} activations{samples}",
+        headline=f"{words.headline(found.network)}, {types}{samples}",
         columns=columns,
         rows=rows,
         totals=totals,

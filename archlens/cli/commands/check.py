@@ -53,8 +53,9 @@ def command(
     """Check networks against their budgets.
 
     A LIMIT is a comparison with a number and a unit, as in '<= 26M', '>= 224', '== 25557032', '20M..26M' or
-    '<= 100MiB'. --target limits --sram and --flash to what a board has. Limits are also read from the `budget:` of a spec and from [tool.archlens.budgets] in
-    pyproject.toml; without NAME all networks of the project are checked.
+    '<= 100MiB'; --target gives those of a board as --sram and --flash. Limits are also read from the
+    `budget:` of a spec and from [tool.archlens.budgets] in pyproject.toml; without NAME all networks of the
+    project are checked.
 
     The exit code is 0 where all limits hold, 1 where one is broken or nothing was checked, and 2 where a
     limit, a name or an option is wrong.

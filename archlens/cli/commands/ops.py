@@ -12,7 +12,8 @@ from ...errors import shorten, usage
 from ...language.constructs import CONSTRUCTS
 from ...language.synonyms import op_meant
 from ...library import read
-from ...ops import LANGUAGE, OPS, STATED
+from ...ops import LANGUAGE, STATED
+from ...ops.table import in_order
 from ...views import constructs
 from ...views import ops_table as view
 from ..options import format_option, output_option
@@ -47,7 +48,7 @@ def command(op: str | None, form: str, path: str | None) -> None:
             help=op_meant(op, [*LANGUAGE, *CONSTRUCTS], otherwise="`archlens ops` lists all"),
         )
     parts = tuple(CONSTRUCTS) if op is None else (op,) if op in CONSTRUCTS else ()
-    chosen = {**OPS, **STATED} if op is None else {} if parts else {op: LANGUAGE[op]}
+    chosen = {**in_order(), **STATED} if op is None else {} if parts else {op: LANGUAGE[op]}
     entries, used = map(reference, chosen.values()), map(_used, parts)
     if form == "markdown":  # a page, which has more than a table
         if op is None:
