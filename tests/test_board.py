@@ -1,6 +1,6 @@
 """RAM and flash on boards, held against TensorFlow Lite for Microcontrollers; and bounds on the time.
 
-The bytes of arenas and the numbers of operators are what ``tflite_micro`` 0.dev20260203175027 printed of files
+The bytes of arenas and the numbers of operators are what ``tflite_micro`` 0.dev20260203175027 said of files
 that TensorFlow 2.21 had converted from Keras' layers, in int8 and in int16
 (``Interpreter.print_allocations()``: "Arena allocation head", and how many "NodeAndRegistration structs").
 """
