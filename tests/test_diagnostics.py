@@ -600,6 +600,8 @@ ELSEWHERE = {
     " has its ": "test_tracing",
     "steps apply each other more than ": "test_sharing",
     " is used again, and ": "test_sharing",
+    "this key has no layout": "test_format",
+    "this file has no layout that keeps what it says": "test_format",
     " has a second key, ": "test_sharing",
 }
 

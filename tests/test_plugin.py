@@ -468,10 +468,23 @@ def test_hooks_are_what_pre_commit_takes() -> None:
     for hook in hooks():
         assert {"id", "name", "entry", "language"} <= hook.keys() <= known
         assert hook["language"] == "python"
-    assert {hook["id"] for hook in hooks()} == {"archlens-check", "archlens-lint"}
-    (lint,) = (hook for hook in hooks() if hook["id"] == "archlens-lint")
-    assert re.search(lint["files"], "src/models/net.yaml")
-    assert not re.search(lint["files"], ".pre-commit-config.yaml")
+    assert {hook["id"] for hook in hooks()} == {"archlens-check", "archlens-format", "archlens-lint"}
+    for name in ("archlens-format", "archlens-lint"):
+        (hook,) = (hook for hook in hooks() if hook["id"] == name)
+        assert re.search(hook["files"], "src/models/net.yaml")
+        assert not re.search(hook["files"], ".pre-commit-config.yaml")
+
+
+@pytest.mark.slow
+def test_format_hook_in_the_sample(sample: Path) -> None:
+    """As pre-commit runs it: it changes what lies otherwise, which pre-commit sees by itself."""
+    (hook,) = (hook for hook in hooks() if hook["id"] == "archlens-format")
+    Path("models/other.yaml").write_text("input:  1x8x8\nlayers:\n- conv(2,3)\n")
+    command = [sys.executable, "-m", *hook["entry"].split(), "models/other.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for _ in range(2):
+        assert subprocess.run(command, capture_output=True, env=environment).returncode == 0
+        assert Path("models/other.yaml").read_text() == "input: 1x8x8\nlayers:\n  - conv(2, 3)\n"
 
 
 @pytest.mark.slow

@@ -270,15 +270,23 @@ def _used(path: str) -> Spec:
     return _opened(path)
 
 
-def _opened(path: str) -> Spec:
-    """The spec in a file, without what it uses."""
-    name = "<stdin>" if path == "-" else path
+def text_in(path: str) -> tuple[str, str]:
+    """The text of a spec file, with line feeds, and what ends its lines; ``-`` reads standard input.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+        SpecError: it is too large, or no text.
+    """
+    data = _bytes_in(path)
+    return decoded(data, "<stdin>" if path == "-" else path), "\r\n" if b"\r\n" in data else "\n"
+
+
+def _bytes_in(path: str) -> bytes:
     try:
         if path == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise usage(f"{shorten(path, 200)} is a folder, not a spec file", help=_specs_in(path)) from None
     except FileNotFoundError:
@@ -286,6 +294,11 @@ def _opened(path: str) -> Spec:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise usage(f"{shorten(path, 200)} cannot be read: {reason}") from None
+
+
+def _opened(path: str) -> Spec:
+    """The spec in a file, without what it uses."""
+    data, name = _bytes_in(path), "<stdin>" if path == "-" else path
     read = _parsed if len(data) <= _KEPT_BYTES else _parsed.__wrapped__
     return read(data, _stem(path) if path != "-" else "stdin", name)
 

@@ -1,0 +1,54 @@
+"""``archlens format``."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+
+import click
+
+from ...dialects import outside
+from ...errors import printable, printable_lines, usage
+from ...language.tidying import tidied
+from ...library.finding import is_path, text_in
+from ..output import remark, write, write_bytes
+
+
+@click.command("format")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a file would be changed.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what would be changed.")
+def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
+    """Lay spec files out in one way: indentation, blanks, the spacing of expressions.
+
+    What a spec says, its comments and its quotes stay as they are, and so do lines. FILE is written in
+    place; `-` reads standard input and prints. Files of other tools are left alone.
+    """
+    if not files:
+        raise usage(
+            "format takes files", help="archlens format my.yaml, or archlens format --check specs/*.yaml"
+        )
+    changed = 0
+    for name in dict.fromkeys(files):
+        if not is_path(name) and not Path(name).exists():
+            raise usage(f"format takes files, and {printable(name)[:200]} is none", help="as in my.yaml")
+        if name != "-" and outside(name) is not None:
+            remark(f"{printable(name)} is no spec, and is left as it is")
+            continue
+        old, ending = text_in(name)
+        new = tidied(old, path="<stdin>" if name == "-" else name)
+        changed += new != old
+        if diff:
+            lines = difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
+            text = "\n".join(map(printable_lines, lines))
+            if text:
+                write(text, None)
+        elif name == "-" and not check:
+            write(new.removesuffix("\n"), None)
+        elif new != old:
+            if not check:
+                write_bytes(new.replace("\n", ending).encode(), name)
+            remark(f"{printable(name)} {'would be' if check else 'is'} laid out anew")
+    if check and changed:
+        sys.exit(1)
