@@ -14,6 +14,7 @@ import archlens
 HEAVY = (
     "torch", "torchvision", "fvcore", "networkx", "graphviz", "pygraphviz", "numpy", "jinja2", "rich",
     "reportlab", "resvg_py", "PIL", "sphinx", "docutils", "mkdocs", "markdown",
+    "pygls", "lsprotocol",
 )  # fmt: skip
 
 CASES = {

@@ -21,12 +21,12 @@ from typing import Any
 import pytest
 
 import archlens
+from archlens.editor.vocabulary import vocabulary
 from archlens.errors import SpecError
 from archlens.ops import LANGUAGE
 from archlens.ops.op import signature
 from archlens.playground import folder
 from archlens.playground.answering import NAME, QUESTIONS, answer
-from archlens.playground.vocabulary import vocabulary
 
 from .running import run
 from .test_explorer import Parsed, compared, data

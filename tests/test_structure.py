@@ -97,9 +97,14 @@ MAY: dict[str, set[str]] = {
         *("analysis", "counts", "drawing", "errors", "forms", "grouping", "network", "ops", "published"),
         *("shape", "views"),
     },
-    # archlens behind an editor: what it says of a spec that is being written, and the folder with all of it
+    # archlens behind an editor: what it says of a spec that is being written
+    "editor": {
+        *("analysis", "bounds", "elaboration", "errors", "language", "library", "lint", "network", "ops"),
+        *("schema", "views"),
+    },
+    # the same in a page, and the folder with all of it
     "playground": {
-        *("analysis", "budgets", "drawing", "elaboration", "errors", "explorer", "forms", "language"),
+        *("analysis", "budgets", "drawing", "editor", "errors", "explorer", "forms", "language"),
         *("library", "lint", "network", "ops", "schema", "views"),
     },
     # a network within somebody else's page, where Sphinx lays tables out and chooses formats of pictures
@@ -129,7 +134,7 @@ MAY: dict[str, set[str]] = {
             "drawing",
             "elaboration",
         ),
-        *("errors", "explorer", "playground"),
+        *("editor", "errors", "explorer", "playground"),
         *(
             "forms",
             "language",

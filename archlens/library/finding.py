@@ -167,20 +167,31 @@ def _of_zoo(name: str) -> tuple[Spec, str]:
     return spec, name if name in spec.variants else ""
 
 
-def read(text: str, *, name: str = "network", path: str | None = None, folder: str | None = None) -> Spec:
+def read(
+    text: str,
+    *,
+    name: str = "network",
+    path: str | None = None,
+    folder: str | None = None,
+    file: str | None = None,
+) -> Spec:
     """The spec in a text, with what it uses of the zoo, and of the files beside it.
 
     Args:
         text: YAML.
         name: what the network is called where the file does not say.
         path: what messages call the file.
-        folder: where paths start from; without one it uses no files.
+        folder: where paths start from; without one, and without a file, it uses no files.
+        file: the file that it is to be the text of.
 
     Raises:
         SpecError: the text is no spec, or uses what is not there.
     """
+    spec = parse(text, name=name, path=path)
+    if file is not None:
+        return linked(spec, Folder(file, _used), os.path.realpath(file), _of_zoo)
     where = Nowhere() if folder is None else Folder(os.path.join(folder, ""), _used)
-    return linked(parse(text, name=name, path=path), where, "", _of_zoo)
+    return linked(spec, where, "", _of_zoo)
 
 
 def with_used(spec: Spec, where: Where, key: str) -> Spec:

@@ -17,12 +17,11 @@ from ..analysis.study import Study
 from ..budgets.project import parse_limits
 from ..budgets.verdict import Checked, Report, judge
 from ..drawing import to_svg
-from ..elaboration import elaborate
+from ..editor import looking
+from ..editor.looking import Looked
 from ..errors import (
     ArchlensError,
     Diagnostic,
-    SpecError,
-    Unplaced,
     printable,
     printable_lines,
     shorten,
@@ -33,9 +32,8 @@ from ..explorer.records import Strings, record
 from ..forms.table import SpanningRow, Table, words_of
 from ..language import Spec
 from ..language.steps import Block, Listing, Value
-from ..library import find, names, read
+from ..library import find, names
 from ..lint import lint
-from ..network import Network
 from ..views import check_table, explanation, shapes_table, words
 from ..views.lint_table import Linted
 from ..views.rows import rows_of
@@ -57,21 +55,6 @@ class Asked(NamedTuple):
     values: tuple[tuple[str, str], ...] = ()
 
 
-class Looked(NamedTuple):
-    """What came of it: a network, or as much of it as there is before the mistake."""
-
-    spec: Spec | None
-    variant: str
-    network: Network | None
-    problem: Diagnostic | None = None
-    failed: Unplaced | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether it is the whole network."""
-        return self.network is not None and self.problem is None
-
-
 @lru_cache(4)
 def look(asked: Asked) -> Looked:
     """Lay out what is asked for, once for all questions about it."""
@@ -86,21 +69,14 @@ def glance(asked: Asked) -> Looked:
 
 
 def _laid_out(asked: Asked, *, advice: bool) -> Looked:
-    spec: Spec | None = None
-    variant = ""
-    try:
-        spec = read(asked.text, path=NAME)
-        variant = asked.variant if asked.variant in spec.variants else next(iter(spec.variants), "")
-        given = dict(asked.inputs)
-        whole = next(iter(given.values()), None) if [*given] == [*spec.inputs] and len(given) == 1 else given
-        values = dict(asked.values)
-        network = elaborate(spec, variant, input=whole or None, values=values, advice=advice)
-        return Looked(spec, variant, network)
-    except SpecError as problem:
-        partial = problem.network if problem.network is not None and problem.network.inputs else None
-        return Looked(spec, variant, partial, problem.diagnostic, problem.failed)
-    except ArchlensError as problem:
-        return Looked(spec, variant, None, problem.diagnostic)
+    found = looking.opened(asked.text, path=NAME)
+    spec = found.spec
+    if spec is None:
+        return found
+    variant = asked.variant if asked.variant in spec.variants else next(iter(spec.variants), "")
+    given = dict(asked.inputs)
+    whole = next(iter(given.values()), None) if [*given] == [*spec.inputs] and len(given) == 1 else given
+    return looking.laid_out(spec, variant, advice=advice, input=whole or None, values=dict(asked.values))
 
 
 @lru_cache(4)
@@ -264,14 +240,11 @@ def _asked(given: Mapping[str, Any]) -> Asked:
 
 def _mark(diagnostic: Diagnostic, asked: Asked) -> dict[str, Any]:
     """A diagnostic at its place in the text: a line from 1, columns from 0 in units of UTF-16."""
-    spans = [diagnostic.span, *(span for _, span in diagnostic.also)]
-    span = next((one for one in spans if one is not None and one.source.name == NAME), None)
+    span = looking.place(diagnostic, NAME)
     place: list[int] = []
     if span is not None:
-        lines = span.source.lines
-        line = lines[span.line - 1] if span.line <= len(lines) else ""
-        start = span.column - 1
-        place = [span.line, _units(line[:start]), _units(line[start : start + max(span.width, 1)])]
+        start, stop = looking.columns(span)
+        place = [span.line, start, stop - start]
     return {
         "place": place,
         "message": printable(diagnostic.message),
@@ -280,10 +253,6 @@ def _mark(diagnostic: Diagnostic, asked: Asked) -> dict[str, Any]:
         "severity": diagnostic.severity,
         "code": diagnostic.code,
     }
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _written(spec: Spec, variant: str, name: str) -> str:

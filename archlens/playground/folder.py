@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from ..editor.vocabulary import vocabulary
 from ..errors import printable, shorten, usage
 from ..explorer import Live, Subject, built, page
 from ..library import names
 from ..library.finding import directory
-from .vocabulary import vocabulary
 
 #: The version of Pyodide that is taken from npm, and what its package must be.
 VERSION = "314.0.7"

@@ -1,0 +1,33 @@
+"""``archlens lsp``."""
+
+from __future__ import annotations
+
+import click
+
+from ... import __version__
+from ...errors import usage
+
+
+@click.command("lsp")
+@click.option(
+    "--pause",
+    type=click.FloatRange(0, 60),
+    default=0.4,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long nobody must have typed before the rules are checked.",
+)
+@click.option("--stdio", is_flag=True, help="As editors ask for it; there is no other way.")
+def command(pause: float, stdio: bool) -> None:
+    """Speak the Language Server Protocol on standard input and output, for editors.
+
+    It marks mistakes as one types, explains ops and layers, shows what each step makes, completes, renames
+    and formats. It needs pygls: pip install 'archlens-nn[lsp]'.
+    """
+    try:
+        from ...editor.server import serve
+    except ModuleNotFoundError as problem:
+        if (problem.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        raise usage("archlens lsp needs pygls", help="pip install 'archlens-nn[lsp]'") from None
+    serve(__version__, pause)
