@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ...dialects import outside
+from ...dialects.formats import file
 from ...errors import printable, printable_lines, usage
 from ...language.tidying import tidied
 from ...library.finding import is_path, text_in
@@ -33,7 +33,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
     for name in dict.fromkeys(files):
         if not is_path(name) and not Path(name).exists():
             raise usage(f"format takes files, and {printable(name)[:200]} is none", help="as in my.yaml")
-        if name != "-" and outside(name) is not None:
+        if name != "-" and file(name) is not None:
             remark(f"{printable(name)} is no spec, and is left as it is")
             continue
         old, ending = text_in(name)
