@@ -140,6 +140,13 @@ class Layer(NamedTuple):
         return self.facts.macs
 
     @property
+    def total_macs(self) -> int:
+        """What they would be if every token went to all experts."""
+        if self.copies is None:
+            return self.facts.macs
+        return self.facts.macs // self.copies.active * self.copies.experts
+
+    @property
     def arithmetic(self) -> str:
         """How the output shape comes about, on one line; empty where nothing is computed."""
         return self.op.arithmetic(self.facts, *self.input_shapes)
@@ -389,6 +396,11 @@ class Network:
     def macs(self) -> int:
         """Multiply-accumulates of one inference on one sample: heads for training do not run."""
         return sum(layer.facts.macs for layer in self.layers if not layer.training)
+
+    @cached_property
+    def total_macs(self) -> int:
+        """What they would be if every token went to all experts."""
+        return sum(layer.total_macs for layer in self.layers if not layer.training)
 
     @cached_property
     def training_macs(self) -> int:

@@ -98,6 +98,7 @@ class NetworkTotals(TypedDict):
     params: Count
     active_params: NotRequired[Count]
     macs: Count
+    total_macs: NotRequired[Count]
     training_macs: NotRequired[Count]
 
 
@@ -674,6 +675,7 @@ class Record(TypedDict):
     params: Count
     active_params: NotRequired[Count]
     macs: Count
+    total_macs: NotRequired[Count]
     memory: Count | None
     peak_activations: Count | None
     receptive_field: list[int | str] | None

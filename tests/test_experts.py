@@ -475,7 +475,9 @@ layers:
 def test_tables_say_both() -> None:
     network = archlens.loads(MIXTURE, width=64, hidden=96)
     one, gate = 3 * 64 * 96, 5 * 64
-    assert words.headline(network).endswith("92.48 k parameters (37.18 k active), 260.29 k MACs")
+    assert words.headline(network).endswith(
+        "92.48 k parameters (37.18 k active), 260.29 k MACs (647.36 k with all experts)"
+    )
     assert (network.params, network.active_params) == (5 * one + gate, 2 * one + gate) == (92_480, 37_184)
     assert any(
         line.startswith("37,184 of the 92,480 params are active") for line in words.conventions(network)
@@ -485,7 +487,11 @@ def test_tables_say_both() -> None:
     (folded,) = [row for row in rows.rows_of(network, 2) if row.name == "moe.experts"]
     assert folded.what == "5 experts, 2 active"
     data = json.loads(network_json.to_json(archlens.Study(network)))
-    assert data["totals"] == {"params": 92_480, "active_params": 37_184, "macs": network.macs}
+    tokens = 7
+    assert (network.macs, network.total_macs) == (tokens * (2 * one + gate), tokens * (5 * one + gate))
+    assert data["totals"] == {
+        "params": 92_480, "active_params": 37_184, "macs": network.macs, "total_macs": 647_360
+    }  # fmt: skip
     (layer,) = [one for one in data["layers"] if one["name"] == "moe.experts.0.w2"]
     assert layer["experts"] == {"count": 5, "active": 2}
     said = explanation.to_text(network, [network["moe.experts.0.w2"]])

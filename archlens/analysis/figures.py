@@ -98,6 +98,10 @@ def _active_params(study: Study, scope: str) -> int:
     return sum(layer.active_params for layer in study.inside(scope))
 
 
+def _total_macs(study: Study, scope: str) -> int:
+    return sum(layer.total_macs for layer in study.inside(scope) if not layer.training)
+
+
 def _macs(study: Study, layers: Sequence[Layer]) -> int:
     return sum(layer.macs for layer in layers if not layer.training)
 
@@ -224,6 +228,18 @@ FIGURES: dict[str, Figure] = {
             "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
         ),
         note="of one inference on one sample",
+    ),
+    "total_macs": Figure(
+        "total MACs",
+        Kind.COUNT,
+        "What MACs would be if every token went to all experts.",
+        _total_macs,
+        scoped=True,
+        adds_up=True,
+        same_as="macs",
+        head=Head("total MACs", 1, "Total MACs: what they would be if every token went to all experts."),
+        name="total multiply-accumulates",
+        note="if every token went to all experts",
     ),
     "training_macs": Figure(
         "MACs of heads",

@@ -20,7 +20,7 @@ PARTS = 14
 #: The measures that the page has, in the order of its buttons; what is found by trying is left out.
 SHOWN = (
     *("depth", "params", "macs", "top1", "top5", "year", "peak_activations", "receptive_field"),
-    *("memory", "active_params"),
+    *("memory", "active_params", "total_macs"),
 )
 
 

@@ -92,7 +92,7 @@ COLUMNS: dict[str, _Column] = {
 }
 
 #: The figures whose sentences stand on one line.
-_TOGETHER = (("depth", "params", "active_params", "macs"), ("receptive_field", "smallest"))
+_TOGETHER = (("depth", "params", "active_params", "macs", "total_macs"), ("receptive_field", "smallest"))
 _ACCURACY = (
     "Top-1 and top-5 in %, as published and not measured here: of torchvision's weights where the spec has "
     "them, else what it lists first. `archlens claims NAME` shows all."

@@ -60,6 +60,9 @@ def lines(layer: Layer) -> Iterator[tuple[str, str]]:
         yield "saved", f"{saved}: kept with the weights, not trained"
     if facts.macs:
         yield "MACs", layer.op.why_macs(layer.whole.facts, *inputs)
+        if layer.copies is not None:
+            each, copies = facts.macs // layer.copies.active, layer.copies
+            yield "total", f"{each:,} x all {copies.experts:,} experts = {layer.total_macs:,}"
     else:
         yield "MACs", "none: no convolution and no matrix product"
     if facts.other:

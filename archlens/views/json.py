@@ -49,6 +49,7 @@ def to_data(study: Study) -> dict[str, Any]:
         "totals": {"params": network.params}
         | ({"active_params": network.active_params} if network.experts else {})
         | {"macs": network.macs}
+        | ({"total_macs": network.total_macs} if network.experts else {})
         | ({"training_macs": network.training_macs} if network.training_macs else {}),
     }
 

@@ -82,7 +82,8 @@ def headline(network: Network, *, complete: bool = True) -> str:
     title = printable(network.title)
     if not complete:
         return f"{title}: {inputs(network)}, up to the layer that failed"
-    return f"{title}: {inputs(network)}, {parameters(network)}, {rounded(network.macs)} MACs"
+    total = f" ({rounded(network.total_macs)} with all experts)" if network.experts else ""
+    return f"{title}: {inputs(network)}, {parameters(network)}, {rounded(network.macs)} MACs{total}"
 
 
 def parameters(network: Network) -> str:
@@ -130,7 +131,8 @@ def conventions(network: Network) -> list[str]:
     if network.experts:
         lines.append(
             f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of "
-            "the experts that it goes to. MACs are of these."
+            f"the experts that it goes to. MACs are of these; "
+            f"with all experts they would be {network.total_macs:,}."
         )
         names = dict.fromkeys(one.experts for one in network.experts.values() if not one.stacked)
         if names:

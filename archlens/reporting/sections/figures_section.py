@@ -34,7 +34,7 @@ def parts(material: Material) -> Sequence[Part]:
 
 #: The order of a page; a figure that is not named here comes last.
 _ORDER = (
-    *("params", "active_params", "macs", "training_macs", "other", "depth", "layers"),
+    *("params", "active_params", "macs", "total_macs", "training_macs", "other", "depth", "layers"),
     *("receptive_field", "weights", "peak_activations", "min_size"),
 )
 
