@@ -91,6 +91,10 @@ def test_one_op_in_full() -> None:
         "reluu": "did you mean relu?",
         "Concatenate": "write concat: with its branches under it",
         "ConvLSTM": "archlens does not have recurrent layers over maps",
+        "gpt": "gpt2 is a network, made of ops: `archlens show gpt2` prints its spec",
+        "LeNet-5": "lenet5 is a network, made of ops: `archlens show lenet5` prints its spec",
+        "Transformer": "archlens does not have whole transformer layers: they are made of "
+        "self_attention, layer_norm and linear",
         "": "`archlens ops` lists all",
         "\x1b[31m" + "x" * 5000: "`archlens ops` lists all",
     }.items(),

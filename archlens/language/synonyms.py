@@ -130,6 +130,12 @@ ARGUMENTS_ABSENT = {
 def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """The help about an op that is not there: by meaning first, and by its letters where it has none."""
     known = list(known)
+    return op_called(word, known) or did_you_mean(word, known, otherwise=otherwise)
+
+
+def op_called(word: str, known: Iterable[str]) -> str:
+    """The same by meaning alone; empty where the word has none."""
+    known = list(known)
     for key in (_joined(word), plain(word)):
         same = [name for name in known if plain(name) == key]
         if same:
@@ -145,7 +151,7 @@ def op_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
 
         meant = construct_words()[key]
         return f"did you mean {meant}?" if meant in known else f"write {CONSTRUCTS[meant].form}"
-    return did_you_mean(word, known, otherwise=otherwise)
+    return ""
 
 
 def argument_meant(word: str, known: Iterable[str], *, otherwise: str = "") -> str:

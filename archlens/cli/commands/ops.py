@@ -8,12 +8,18 @@ from click.shell_completion import CompletionItem
 from ...elaboration import elaborate
 from ...elaboration.examples import reference
 from ...elaboration.packages import bring, bring_all
-from ...errors import shorten, usage
+from ...errors import did_you_mean, shorten, usage
 from ...language.constructs import CONSTRUCTS
+<<<<<<< HEAD
 from ...language.synonyms import op_meant
 from ...library import read
 from ...ops import LANGUAGE, STATED
 from ...ops.table import in_order
+=======
+from ...language.synonyms import op_called, plain
+from ...library import names, read
+from ...ops import LANGUAGE, OPS, STATED
+>>>>>>> 9e54b4a (archlens ops gpt names the network that shows how it is made)
 from ...views import constructs
 from ...views import ops_table as view
 from ..options import format_option, output_option
@@ -30,6 +36,14 @@ def _used(name: str) -> constructs.Used:
     return constructs.Used(name, elaborate(spec, next(iter(spec.variants), "")))
 
 
+def _network_called(word: str) -> str:
+    """That a word is the name of a network, or the beginning of one, and so what shows its ops."""
+    found = [name for name in names() if plain(name).startswith(plain(word))]
+    if len(word) < 3 or not found:  # fewer letters begin too many names
+        return ""
+    return f"{found[0]} is a network, made of ops: `archlens show {found[0]}` prints its spec"
+
+
 @click.command("ops")
 @click.argument("op", required=False, shell_complete=_complete)
 @format_option()
@@ -43,9 +57,10 @@ def command(op: str | None, form: str, path: str | None) -> None:
     if op is None:
         bring_all()
     elif op not in CONSTRUCTS and op not in LANGUAGE and bring(op) is None:
+        known, lists_all = [*LANGUAGE, *CONSTRUCTS], "`archlens ops` lists all"
         raise usage(
             f"there is no op {shorten(op)}",
-            help=op_meant(op, [*LANGUAGE, *CONSTRUCTS], otherwise="`archlens ops` lists all"),
+            help=op_called(op, known) or _network_called(op) or did_you_mean(op, known, otherwise=lists_all),
         )
     parts = tuple(CONSTRUCTS) if op is None else (op,) if op in CONSTRUCTS else ()
     chosen = {**in_order(), **STATED} if op is None else {} if parts else {op: LANGUAGE[op]}
