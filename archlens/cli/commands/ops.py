@@ -10,16 +10,10 @@ from ...elaboration.examples import reference
 from ...elaboration.packages import bring, bring_all
 from ...errors import did_you_mean, shorten, usage
 from ...language.constructs import CONSTRUCTS
-<<<<<<< HEAD
-from ...language.synonyms import op_meant
-from ...library import read
-from ...ops import LANGUAGE, STATED
-from ...ops.table import in_order
-=======
 from ...language.synonyms import op_called, plain
 from ...library import names, read
-from ...ops import LANGUAGE, OPS, STATED
->>>>>>> 9e54b4a (archlens ops gpt names the network that shows how it is made)
+from ...ops import LANGUAGE, STATED
+from ...ops.table import in_order
 from ...views import constructs
 from ...views import ops_table as view
 from ..options import format_option, output_option
