@@ -217,10 +217,11 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     plain = all(value.key and value.trains for value in own.values())
     if plain or any(value.flows for value in own.values()):
         return lowering.put(op, draft, own=own)
-    found = _standardized(lowering, op, own["weight"])
+    found = _with_lengths(lowering, op, own["weight"]) or _standardized(lowering, op, own["weight"])
     if found is not None:
-        standard, learned = found
-        return lowering.put(standard, draft, own=own | learned)
+        kind, learned = found
+        rest = {name: value for name, value in own.items() if name != "weight"}
+        return lowering.put(kind, draft, own=rest | learned)
     try:
         facts = op.facts(draft.shape)
     except ShapeError as problem:
@@ -232,6 +233,16 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     reason = f"archlens has no op for {node.target} of this form: its weights are computed, or fixed"
     own = lowering.own(node)
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=own, base=op, reason=reason)
+
+
+def _with_lengths(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, dict[str, Value]] | None:
+    """A convolution whose kernels are kept as directions and lengths; and these."""
+    made = weight.node
+    if op.kind != "conv" or made is None or made.target != "aten._weight_norm_interface":
+        return None
+    given = {"dim": made.args["dim"]} if made.args.get("dim", 0) else {}
+    kept = {f"parametrizations.weight.original{i}": made.args[name] for i, name in enumerate("gv")}
+    return lowering.call("wn_conv", **op.attributes(), **given), kept
 
 
 #: What normalizes a batch by its own statistics.
@@ -271,6 +282,10 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     weight, bias, turned = args["weight"], args.get("bias"), args.get("turned", False)
     if weight.flows:
         raise NotSaid("its weight is computed")
+    leaf = attention.transposed(weight)
+    if leaf is not None:
+        weight, turned = leaf, not turned
+        args = {**args, "weight": leaf}
     given = ({"bias": False} if bias is None else {}) | ({"turned": True} if turned else {})
     op = lowering.call("linear", weight.sizes[int(turned)], **given)
     own = _weights(args, weight="weight", bias="bias")
@@ -585,6 +600,8 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         op = lowering.call("scale", scalar) if kind == "multiply" else lowering.call("shift", _number(scalar))
         return Held(lowering.put(op, held.draft), held.axes)
     (other,) = [value for value in node.inputs if not value.flows]
+    if held.axes and node.outputs[0].sizes == x.sizes and is_zeros(other):
+        return held if kind == "add" else Held(lowering.put(lowering.call("scale", 0), held.draft), held.axes)
     rows = lowering.rows_of(other) if kind == "add" else None
     if rows is not None:
         try:
@@ -808,12 +825,26 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return lowering.of(tensors[0])
     flowing = [value for value in tensors if value.flows]
     turned = [lowering.batch_first(lowering.of(value)) for value in flowing]
-    held, place = [samples_first(one) for one, _ in turned], turned[0][1]
+    held, place = [one for one, _ in turned], turned[0][1]
     if any(other != place for _, other in turned):
         raise NotSaid("the samples are in different axes")
     dim = _batch_first(dim, place)
+    if len(held) == len(tensors) and dim and all(len(one.axes[0]) > 1 for one in held):
+        both = _beside(lowering, held, dim)
+        return Held(both.draft, batch_behind(both.axes, place))
+    held = [samples_first(one) for one in held]
     made = _together(lowering, tensors, held, dim, place)
     return Held(made, batch_behind(made.straight, place))
+
+
+def _beside(lowering: Lowering, held: Sequence[Held], dim: int) -> Held:
+    """Tensors put together along an axis, of which each has the same positions beside its batch."""
+    laid = [lowering.laid(one) for one in held]
+    if len({one.axes[0] for one in laid}) > 1 or len(laid[0].draft.straight) != len(held[0].axes) + 1:
+        raise NotSaid("what stands beside the batch differs")
+    made = side_by_side(lowering, [_straight(one.draft) for one in laid], dim + 1)
+    samples, beside, *rest = made.axes
+    return Held(made.draft, (samples + beside, *rest))
 
 
 def _batch_first(dim: int, place: int) -> int:
@@ -827,6 +858,8 @@ def _together(
     """Tensors put together along an axis, where the batch stood behind so many and is in front now."""
     rank = len(tensors[0].sizes)
     if len(held) < len(tensors):
+        if all(value.flows or is_zeros(value) for value in tensors):
+            return _with_zeros(lowering, tensors, held, dim, place)
         return _with_tokens(lowering, tensors, held, dim, place)
     drafts = [lowering.settled(one) for one in held]
     patches = _patches(drafts, dim, rank)
@@ -834,6 +867,33 @@ def _together(
         size, whole = patches
         return lowering.put(lowering.call("merge_patches", size), whole)
     return side_by_side(lowering, held, dim).draft
+
+
+def _with_zeros(
+    lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, place: int
+) -> Draft:
+    """Zeros beside what flows, as the first state of a cell: what stands before or behind them is padded."""
+    flowing, before = iter(held), 0
+    parts: list[Held] = []
+    ends: list[tuple[int, int]] = []
+    for value in tensors:
+        size = _first(value.sizes, place)[dim]
+        if value.flows:
+            one = next(flowing)  # a vector is padded as a map of one position
+            parts.append(Held(one.draft, (*one.axes, ()), one.call) if len(one.axes) == 2 else one)
+            ends.append((before, 0))
+            before = 0
+        elif parts:
+            ends[-1] = (ends[-1][0], ends[-1][1] + size)
+        else:
+            before += size
+    found = []
+    for one, end in zip(parts, ends, strict=True):
+        pairs = [end if axis == dim else (0, 0) for axis in range(len(one.axes))]
+        found.append(padded(lowering, one, pairs) if any(end) else one)
+    made = side_by_side(lowering, found, dim)
+    flat = len(tensors[0].sizes) == 2
+    return lowering.settled(Held(made.draft, made.axes[:-1])) if flat else made.draft
 
 
 def _with_tokens(
@@ -1121,7 +1181,15 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     dims = {_axis(dim, rank) for dim in (given if isinstance(given, list | tuple) else [given])}
     before = place if args.get("keepdim") else len({*range(place)} - dims)
     dims = {_batch_first(dim, place) for dim in dims}
-    made = _reduced(lowering, node, args, held, dims)
+    if held.axes and len(held.axes[0]) > 1 and 0 not in dims:
+        laid = lowering.laid(held)
+        if len(laid.draft.straight) != rank + 1:
+            raise NotSaid("what stands beside the batch is no axis of a layer")
+        made = _over_axes(lowering, node, args, _straight(laid.draft), sorted(dim + 1 for dim in dims))
+        samples, beside, *rest = made.axes
+        made = Held(made.draft, (samples + beside, *rest), made.call)
+    else:
+        made = _reduced(lowering, node, args, held, dims)
     return Held(made.draft, batch_behind(made.axes, before), made.call)
 
 

@@ -23,7 +23,6 @@ from .lowering import (
     Held,
     Lowering,
     NotSaid,
-    batch_behind,
     is_zeros,
     permutation,
     sources,
@@ -79,14 +78,14 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
                 made = _attended(lowering, node, found, scores, values, first)
                 if made is not None:
                     return made
-    leaf = _transposed(right)
+    leaf = transposed(right)
     if left.flows and "baddbmm" not in node.target and len(right.sizes) == 2 and not right.flows:
         matrix = {"weight": right, "turned": True} if leaf is None else {"weight": leaf}
         return lowering.table["torch.linear"](lowering, node, {"input": left, **matrix})  # type: ignore[return-value]
     return _multiplied(lowering, node, left, right)
 
 
-def _transposed(value: Value) -> Value | None:
+def transposed(value: Value) -> Value | None:
     """The matrix that is learned, where this is it with its two axes in another order."""
     made = value.node
     if made is None or made.target not in PERMUTES or value.flows:
@@ -157,7 +156,7 @@ def module(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     made = lowering.put(back, attended, own=out)
     if left is not None and args.get("attn_mask") is not None:
         lowering.folded.update(lowering.own(node).values())
-    return Held(made, batch_behind(made.straight, place))
+    return lowering.attended(node, made, place)
 
 
 def _projected(
@@ -188,7 +187,8 @@ def _projected(
         else None
     )
     by = lowering.call("matmul", transpose=True)
-    if matrix is not None and len(set(values)) == 1:
+    whole = {(lowering.of(one).draft, lowering.of(one).axes) if one.flows else one for one in values}
+    if matrix is not None and len(whole) == 1:
         draft = lowering.put(by, rows(values[0]), matrix)
         draft = draft if bias is None else lowering.put(lowering.call("add"), draft, bias)
         return [part(index, draft) for index in range(3)]

@@ -276,10 +276,11 @@ class Lowering:
     def batch_first(self, held: Held) -> tuple[Held, int]:
         """The values with the batch in front, and behind how many axes it stood: steps may come first."""
         samples = held.draft.straight[0]
-        if not samples or samples not in held.axes[1:]:
+        places = [i for i, axis in enumerate(held.axes) if samples and axis[: len(samples)] == samples]
+        if not places or not places[0]:
             return held, 0
-        place = held.axes.index(samples)
-        axes = (samples, *held.axes[:place], *held.axes[place + 1 :])
+        (place,) = places
+        axes = (held.axes[place], *held.axes[:place], *held.axes[place + 1 :])
         return Held(held.draft, axes, held.call), place
 
     def within_batch(self, held: Held) -> Held:
@@ -292,8 +293,8 @@ class Lowering:
         """The values as a layer has them; what stands beside the batch, as windows do, is an axis there."""
         first, place = self.batch_first(held)
         if place:
-            draft = self.settled(first, last=last)
-            return Held(draft, batch_behind(draft.straight, place), held.call)
+            made = self.laid(first, last)
+            return Held(made.draft, batch_behind(made.axes, place), held.call)
         inside = self.within_batch(held)
         if inside is not held:
             draft = self.settled(inside, last=last)
@@ -647,16 +648,18 @@ class Lowering:
 
     def _said(self, node: Node) -> Sequence[Held | None]:
         lowering = self.table.get(node.target)
-        if node.module is not None:
-            return self._known(node)
-        if lowering is None:
-            raise NotSaid("no op")
         before = len(self.drafts)
-        found = lowering(self, node, dict(node.args))
+        if node.module is not None:
+            found: Held | Sequence[Held | None] = self._known(node)
+        elif lowering is None:
+            raise NotSaid("no op")
+        else:
+            found = lowering(self, node, dict(node.args))
         found = [found] if isinstance(found, Held) else found
         macs = sum(draft.facts.macs for draft in self.drafts[before:] if not isinstance(draft.op, Opaque))
-        if node.macs is not None and node is not self.checked and macs != self.per_sample(node.macs):
-            raise NotSaid(f"{macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
+        counted = node.macs is not None and node.module is None and node is not self.checked
+        if counted and macs != self.known(node.macs):
+            raise NotSaid(f"{macs:,} MACs are said, and {self.known(node.macs):,} ran")
         if self.tape.batch == 1:
             found = [self._as_many(value, held) for value, held in zip(node.outputs, found, strict=False)]
         for value, held in zip(node.outputs, found, strict=False):
@@ -698,10 +701,11 @@ class Lowering:
     def _known(self, node: Node) -> Sequence[Held | None]:
         op = KNOWN[node.target](node.module)
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
-        of_itself = [node.args.get(name) for name in ("query", "key", "value")] == 3 * flowing
         if node.target == MULTIHEAD:
-            leaves = self.left(node)
-            if not of_itself or op is None or leaves is None or leaves.window is not None:
+            leaves, read = self.left(node), [node.args[name] for name in ("query", "key", "value")]
+            alike = {(self.of(one).draft, self.of(one).axes) if one.flows else () for one in read}
+            flowing = read[:1] if len(alike) == 1 else read
+            if len(alike) > 1 or op is None or leaves is None or leaves.window is not None:
                 return [self.table[node.target](self, node, dict(node.args))]  # type: ignore[list-item]
             op = self.call(op.kind, **op.attributes() | leaves.words)
         if op is None:
@@ -726,7 +730,14 @@ class Lowering:
         draft = self.put(op, self.settled(held, last=True), own=self.below(node.call))
         if node.args.get("attn_mask") is not None:
             self.folded.update(self.own(node).values())
-        return [Held(draft, batch_behind(draft.straight, place))]
+        return [self.attended(node, draft, place)]
+
+    @staticmethod
+    def attended(node: Node, draft: Draft, place: int) -> Held:
+        """What comes out of a module of attention, as it gives that: rows of tokens may be in its batch."""
+        samples, *axes = draft.straight
+        rows = len(draft.straight) - len(node.outputs[0].sizes)
+        return Held(draft, batch_behind((samples + in_order(axes[:rows]), *axes[rows:]), place), node.call)
 
     def left(self, node: Node) -> Leaves | None:
         """Which scores a module of attention leaves; ``None`` where no op says that by itself.
@@ -1182,8 +1193,11 @@ class Lowering:
             for draft in self.drafts
         }
         within = {scope for name in owners.values() for scope in scopes_around(name)}
+        # where a function does something else with what a module has, that has the name which runs in it
+        called = {name: draft for draft, name in owners.items() if name == draft.call.path}
         for draft, name in owners.items():
-            if name and name not in taken and name not in within:
+            does_else = type(called.get(name, draft).op) is not type(draft.op)
+            if name and name not in taken and name not in within and not does_else:
                 owned.append((draft, name))
                 taken.add(name)
         found: dict[Draft, str] = dict(owned)

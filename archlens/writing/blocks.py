@@ -200,7 +200,7 @@ class Reader:
             return Target("path", self.network.layers[value].name, value)
         usable = is_name(child.name) and not (argument and child.name in TAKEN)
         if isinstance(child.unit, Layer) and child.unit.op.merges:
-            usable = child.name == self._automatic(outer, number)
+            usable &= child.name == self._automatic(outer, number)
         if usable and not self._is_hidden(child.name, scope, outer):
             return Target("name", child.name, value)
         return Target("name", self._alias(outer, number), value)

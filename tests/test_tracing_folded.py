@@ -1,0 +1,155 @@
+"""Modules that fold an axis into the batch, start from zeros, or keep their weights in another form, traced.
+
+Each is said in ops alone, built again from these with its weights, and gives what it gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils import parametrizations, weight_norm
+from torch.utils.flop_counter import FlopCounterMode
+
+import archlens
+
+FRAMES, PLACES, WIDTH = 3, 5, 16
+
+
+class OfEachFrame(nn.Module):
+    """Attention between the places of each frame, whose frames are in the batch."""
+
+    def __init__(self, *, first: bool = True, causal: bool = False) -> None:
+        super().__init__()
+        self.attend, self.first = nn.MultiheadAttention(WIDTH, 4, batch_first=first), first
+        self.mask = torch.ones(PLACES, PLACES).triu(1).bool() if causal else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = x.flatten(0, 1)
+        q, k = (q, q) if self.first else (q.transpose(0, 1), q.transpose(0, 1))
+        y = self.attend(q, k, k, need_weights=False, attn_mask=self.mask)[0]
+        return x + (y if self.first else y.transpose(0, 1)).reshape(x.shape)
+
+
+class Divided(nn.Module):
+    """Attention over space and then over time, as TimeSformer has it, by torch's own layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.space, self.time = (nn.TransformerEncoderLayer(WIDTH, 4, 32, batch_first=True) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, t, n, c = x.shape
+        x = self.space(x.reshape(b * t, n, c)).reshape(b, t, n, c).transpose(1, 2).reshape(b * n, t, c)
+        return self.time(x).reshape(b, n, t, c).mean((1, 2))  # type: ignore[no-any-return]
+
+
+class Beside(nn.Module):
+    """Tokens of each frame beside others of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(WIDTH, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.flatten(0, 1)
+        both = torch.cat([rows, rows.mean(1, keepdim=True), rows[:, :2]], 1)
+        return self.fc(both).view(*x.shape[:2], -1)  # type: ignore[no-any-return]
+
+
+class ConvCell(nn.Module):
+    """An LSTM of convolutions that starts from zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates = nn.Conv2d(3 + 4, 16, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = x.new_zeros(x.shape[0], 4, *x.shape[-2:])
+        for one in x.unflatten(1, (-1, 3)).unbind(1):
+            i, f, o, g = self.gates(torch.cat([one, h], 1)).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        return h
+
+
+class Elman(nn.Module):
+    """The first state stands before what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.Linear(WIDTH + 4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(x.shape[0], 4, device=x.device)
+        for at in range(x.shape[1]):
+            h = torch.tanh(self.cell(torch.cat([h, x[:, at]], 1)) + h)
+        return h
+
+
+class Tied(nn.Module):
+    """An autoencoder whose second matrix is its first one, turned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.rand(4, WIDTH)), nn.Parameter(torch.rand(WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(F.linear(x, self.weight).relu(), self.weight.t(), self.bias)
+
+
+def _with_lengths() -> nn.Module:
+    return nn.Sequential(
+        parametrizations.weight_norm(nn.Conv1d(WIDTH, 6, 3, dilation=2)),
+        nn.ReLU(),
+        parametrizations.weight_norm(nn.Conv1d(6, 6, 3, groups=2, padding=1, bias=False), dim=2),
+    )
+
+
+FOLDED = (FRAMES, PLACES, WIDTH)
+
+MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "places of each frame": (OfEachFrame, FOLDED),
+    "places first": (lambda: OfEachFrame(first=False), FOLDED),
+    "places of each frame, causal": (lambda: OfEachFrame(causal=True), FOLDED),
+    "space and time": (Divided, FOLDED),
+    "tokens beside tokens": (Beside, FOLDED),
+    "an LSTM of convolutions": (ConvCell, (12, 7, 6)),
+    "a cell written out": (Elman, (PLACES, WIDTH)),
+    "a matrix and it turned": (Tied, (WIDTH,)),
+    "weight norm": (_with_lengths, (WIDTH, 12)),
+    "weight norm as it was": (lambda: nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3))), (3, 8, 8)),
+}
+
+
+#: What has keys that no layer of the language gives its weights, so that it is not built.
+UNNAMED = ("a matrix and it turned", "weight norm as it was")
+
+
+@pytest.mark.parametrize("case", MODULES)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_is_folded_or_kept_otherwise_is_said_in_ops(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    make, sizes = MODULES[case]
+    module = make().eval()
+    for one in module.parameters():
+        nn.init.normal_(one, std=0.3)
+    network = archlens.trace(module, sizes)
+    assert [layer.name for layer in network if layer.op.kind == "opaque"] == []
+    x = torch.rand(2, *sizes)
+    monkeypatch.setattr(torch.backends.mha, "get_fastpath_enabled", lambda: False)  # which is not counted
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        wanted = module(x)
+    assert 4 * network.macs == counter.get_total_flops()
+    assert network.output == wanted.shape[1:]
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    if case in UNNAMED:
+        return
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), wanted)
