@@ -306,6 +306,10 @@ def test_true_is_not_1(step: str, first: str, second: str, block: bool) -> None:
 
 #: Caches without a bound, and what bounds them.
 BOUNDED = {
+    "archlens.boards.names": "it takes nothing",
+    "archlens.language.synonyms.words": "it takes nothing",
+    "archlens.language.synonyms.merge_words": "it takes nothing",
+    "archlens.language.synonyms.construct_words": "it takes nothing",
     "archlens.source.own": "the functions of one file",
     "archlens.dialects.formats.formats": "it takes nothing",
     "archlens.forms.forms": "it takes nothing",

@@ -154,7 +154,7 @@ def deploy(network: Network, *, weights: str = "int8", activations: str = "int8"
     >>> import archlens
     >>> found = deploy(archlens.load("lenet5"))
     >>> found.arena.bytes, found.flash("weights"), found.flash("biases")
-    (5904, 61470, 944)
+    (9408, 61470, 944)
     """
     for name, known in ((weights, WEIGHTS), (activations, ACTIVATIONS)):
         if name not in known:
