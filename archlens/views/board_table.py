@@ -41,13 +41,14 @@ def table(found: Deployment, board: Board | None = None, *, tensors: bool = Fals
         board: what it is held against.
         tensors: whether each tensor is listed.
     """
+    shown = range(4) if board is not None else (0, 1, 3)  # without a board nothing is a share of it
     more = (
         [Table(_TENSORS, list(_placed(found)), headline="Tensors in the arena", level=2)] if tensors else []
     )
     return Table(
         headline=f"{words.headline(found.network)}, {found.weights} weights, {found.activations} activations",
-        columns=_COLUMNS,
-        rows=list(_rows(found, board)),
+        columns=[_COLUMNS[i] for i in shown],
+        rows=[[row[i] for i in shown] for row in _rows(found, board)],
         more=[
             *more,
             *([] if tensors else [Table(_TENSORS[:2], list(_alive(found)), headline="Alive at once")]),
