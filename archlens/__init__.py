@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from . import showing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .elaboration.building import Builder
     from .errors import ArchlensError, Diagnostic, Span, SpecError, UsageError
     from .library import names
     from .network import Layer, Network
+    from .searching.search import Searched
     from .shape import Shape
     from .studying import Study, study
     from .tracing import trace
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "loads",
     "names",
+    "search",
     "study",
     "trace",
 ]
@@ -147,6 +149,67 @@ def explore(network: Network, /) -> Any:
     from .integrations.page import Touchable
 
     return Touchable(network)
+
+
+def search(
+    name: str,
+    /,
+    *,
+    vary: Mapping[str, Any],
+    where: str | Sequence[str] = (),
+    pareto: str | Sequence[str] = (),
+    sort: str | Sequence[str] = (),
+    figures: str | Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
+    input: Any = None,
+    max_layers: int | None = None,
+    **values: Any,
+) -> Searched:
+    """The configurations of a network that keep within limits, with exact figures.
+
+    Args:
+        name: as :func:`load` takes it; of what is no spec the input alone can be varied.
+        vary: the values of each param, as a list or as a text (``"0.25..1.5:0.05"``); under ``"input"`` the
+            sizes of the input, or its shapes as texts.
+        where: what they have to keep within: ``"params <= 5M, macs <= 600M"``.
+        pareto: what they are kept for: those that no other beats in all of these; ``-alpha`` where larger is
+            better.
+        sort: by what they are ordered; ``-macs`` has the largest first.
+        figures: what is found of each; the parameters and multiply-accumulates unless it is given.
+        sample: how many are drawn, in the place of all.
+        seed: of what is drawn.
+        input: the input of all.
+        max_layers: as :func:`load` takes it.
+        **values: values for params of all.
+
+    Returns:
+        The rows as dictionaries, one by one; ``columns()`` has them as lists by name, for a data frame.
+
+    Raises:
+        SpecError: the file is no spec.
+        UsageError: there is no such network, param or figure, or a text is not understood; or numpy is
+            missing.
+
+    >>> vary = {"alpha": [0.5, 1.0], "input": [192, 224]}
+    >>> archlens.search("mobilenet_v1", vary=vary, where="macs <= 500M").columns()["macs"]
+    [109970432, 149497088, 418121728]
+    """
+    from .searching import require_numpy
+
+    require_numpy()
+    from . import dialects
+    from .bounds import allowing
+    from .searching import search
+    from .searching.space import Space
+
+    space = Space(vary, sample=sample, seed=seed)
+    where, pareto, sort, figures = (
+        [one] if isinstance(one, str) else one for one in (where, pareto, sort, figures)
+    )
+    asked = search.asked(space, where, figures=figures, pareto=pareto, sort=sort)
+    with allowing(max_layers):
+        return search.run(dialects.find(name), space, asked, input=input, values=values)
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import gcd
-from typing import Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 #: Some of the atoms of a table, by their places there, multiplied; the empty one stands for 1.
 Product = tuple[int, ...]
@@ -303,7 +303,74 @@ def _divided(a: Form, b: Form) -> Form | None:
     return found
 
 
-class Number:
+class Remembering:
+    """What is no plain number, and can be computed with as with one."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        table: Any
+
+        def __neg__(self) -> Any: ...
+        def __pos__(self) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+
+    def greatest(self, values: Sequence[Any]) -> Any:
+        """The largest of some numbers; what they are compared for are conditions."""
+        return max(values)
+
+    def least(self, values: Sequence[Any]) -> Any:
+        """The smallest of them."""
+        return min(values)
+
+    def below(self, other: Any) -> Any:
+        """1 where it is below another number, else 0."""
+        return int(self < other)
+
+
+class Real(Remembering):
+    """A number that need not be whole, for each of many configurations: see :mod:`archlens.columns`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        form: int
+
+    def truncated(self) -> Any:
+        """Rounded towards 0."""
+        raise NotImplementedError
+
+    def is_integer(self) -> bool:
+        """Whether it is whole."""
+        raise NotImplementedError
+
+
+def greatest(values: Sequence[Any]) -> Any:
+    """The largest of some numbers, be they of many sizes at once."""
+    return next((one for one in values if isinstance(one, Remembering)), _PLAIN).greatest(values)
+
+
+def least(values: Sequence[Any]) -> Any:
+    """The smallest of some numbers, be they of many sizes at once."""
+    return next((one for one in values if isinstance(one, Remembering)), _PLAIN).least(values)
+
+
+def truncated(value: Any) -> Any:
+    """A number rounded towards 0."""
+    return value.truncated() if isinstance(value, Number | Real) else int(value)
+
+
+def below(value: Any, other: Any) -> Any:
+    """1 where a number is below another, else 0."""
+    if isinstance(value, Remembering):
+        return value.below(other)
+    return 1 - other.below(value) - (value == other) if isinstance(other, Remembering) else int(value < other)
+
+
+_PLAIN = Remembering()
+
+
+class Number(Remembering):
     """A whole number as it is at the point of its table, and the form that it has at every size.
 
     Where its value itself is asked for, as by ``range`` or as the key of a dictionary, that is a condition,
@@ -313,7 +380,7 @@ class Number:
     __slots__ = ("form", "table")
 
     def __init__(self, table: Table, form: Form) -> None:
-        self.table = table
+        self.table: Table = table
         self.form = form
 
     @property
@@ -453,6 +520,10 @@ class Number:
     def __round__(self, digits: SupportsIndex | None = None) -> Any:
         return self
 
+    def truncated(self) -> Any:
+        """Itself."""
+        return self
+
     def bit_length(self) -> int:
         """How many bits it has at the point, for bounds that no size comes near."""
         return self.value.bit_length()
@@ -488,17 +559,17 @@ def _of(other: Any) -> Form | None:
 
 def remembers(value: Any) -> bool:
     """Whether a value, or something in a list, is a number that remembers how it was made."""
-    return any(map(remembers, value)) if isinstance(value, tuple) else type(value) is Number
+    return any(map(remembers, value)) if isinstance(value, tuple) else isinstance(value, Remembering)
 
 
 def sizes_only(values: Sequence[Any]) -> bool:
     """Whether whoever computes with some of these numbers looks at sizes alone, and not at what is seen."""
-    return any(value.table.asks is not None for value in values if type(value) is Number)
+    return any(value.table.asks is not None for value in values if isinstance(value, Number))
 
 
 def keyed(value: Any) -> Any:
     """A value as a key that asks nothing of numbers: forms in their place; 1, 1.0 and true are told apart."""
-    if type(value) is Number:
+    if isinstance(value, Number | Real):
         return Number, value.form
     if isinstance(value, tuple):
         return (type(value), *getattr(value, "__dict__", {}).values(), *map(keyed, value))

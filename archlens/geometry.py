@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import gcd, lcm
 from typing import NamedTuple
 
+from .formulas import greatest
+
 
 class Window(NamedTuple):
     """A window along one axis: what a convolution, a pooling, a pad or a crop does there.
@@ -405,7 +407,7 @@ def same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     (2, 2)
     """
     outputs = -(-size // stride)
-    total = max((outputs - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    total = greatest(((outputs - 1) * stride + dilation * (kernel - 1) + 1 - size, 0))
     return total // 2, total - total // 2
 
 

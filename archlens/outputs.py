@@ -258,6 +258,30 @@ class InputSizes(TypedDict):
     costs: list[CostOfSize]
 
 
+# --- search -------------------------------------------------------------------------------------------
+
+
+class Configuration(TypedDict):
+    """One configuration of a search."""
+
+    values: dict[str, Any]
+    figures: dict[str, Count | list[int] | None]
+    refused: str | None
+
+
+class Search(TypedDict):
+    """The configurations that keep within limits."""
+
+    schema: Literal["archlens.search/1"]
+    name: str
+    configurations: int
+    looked_at: int
+    refused: int
+    held: int
+    where: list[str]
+    found: list[Configuration]
+
+
 # --- formulas -----------------------------------------------------------------------------------------
 
 
@@ -983,6 +1007,7 @@ OUTPUTS: Mapping[str, Any] = {
     "compare": Comparison,
     "cost": Cost,
     "diff": Difference,
+    "fit": Search,
     "lint": Lint,
     "list": List,
     "memory": Memory,
@@ -990,6 +1015,7 @@ OUTPUTS: Mapping[str, Any] = {
     "roofline": Roofline,
     "rules": Table,
     "shapes": Network | Formulas,
+    "search": Search,
     "sizes": InputSizes,
     "trace": Table,
     "verify": Verification | VerificationInBrief,

@@ -25,6 +25,11 @@ FURTHER = {
         "decoder.yaml", "opaque.cfg", "stated.yaml", "t5_small", "mixtral_8x7b", "unet", "swin_t",
         "googlenet_aux", "wav2vec2_base", "bert_base",
     )],
+    "search": [
+        ["lenet5", "--vary", "input=1..40", "--figures", "min_size,macs"],
+        ["opaque.cfg", "--vary", "input=8,10"],
+    ],
+    "fit": [["lenet5", "--vary", "input=1..40", "--where", "macs <= 500k"]],
     "sizes": [["opaque.cfg"], ["googlenet_aux"], ["lenet5", "--upto", "40"]],
     "cost": [
         ["opaque.cfg", "--count-as", "all"], ["googlenet_aux", "--by", "op"], ["lenet5", "--count-as", "all"],

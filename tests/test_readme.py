@@ -209,6 +209,7 @@ FORMS = {
     "formula": [["lenet5", "--input", "1xHxW"], ["gpt2", "--input", "NxT"]],
     "list": [["lenet5"]],
     "ops": [[]],
+    "search": [["lenet5", "--vary", "input=31..33", "--figures", "params,receptive_field"]],
     "sizes": [["lenet5"], ["heads.yaml"]],
     "cost": [
         ["lenet5", "--count-as", "thop"],

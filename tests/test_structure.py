@@ -20,7 +20,8 @@ MAY: dict[str, set[str]] = {
     "shape": set(),
     "formulas": set(),
     "notation": {"formulas"},
-    "geometry": set(),
+    "columns": {"formulas"},
+    "geometry": {"formulas"},
     "grouping": set(),
     "wrapping": set(),
     "errors": {"wrapping"},
@@ -64,6 +65,11 @@ MAY: dict[str, set[str]] = {
         "ops",
         "shape",
     },
+    # figures of many configurations at once
+    "searching": {
+        *("analysis", "bounds", "columns", "dialects", "elaboration", "errors", "formulas", "library"),
+        *("limits", "network", "ops", "shape"),
+    },
     "source": {"analysis", "errors", "grouping", "network", "ops", "shape"},
     # a network as the text of a spec, which is read again
     "writing": {"analysis", "bounds", "elaboration", "errors", "grouping", "language", "network", "ops"},
@@ -71,6 +77,7 @@ MAY: dict[str, set[str]] = {
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {
+<<<<<<< HEAD
         *(
             "analysis",
             "backends",
@@ -86,6 +93,12 @@ MAY: dict[str, set[str]] = {
         *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "shape"),
         "wrapping",
     },  # of backends, budgets, lint and lowering, the records
+=======
+        *("analysis", "backends", "budgets", "counts", "errors", "forms", "formulas", "geometry", "language"),
+        *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "searching"),
+        *("shape", "wrapping"),
+    },  # of backends, budgets, lint, lowering and searching, the records
+>>>>>>> 9ff4286 (archlens search and fit: the exact figures of all configurations of a spec at once, and those within limits)
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},
     "reporting": {
@@ -145,6 +158,7 @@ MAY: dict[str, set[str]] = {
             "outputs",
             "reporting",
             "schema",
+            "searching",
             "shape",
         ),
         *("source", "studying", "tracing", "views", "wrapping", "writing"),
@@ -163,7 +177,8 @@ MAY: dict[str, set[str]] = {
     },
     "__init__": {
         *("analysis", "backends", "bounds", "dialects", "elaboration", "errors", "forms", "integrations"),
-        *("language", "library", "network", "showing", "shape", "studying", "tracing", "views", "writing"),
+        *("language", "library", "network", "searching", "showing", "shape", "studying", "tracing", "views"),
+        "writing",
     },
     "__main__": {"cli"},
 }

@@ -13,6 +13,7 @@ from enum import Flag, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..counts import AtLeast, Kind
+from ..formulas import greatest, remembers
 from .unknown import Unknown as Unknown
 
 if TYPE_CHECKING:
@@ -126,6 +127,16 @@ def _memory(study: Study, scope: str) -> int:
 
     part = study.part(scope)
     return memory.weight_bytes(part) + memory.buffer_bytes(part, saved_only=True)
+
+
+def _peak(study: Study, scope: str) -> int:
+    if not any(map(remembers, study.network.inputs.values())) and not remembers(
+        (*study.network.values.values(),)
+    ):
+        return study.peak.bytes
+    from . import memory
+
+    return greatest(memory.moments(study.network))  # type: ignore[no-any-return]
 
 
 def _peak_parts(study: Study) -> list[Part]:
@@ -276,7 +287,7 @@ FIGURES: dict[str, Figure] = {
         "peak activations",
         Kind.BYTES,
         "The most bytes of activations alive at once, of one inference on one sample in float32.",
-        lambda study, scope: study.peak.bytes,
+        _peak,
         where=Where.USUAL | Where.SIZES,
         parts=_peak_parts,
         head=Head(

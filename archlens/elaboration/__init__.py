@@ -83,6 +83,16 @@ def elaborate(
     return network
 
 
+def declared_inputs(spec: Spec, variant: str, values: Mapping[str, Any]) -> Mapping[str, Shape]:
+    """The inputs that a spec has with some values for its params.
+
+    Raises:
+        SpecError: one of them is no shape.
+        UsageError: there is no such param, or one has no value.
+    """
+    return Walk(spec, variant, values).declared()
+
+
 #: How many steps the search for the smallest input may take, and how large an input it tries.
 _SEARCH_STEPS = 100_000
 _SEARCH_SIZE = 1024

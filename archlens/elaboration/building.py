@@ -27,7 +27,7 @@ from ..errors import (
     shorten,
     usage,
 )
-from ..formulas import Number, remembers
+from ..formulas import Remembering, remembers
 from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_around
 from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
@@ -262,10 +262,7 @@ class Builder:
         self.admit(len(self.inputs) + 1, where)
         self.root.claim(name, where)
         self.inputs[name] = shape
-        for size in shape:
-            if type(size) is Number:
-                # what is known of numbers is of no use to others, and is not found by them
-                self.memory, self.asks = {}, size.table.asks
+        self.keep_apart(tuple(shape))
         self.x = self.sources[name] = self._tensors[name] = Tensor(name, shape)
         return self.x
 
@@ -444,6 +441,14 @@ class Builder:
         for problem in layouts.find(network) if self.alone else ():
             warn(render(problem), stacklevel=2)
         return network
+
+    def keep_apart(self, values: Any) -> None:
+        """Let what is known of numbers that remember be found by no other network."""
+        if isinstance(values, tuple):
+            for value in values:
+                self.keep_apart(value)
+        elif isinstance(values, Remembering) and self.asks is None:
+            self.memory, self.asks = {}, values.table.asks
 
     # --- what the walk over a spec calls, too ------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import did_you_mean, shorten
-from ..formulas import Number
+from ..formulas import Number, Real
 from ..language.expression import MAX_TEXT, Expression, Parts
 from ..language.synonyms import op_meant
 from .functions import FUNCTIONS, Misuse
@@ -271,7 +271,7 @@ def _nothing_else(tree: ast.BinOp) -> Problem:
 
 
 def _power_bits(base: Any, exponent: Any) -> float:
-    if isinstance(base, float) or isinstance(exponent, float) or exponent <= 0 or abs(base) < 2:
+    if any(isinstance(one, float | Real) for one in (base, exponent)) or exponent <= 0 or abs(base) < 2:
         return 0
     return float((base.bit_length() - 1) * exponent)
 
@@ -435,7 +435,7 @@ def _bounded(value: Any, tree: ast.AST) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Problem(tree, "this number is out of range")
-    elif isinstance(value, int):
+    elif isinstance(value, WHOLE):
         if value.bit_length() > MAX_BITS:
             raise Problem(tree, f"this number has more than {MAX_BITS} bits")
     elif isinstance(value, tuple):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..formulas import Number
+from .. import formulas
 from .values import MAX_ITEMS, NUMBERS, WHOLE, describe
 
 
@@ -36,11 +36,11 @@ def _several(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _min(*values: Any) -> Any:
-    return min(_several(values))
+    return formulas.least(_several(values))
 
 
 def _max(*values: Any) -> Any:
-    return max(_several(values))
+    return formulas.greatest(_several(values))
 
 
 def _sum(values: Any, /) -> Any:
@@ -78,8 +78,8 @@ def divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int
     (24, 8, 16)
     """
     least = divisor if minimum is None else minimum
-    rounded = max(least, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
+    rounded = formulas.greatest([least, formulas.truncated(value + divisor / 2) // divisor * divisor])
+    return rounded + divisor * formulas.below(rounded, 0.9 * value)  # type: ignore[no-any-return]
 
 
 def _range(*bounds: Any) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def _round(value: float, digits: int | None = None) -> float:
 
 def _int(value: Any, /) -> Any:
     _numbers(value)
-    return value if isinstance(value, Number) else int(value)
+    return formulas.truncated(value)
 
 
 def _length(value: Any, /) -> int:

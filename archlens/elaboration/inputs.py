@@ -48,7 +48,7 @@ SHAPE_HELP = (
 
 def _checked(sizes: Iterable[Any]) -> Shape | None:
     listed = list(sizes)
-    plain = [size for size in listed if type(size) is not Number]
+    plain = [size for size in listed if not isinstance(size, Number)]
     if not all(type(size) is int and 1 <= size <= MAX_SIZE for size in plain):
         return None
     if isinstance(sizes, Ids | ChannelsLast):

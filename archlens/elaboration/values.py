@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import shorten
-from ..formulas import Number
+from ..formulas import Number, Remembering
 from ..language.expression import Expression
 from ..language.spec import Part
 from ..language.steps import Block
@@ -21,7 +21,7 @@ MAX_ITEMS = 100_000
 
 #: A whole number; and any.
 WHOLE = (int, Number)
-NUMBERS = (int, float, Number)
+NUMBERS = (int, float, Remembering)
 
 
 @dataclass(slots=True, eq=False)

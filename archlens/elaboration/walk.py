@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..bounds import MAX_BLOCKS, RAISED
+from ..bounds import MAX_BLOCKS, MAX_SIZE, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
-from ..formulas import Number, keyed
+from ..formulas import Number, Remembering, keyed, remembers
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
 from ..language.spec import Output, Param, Part, Spec, Variant
@@ -95,6 +95,7 @@ class Walk(Mixing):
         self.fixed: dict[ast.expr, tuple[Known, Located]] = {}  # what a lone word that names an op makes
         self.root = builder.root = self.file.root
         self.values = self._params(values)
+        builder.keep_apart(tuple(values.values()))
         self.file.names |= self.values
 
     # --- before the first layer ---------------------------------------------------------------
@@ -134,6 +135,9 @@ class Walk(Mixing):
         """Note a value that was given and is not the spec's own."""
         own = _own(param, self.variant)
         value = env.locals[name]
+        if remembers(value):
+            self.overrides.append(name)
+            return
         try:
             if own is not None and by_value((value,)) == by_value((self.word(own, env),)):
                 return
@@ -161,7 +165,7 @@ class Walk(Mixing):
             return tuple(self._given(name, item, env) for item in value)
         if isinstance(value, int | float) and not usable(value):
             raise usage(f"the value of {name} is out of range")
-        if value is None or isinstance(value, int | float) or is_template(value):
+        if value is None or isinstance(value, int | float | Remembering) or is_template(value):
             return value
         raise usage(f"{name} cannot be {type(value).__name__}", help="numbers, texts, and lists of them")
 
@@ -201,13 +205,40 @@ class Walk(Mixing):
                 shape = like(shape, self._declared(template, env))
             self.builder.input(shape, name, template)
 
+    def declared(self) -> Mapping[str, Shape]:
+        """The inputs that the spec has, where no other is given."""
+        self._read_inputs({})
+        return self.builder.inputs
+
     def _declared(self, template: Template, env: Env) -> Shape:
         """The shape that a spec says of an input."""
+        found = self._of_numbers(template, env) if self.builder.asks is not None else None
+        if found is not None:
+            return found
         text = filled(template.parts, env)
         shape = read_shape(text)
         if shape is None:
             raise error(f"'{shorten(text)}' is not an input shape", template.span, help=SHAPE_HELP)
         return shape
+
+    def _of_numbers(self, template: Template, env: Env) -> Shape | None:
+        """The same where sizes in its braces are numbers that remember; ``None`` where none of them is."""
+        values = [evaluate(one, env) if isinstance(one, Expression) else one for one in template.parts]
+        numbers = [one for one in values if isinstance(one, Number) and 1 <= one <= MAX_SIZE]
+        marked = "".join(["?" if isinstance(one, Number) else str(one) for one in values])
+        shape = read_shape("".join(map(str, values)))
+        sizes = [size.strip() for size in marked.lower().partition(" of ")[0].split("x")]
+        if (
+            shape is None
+            or not numbers
+            or sizes.count("?") != len(numbers)
+            or marked.count("?") != len(numbers)
+        ):
+            return None
+        left: Iterator[Any] = iter(numbers)
+        return shape.with_sizes(
+            [next(left) if size == "?" else n for size, n in zip(sizes, shape, strict=False)]
+        )
 
     # --- the walk -----------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ class Kind(NamedTuple):
 
 def whole(value: Any, least: int) -> int | None:
     """The whole number in ``value``, if it is one and at least ``least``; ``16.0`` is one too."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    if isinstance(value, float | formulas.Real) and value.is_integer():
+        value = formulas.truncated(value)
     found: int | None = None
     if isinstance(value, int | formulas.Number) and not isinstance(value, bool) and value >= least:
         found = value  # type: ignore[assignment]  # what stands for an int
@@ -35,7 +35,7 @@ def _count(value: Any) -> int | None:
 
 def _number(value: Any) -> int | float | None:
     found: int | float | None = None
-    if isinstance(value, int | float | formulas.Number) and not isinstance(value, bool):
+    if isinstance(value, int | float | formulas.Remembering) and not isinstance(value, bool):
         found = value  # type: ignore[assignment]  # what stands for an int
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar
 
+from ..formulas import sizes_only
 from ..geometry import Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Index, Number, OptionalNumber, Padding, Size, Spare
@@ -363,7 +364,7 @@ def _torch_conv(op: Conv, x: Shape, windows: tuple[Window, ...], form: str = "",
     name = f"archlens.{form}Conv" if form else "nn.Conv"
     padding = op.padding
     if type(padding) is not int:
-        even = _even(windows)
+        even = sizes_only((*x, *windows[0])) or _even(windows)  # which does nothing to any size
         name = name if even else f"archlens.Padded{form}Conv"
         padding = shortest(tuple([w.before if even else (w.before, w.after) for w in windows]))
     own: dict[str, Any] = {

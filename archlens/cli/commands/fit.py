@@ -1,0 +1,42 @@
+"""``archlens fit``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ...errors import usage
+from ...searching import require_numpy
+from ..options import Given, complete_names, format_option, network_options, output_option
+from ..output import write_table
+from .search import searched, space_options, varied
+
+
+@click.command("fit")
+@click.argument("name", shell_complete=complete_names)
+@space_options
+@network_options
+@format_option()
+@output_option
+def command(
+    name: str, vary: tuple[str, ...], where: tuple[str, ...], given: Given, form: str, path: str | None
+) -> None:
+    """Find the largest configuration of a network that keeps within limits.
+
+    That is the one with the largest value of what is varied first, of these the one with the largest of the
+    next, and so on: `--vary alpha=0.05..2:0.01 --set resolution=192 --where 'macs <= 300M'` is the widest at
+    192 pixels. The exit code is 1 where none keeps within them.
+    """
+    require_numpy()
+    from ...searching import search
+    from ...views import search_table as view
+
+    if not where:
+        raise usage("nothing is limited", help="as in --where 'macs <= 300M'")
+    space = varied(vary)
+    wanted = search.asked(space, where)._replace(sort=tuple(search.widest(space)))
+    found = searched(name, given, space, wanted)
+    write_table(view.table(found, most=1), form, path)
+    if not len(found):
+        sys.exit(1)

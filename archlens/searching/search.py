@@ -1,0 +1,389 @@
+"""A search over configurations: which keep within limits, and which of these are the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..dialects import Meant
+from ..errors import did_you_mean, shorten, usage
+from .conditions import Condition, figure, read
+from .evaluating import LATER, SIZES, Part, Source, Wanted, evaluated, one_by_one
+from .space import INPUT, Space
+
+#: The figures that are found unless others are asked for.
+USUAL = ("params", "macs")
+
+#: How many configurations that are laid out one by one are looked at between two reports of how far it is.
+_STEP = 64
+
+
+class Key(NamedTuple):
+    """By what configurations are ordered."""
+
+    name: str
+    #: Whether the largest come first.
+    descending: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The configurations that were found, with their figures: rows by number, or columns by name.
+
+    ``pandas.DataFrame(found.columns())`` is a frame of them.
+    """
+
+    #: What was searched.
+    name: str
+    space: Space
+    figures: tuple[Wanted, ...]
+    conditions: tuple[Condition, ...]
+    #: The numbers of the configurations, in their order.
+    rows: Any
+    #: The values of each figure: whole numbers, or sizes along each axis; and where they are known.
+    values: tuple[Any, ...]
+    known: tuple[Any, ...]
+    #: For each the place of why it is refused among :attr:`reasons`; 0 for what is not.
+    refusals: Any
+    reasons: tuple[str, ...]
+    #: How many configurations were looked at, how many of them were refused, and how many kept the limits.
+    looked: int
+    refused: int
+    held: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether all configurations were looked at."""
+        return self.looked == self.space.count
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Each configuration as what varies, its figures (``None`` where unknown), and why it is refused."""
+        for start in range(0, len(self), 4096):
+            columns = self.part(start, start + 4096).columns()
+            for row in zip(*columns.values(), strict=True):
+                yield dict(zip(columns, row, strict=True))
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """One of them."""
+        number = range(len(self))[number]
+        return next(iter(self.part(number, number + 1)))
+
+    def part(self, start: int, stop: int) -> Searched:
+        """Some of them that follow one another."""
+        return self.taken(np.arange(*slice(start, stop).indices(len(self))))
+
+    def taken(self, places: Any) -> Searched:
+        """Some of them, in the order of their places."""
+        return Searched(
+            self.name,
+            self.space,
+            self.figures,
+            self.conditions,
+            self.rows[places],
+            tuple([one[places] for one in self.values]),
+            tuple([one[places] for one in self.known]),
+            self.refusals[places],
+            self.reasons,
+            self.looked,
+            self.refused,
+            self.held,
+        )
+
+    @cached_property
+    def picks(self) -> Any:
+        """The places of the values of each along all axes."""
+        return self.space.picks(self.rows)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """A list for each thing that varies and each figure, by name; ``refused`` where something is."""
+        found: dict[str, list[Any]] = {}
+        picks = self.picks.tolist()
+        for name in self.space.trees:
+            found[name] = [self.space.value(name, one) for one in picks]
+        for wanted, values, known in zip(self.figures, self.values, self.known, strict=True):
+            found[wanted.name] = [
+                value if is_known else None for value, is_known in zip(values.tolist(), known, strict=True)
+            ]
+        if self.refusals.any():
+            found["refused"] = [self.reasons[one] or None for one in self.refusals]
+        return found
+
+    def by(self, name: str) -> Any:
+        """The numbers of one column, for an order; and where there are any.
+
+        Raises:
+            UsageError: there is no such column, or it has no numbers.
+        """
+        for wanted, values, known in zip(self.figures, self.values, self.known, strict=True):
+            if wanted.name == name:
+                if wanted.quantity in SIZES:
+                    raise usage(f"{name} has a size along each axis, and no order")
+                return values, known
+        tree = self.space.trees.get(name)
+        axis = getattr(tree, "axis", None)
+        if axis is not None and all(type(one) in (int, float) for one in self.space.axes[axis].values):
+            return self.space.column(axis)[self.picks[:, axis]], np.ones(len(self), bool)
+        names = [*self.space.trees, *(one.name for one in self.figures)]
+        if tree is not None:
+            raise usage(f"{shorten(name)} has no order", help="its values are not all numbers")
+        raise usage(
+            f"there is no column {shorten(name)}",
+            help=did_you_mean(name, names, otherwise=f"the columns are {', '.join(names)}"),
+        )
+
+    def ordered(self, keys: Sequence[Key]) -> Searched:
+        """The same in order; what has no number comes last."""
+        columns: list[Any] = [np.zeros(len(self), np.int64)]
+        for key in reversed(keys):
+            values, known = self.by(key.name)
+            ranks = np.unique(values, return_inverse=True)[1].ravel()
+            columns += [-ranks if key.descending else ranks, ~known]
+        return self.taken(np.lexsort(columns))
+
+    def best(self, keys: Sequence[Key]) -> Searched:
+        """Those that no other equals or beats in all keys, and beats in one: the Pareto front."""
+        chosen = np.ones(len(self), bool)
+        ranks = []
+        for key in keys:
+            values, known = self.by(key.name)
+            chosen &= known
+            rank = np.unique(values, return_inverse=True)[1].ravel()
+            ranks.append(-rank if key.descending else rank)
+        places = np.nonzero(chosen & (self.refusals == 0))[0]
+        points = np.stack(ranks, 1)[places] if ranks else np.zeros((len(places), 0), np.int64)
+        return self.taken(np.sort(places[_front(points)]))
+
+
+def _front(points: Any) -> Any:
+    """Which of some points no other dominates; the smaller along each axis is the better."""
+    if not len(points):
+        return np.zeros(0, bool)
+    unique, back = np.unique(points, axis=0, return_inverse=True)  # in the order of the first, then the next
+    if points.shape[1] == 2:
+        least = np.minimum.accumulate(unique[:, 1])
+        kept = np.ones(len(unique), bool)
+        kept[1:] = unique[1:, 1] < least[:-1]
+        return kept[back.ravel()]
+    kept = np.zeros(len(unique), bool)
+    left = np.arange(len(unique))
+    while len(left):  # the first of what is left has none before it that dominates it
+        first = unique[left[0]]
+        kept[left[0]] = True
+        left = left[(unique[left] < first).any(1)]
+    return kept[back.ravel()]
+
+
+def keys(texts: Sequence[str], *, what: str) -> list[Key]:
+    """The keys of an order: names with commas between them, ``-`` before what is the better for being larger.
+
+    Raises:
+        UsageError: a name is empty.
+    """
+    found = []
+    for text in texts:
+        for part in text.split(","):
+            name = part.strip()
+            descending = name.startswith("-")
+            name = name.lstrip("-+").strip()
+            if not name:
+                raise usage(f"{what} has an empty name", help=f"as in {what} params,-alpha")
+            found.append(Key(name, descending))
+    return found
+
+
+class Asked(NamedTuple):
+    """What a search is to find."""
+
+    figures: tuple[Wanted, ...]
+    conditions: tuple[Condition, ...]
+    pareto: tuple[Key, ...]
+    sort: tuple[Key, ...]
+
+
+def asked(
+    space: Space,
+    where: Sequence[str] = (),
+    *,
+    figures: Sequence[str] = (),
+    pareto: Sequence[str] = (),
+    sort: Sequence[str] = (),
+) -> Asked:
+    """What a search is to find, from texts.
+
+    Raises:
+        UsageError: one is no condition, or names what is neither varied nor a figure.
+    """
+    conditions = read(where)
+    front, order = keys(pareto, what="--pareto"), keys(sort, what="--sort")
+    wanted = [need for condition in conditions for need in condition.needs]
+    wanted += [figure(key.name) for key in (*front, *order) if key.name not in space.trees]
+    wanted += [figure(name.strip()) for text in figures for name in text.split(",")]
+    if not figures:
+        wanted = [*map(Wanted, USUAL), *wanted]
+    keyed = [key._replace(name=_called(key.name, space)) for key in (*front, *order)]
+    return Asked(
+        tuple(dict.fromkeys(wanted)),
+        tuple(conditions),
+        tuple(keyed[: len(front)]),
+        tuple(keyed[len(front) :]),
+    )
+
+
+def _called(name: str, space: Space) -> str:
+    return name if name in space.trees else figure(name).name
+
+
+#: Is told how many configurations were looked at, and how many of them kept the limits.
+Progress = Callable[[int, int], None]
+
+
+def run(
+    meant: Meant,
+    space: Space,
+    wanted: Asked,
+    *,
+    input: Any = None,
+    values: Mapping[str, Any] | None = None,
+    progress: Progress = lambda looked, held: None,
+) -> Searched:
+    """Look at all configurations.
+
+    An interruption ends it: what was found so far is what it gives, and says that it is not complete.
+
+    Args:
+        meant: the spec, or what else has an input.
+        space: the configurations.
+        wanted: what is to be found.
+        input: the input of all, where it is given.
+        values: values for params of all.
+        progress: is told how far it is.
+
+    Raises:
+        UsageError: there is no such param or input, or an order has no numbers.
+    """
+    source = Source(meant, space, input, values or {})
+    found = _Finding(source, wanted)
+    if wanted.pareto or wanted.sort:  # what is wrong with them is said before the work
+        found.searched().ordered([*wanted.pareto, *wanted.sort])
+    try:
+        for domain in space.domains():
+            for part in evaluated(source, wanted.figures, domain):
+                found.add(part, progress)
+    except KeyboardInterrupt:
+        pass
+    searched = found.searched()
+    if wanted.pareto:
+        searched = searched.best(wanted.pareto)
+    return searched.ordered(wanted.sort or [])
+
+
+class _Finding:
+    """What was found so far."""
+
+    def __init__(self, source: Source, wanted: Asked) -> None:
+        self.source = source
+        self.wanted = wanted
+        self.needed = [tuple([wanted.figures.index(one) for one in c.needs]) for c in wanted.conditions]
+        self.rows: list[Any] = [np.zeros(0, np.int64)]
+        self.values: list[list[Any]] = [[] for _ in wanted.figures]
+        self.known: list[list[Any]] = [[] for _ in wanted.figures]
+        self.refusals: list[Any] = [np.zeros(0, np.int32)]
+        self.reasons: dict[str, int] = {"": 0}
+        self.looked = self.refused = self.held = 0
+
+    def add(self, part: Part, progress: Progress) -> None:
+        """Take up a part of the configurations."""
+        if part.refused:
+            self.refused += len(part.rows)
+            self.looked += len(part.rows)
+            if not self.wanted.conditions and not self.wanted.pareto:
+                place = self.reasons.setdefault(part.refused, len(self.reasons))
+                self._keep(part.rows, part.figures, np.full(len(part.rows), place, np.int32))
+            progress(self.looked, self.held)
+            return
+        ready: list[tuple[Condition, list[Any]]] = []
+        later: list[tuple[Condition, list[Any]]] = []
+        for condition, needed in zip(self.wanted.conditions, self.needed, strict=True):
+            here = [part.figures[number] for number in needed]
+            (later if any(value is LATER for value in here) else ready).append((condition, here))
+        keep = np.ones(len(part.rows), bool)
+        for condition, here in ready:
+            keep &= condition.holds(here) if all(value is not None for value in here) else False
+        if all(value is not LATER for value in part.figures):
+            self.looked += len(part.rows)
+            self.held += int(keep.sum())
+            self._keep(part.rows[keep], _taken(part.figures, keep))
+            progress(self.looked, self.held)
+            return
+        self.looked += int((~keep).sum())
+        rows = part.rows[keep]
+        for start in range(0, len(rows), _STEP):
+            for one in one_by_one(self.source, self.wanted.figures, rows[start : start + _STEP]):
+                self.add(one, progress)
+
+    def _keep(self, rows: Any, values: Sequence[Any], refusals: Any = None) -> None:
+        if not len(rows):
+            return
+        self.rows.append(rows)
+        self.refusals.append(np.zeros(len(rows), np.int32) if refusals is None else refusals)
+        for number, value in enumerate(values):
+            self.known[number].append(np.full(len(rows), value is not None))
+            if value is None:
+                value = np.zeros(len(rows), np.int64)
+            elif isinstance(value, tuple):
+                several, value = np.stack(value, 1).tolist(), np.empty(len(rows), object)
+                value[:] = [tuple(one) for one in several]
+            self.values[number].append(value)
+
+    def searched(self) -> Searched:
+        """The same in the order of the configurations."""
+        rows = np.concatenate(self.rows)
+        found = Searched(
+            self.source.name,
+            self.source.space,
+            self.wanted.figures,
+            self.wanted.conditions,
+            rows,
+            tuple([np.concatenate(one) if one else np.zeros(0, np.int64) for one in self.values]),
+            tuple([np.concatenate(one) if one else np.zeros(0, bool) for one in self.known]),
+            np.concatenate(self.refusals),
+            tuple(self.reasons),
+            self.looked,
+            self.refused,
+            self.held,
+        )
+        return found.taken(np.argsort(rows, kind="stable"))
+
+
+def _taken(values: Sequence[Any], keep: Any) -> list[Any]:
+    return [
+        value
+        if value is None
+        else tuple([one[keep] for one in value])
+        if isinstance(value, tuple)
+        else value[keep]
+        for value in values
+    ]
+
+
+def widest(space: Space) -> list[Key]:
+    """The order in which the largest values come first, those of what was named first above all.
+
+    Raises:
+        UsageError: something has values that are no numbers.
+    """
+    found = []
+    for name, tree in space.trees.items():
+        axis = getattr(tree, "axis", None)
+        if axis is None or not all(type(one) in (int, float) for one in space.axes[axis].values):
+            values = "sizes" if name == INPUT else "numbers"
+            raise usage(f"{shorten(name)} has no largest value", help=f"fit varies {values} alone")
+        found.append(Key(name, True))
+    return found

@@ -1,0 +1,313 @@
+"""What a search varies: ``alpha=0.25..1.5:0.05``, ``input=96..320:32``, ``depths=[1..4, 3, 4, 1..3]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..bounds import MAX_SIZE
+from ..columns import Block, Domain
+from ..elaboration.inputs import SHAPE_HELP, read_shape
+from ..errors import shorten, usage
+
+#: The name of what is varied where it is the size of the input, and no param.
+INPUT = "input"
+
+#: The most configurations of one search, and the most values along one axis.
+MOST, MOST_VALUES = 20_000_000, 1_000_000
+
+#: How many configurations are computed together.
+_TOGETHER = 1 << 17
+
+#: How long a number is read as such.
+_DIGITS = 30
+
+#: The largest number that is computed with others; a larger one is a text as any.
+_LARGEST = 10**15
+
+_NUMBER = r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_RANGE = re.compile(rf"({_NUMBER})\s*\.\.\.?\s*({_NUMBER})(?:\s*:\s*({_NUMBER}))?")
+
+_HELP = "as in alpha=0.25..1.5:0.05, depths=[1..4, 2, 6, 2] or block=basic,bottleneck"
+
+
+class Axis(NamedTuple):
+    """One thing that is varied."""
+
+    #: A param, or :data:`INPUT`; parts of a list have its name.
+    name: str
+    #: Whole and real numbers, texts, tuples of them; for the input sizes or shapes.
+    values: tuple[Any, ...]
+
+
+#: A value that is an axis by its number, or a tuple of such; or a fixed one.
+Tree = Any
+
+
+class _At(NamedTuple):
+    """The place of an axis in a value."""
+
+    axis: int
+
+
+class Space:
+    """All configurations: each combination of a value along each axis, or some of them drawn.
+
+    Args:
+        vary: the texts of what is varied, by name; or lists of values.
+        sample: how many configurations are drawn, where not all are meant.
+        seed: of what is drawn.
+
+    Raises:
+        UsageError: one is no list of values, or there are too many configurations.
+    """
+
+    def __init__(self, vary: Mapping[str, Any], *, sample: int | None = None, seed: int = 0) -> None:
+        if not vary:
+            raise usage("nothing is varied", help=f"--vary, {_HELP}")
+        self.axes: list[Axis] = []
+        #: The value of each thing that is varied.
+        self.trees: dict[str, Tree] = {name: self._read(name, given) for name, given in vary.items()}
+        self.total = prod([len(axis.values) for axis in self.axes])
+        if sample is None and self.total > MOST:
+            raise usage(
+                f"these are {self.total:,} configurations, more than the {MOST:,} that are searched",
+                help="fewer values, or --sample N draws N of them",
+            )
+        if sample is not None and not 1 <= sample <= MOST:
+            raise usage(f"from 1 to {MOST:,} configurations can be drawn, not {sample:,}")
+        self._drawn: Any = None
+        if sample is not None:
+            draw = np.random.default_rng(seed)
+            columns = [draw.integers(len(axis.values), size=sample) for axis in self.axes]
+            self._drawn = np.stack(columns, 1).astype(np.int64)
+        #: By what the place along each axis is multiplied for the number of a configuration.
+        self.radix = tuple(
+            [prod([len(axis.values) for axis in self.axes[n + 1 :]]) for n in range(len(self.axes))]
+        )
+        self.count = self.total if sample is None else sample
+        self._columns: dict[tuple[int, str], Any] = {}
+
+    def _read(self, name: str, given: Any) -> Tree:
+        if isinstance(given, str):
+            items = _split(given.strip(), name)
+            if name != INPUT and len(items) == 1 and items[0].startswith("["):
+                return self._list(name, items[0])
+            values = [value for item in items for value in _values(item, name)]
+        elif isinstance(given, Sequence | range) or hasattr(given, "tolist"):
+            if len(given) > MOST_VALUES:
+                raise _too_many(name, len(given))
+            values = [_plain(value) for value in getattr(given, "tolist", lambda: given)()]
+        else:
+            raise usage(f"what {shorten(name)} is varied over is no list of values", help=_HELP)
+        if name == INPUT:
+            values = [_input(value) for value in values]
+        return self._axis(name, values)
+
+    def _list(self, name: str, text: str) -> Tree:
+        """A list, each item of which may be varied by itself."""
+        found: list[Any] = []
+        for item in _split(_inside(text, name), name):
+            found.append(self._list(name, item) if item.startswith("[") else self._item(name, item))
+        return tuple(found)
+
+    def _item(self, name: str, item: str) -> Tree:
+        values = [*_values(item, name)]
+        return self._axis(name, values) if len(values) > 1 else values[0]
+
+    def _axis(self, name: str, values: Sequence[Any]) -> _At:
+        if not values:
+            raise usage(f"{shorten(name)} is varied over nothing", help=_HELP)
+        if len(values) > MOST_VALUES:
+            raise _too_many(name, len(values))
+        self.axes.append(Axis(name, tuple(values)))
+        return _At(len(self.axes) - 1)
+
+    # --- configurations -----------------------------------------------------------------------
+
+    def picks(self, rows: Any) -> Any:
+        """The places along all axes of configurations by their numbers."""
+        if self._drawn is not None:
+            return self._drawn[rows]
+        sizes = np.array([len(axis.values) for axis in self.axes], np.int64)
+        return rows[:, None] // np.array(self.radix, np.int64) % sizes
+
+    def domains(self) -> Iterator[Domain]:
+        """The configurations in parts within which numbers differ alone, and none of which is large."""
+        kinds = [[_kind(value) for value in axis.values] for axis in self.axes]
+        if self._drawn is not None:
+            yield from self._drawn_domains(kinds)
+            return
+        parts = []
+        for number, known in enumerate(kinds):
+            grouped: dict[Any, list[int]] = {}
+            for place, kind in enumerate(known):
+                grouped.setdefault(kind, []).append(place)
+            parts.append([Block((number,), np.array(one, np.int64)[:, None]) for one in grouped.values()])
+        for blocks in product(*parts):
+            yield from _cut(blocks)
+
+    def _drawn_domains(self, kinds: list[list[Any]]) -> Iterator[Domain]:
+        count = len(self._drawn)
+        group = np.zeros(count, np.int64)
+        for number, known in enumerate(kinds):
+            places = {kind: place for place, kind in enumerate(dict.fromkeys(known))}
+            of = np.array([places[kind] for kind in known], np.int64)
+            group = np.unique(group * len(places) + of[self._drawn[:, number]], return_inverse=True)[1]
+        rows = np.hstack([self._drawn, np.arange(count)[:, None]])
+        for number in range(int(group.max()) + 1):
+            one = Block(tuple(range(len(self.axes) + 1)), rows[group == number])
+            yield from _cut((one,))
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """What the places of a configuration are multiplied by to have its number; see :meth:`domains`."""
+        return self.radix if self._drawn is None else (*(0,) * len(self.axes), 1)
+
+    def values(self, tree: Tree, value: Any) -> Any:
+        """A tree with the value of each axis in it: ``value(axis)``."""
+        if isinstance(tree, _At):
+            return value(tree.axis)
+        return tuple([self.values(one, value) for one in tree]) if type(tree) is tuple else tree
+
+    def value(self, name: str, picks: Sequence[int]) -> Any:
+        """The value that something has in one configuration, of which these are the places."""
+        return self.values(self.trees[name], lambda axis: self.axes[axis].values[picks[axis]])
+
+    def column(self, axis: int, number: int | None = None) -> Any:
+        """All values along an axis as an array, or those of one item; elsewhere than there is none."""
+        key = axis, str(number)
+        found = self._columns.get(key)
+        if found is None:
+            values = [one if number is None else one[number] for one in self.axes[axis].values]
+            found = self._columns[key] = np.array(values)
+        return found
+
+
+def _kind(value: Any) -> Any:
+    """What values have in common that are computed together."""
+    if isinstance(value, tuple):
+        return (tuple, *map(_kind, value))
+    if type(value) is int and abs(value) <= _LARGEST:
+        return int
+    return float if type(value) is float else (type(value), value)
+
+
+def _cut(domain: Domain) -> Iterator[Domain]:
+    """A domain in parts of a size that fits into memory, the first of its rows first."""
+    sizes = [len(block.picks) for block in domain]
+    if prod(sizes) <= _TOGETHER:
+        yield domain
+        return
+    longest = max(range(len(sizes)), key=sizes.__getitem__)
+    count = -(-sizes[longest] * prod(sizes) // _TOGETHER // sizes[longest])
+    for part in np.array_split(domain[longest].picks, min(count, sizes[longest])):
+        yield from _cut((*domain[:longest], domain[longest]._replace(picks=part), *domain[longest + 1 :]))
+
+
+def _split(text: str, name: str) -> list[str]:
+    """The items between the commas of a text, those within brackets together."""
+    found, start, depth = [], 0, 0
+    for place, sign in enumerate(text):
+        depth += (sign in "[(") - (sign in "])")
+        if depth < 0 or place - start > 100_000:
+            break
+        if sign == "," and not depth:
+            found.append(text[start:place].strip())
+            start = place + 1
+    found.append(text[start:].strip())
+    if depth or not all(found):
+        raise usage(f"{shorten(text)} is no list of values for {shorten(name)}", help=_HELP)
+    return found
+
+
+def _inside(text: str, name: str) -> str:
+    if not text.endswith("]"):
+        raise usage(f"{shorten(text)} is no list of values for {shorten(name)}", help=_HELP)
+    return text[1:-1]
+
+
+def _values(item: str, name: str) -> Iterator[Any]:
+    """The values of one item: a range, a number, a list or a word."""
+    found = _RANGE.fullmatch(item)
+    if found:
+        yield from _range(item, name, *found.groups())
+    elif item.startswith("["):
+        items = _split(_inside(item, name), name) if item[1:-1].strip() else []
+        several = [[*_values(one, name)] for one in items]
+        if any(len(one) > 1 for one in several):
+            raise usage(
+                f"{shorten(item)} is one of several lists, and varied itself",
+                help="one list with ranges in it, or several without",
+            )
+        yield tuple([one for (one,) in several])
+    else:
+        yield _number(item)
+
+
+def _number(text: str) -> Any:
+    if not re.fullmatch(_NUMBER, text):
+        return text
+    plain = text.replace("_", "")
+    if not re.search(r"[.eE]", plain):
+        return int(plain) if len(plain) < _DIGITS else text
+    return _finite(float(plain), text)
+
+
+def _finite(number: float, text: str) -> float:
+    if number - number != 0:
+        raise usage(f"the number {shorten(text)} is out of range")
+    return number
+
+
+def _range(text: str, name: str, first: str, last: str, step: str | None) -> Iterator[Any]:
+    """All numbers of a range, of which decimals are those that one writes."""
+    if max(map(len, (first, last, step or ""))) > _DIGITS:
+        raise usage(f"the numbers of the range {shorten(text)} are too long")
+    ends = [Decimal(one.replace("_", "")) for one in (first, last, step or "1")]
+    whole = not any(re.search(r"[.eE]", one) for one in (first, last, step or "1"))
+    if not whole and step is None:
+        raise usage(f"the range {shorten(text)} has no step", help=f"as in {shorten(first)}..{last}:0.05")
+    low, high, by = ends
+    if by == 0 or (high - low) / by < 0:
+        raise usage(f"the range {shorten(text)} has no values", help="the step leads to the last")
+    count = int((high - low) / by) + 1
+    if count > MOST_VALUES:
+        raise _too_many(name, count)
+    for number in range(count):
+        value = low + number * by
+        yield int(value) if whole else _finite(float(value), text)
+
+
+def _too_many(name: str, count: int) -> Exception:
+    return usage(f"{shorten(name)} has {count:,} values, more than the {MOST_VALUES:,} of one axis")
+
+
+def _input(value: Any) -> Any:
+    """A size for all spatial axes of the input, or its shape."""
+    if isinstance(value, str):
+        if read_shape(value) is None:
+            raise usage(
+                f"{shorten(value)} is no input", help=f"a size, as in input=96..320:32; or {SHAPE_HELP}"
+            )
+        return value
+    if isinstance(value, tuple) or type(value) is not int or not 1 <= value <= MAX_SIZE:
+        raise usage(f"{shorten(str(value))} is no size of an input", help="a whole number from 1 to 10^9")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A value from Python: lists are tuples."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, bool | str | None) or (isinstance(value, float) and value - value == 0):
+        return value
+    if isinstance(value, int):
+        return value
+    raise usage(f"{shorten(repr(value))} is no value for a param", help="numbers, texts, and lists of them")
