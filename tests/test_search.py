@@ -171,7 +171,7 @@ def test_many_at_once_are_as_each_by_itself(name: str) -> None:
 @pytest.mark.parametrize("name", ["mobilenet_v1", "resnet18", "unet"])
 def test_figures_that_part_configurations(name: str) -> None:
     """The largest live set, the depth and what training takes depend on more than sums."""
-    figures = ["peak_activations", "depth", "training_memory"]
+    figures = ["peak_activations", "depth", "training_memory", "sram", "flash", "receptive_field"]
     vary = {"alpha": "0.25..1:0.25", "input": "64..72"} if name == "mobilenet_v1" else {"input": "188..200:2"}
     found = archlens.search(name, vary=vary, figures=figures)
     columns = found.columns()

@@ -68,7 +68,7 @@ MAY: dict[str, set[str]] = {
     # figures of many configurations at once
     "searching": {
         *("analysis", "bounds", "columns", "dialects", "elaboration", "errors", "formulas", "library"),
-        *("limits", "network", "ops", "shape"),
+        *("counts", "limits", "network", "ops", "shape"),
     },
     "source": {"analysis", "errors", "grouping", "network", "ops", "shape"},
     # a network as the text of a spec, which is read again
@@ -77,7 +77,6 @@ MAY: dict[str, set[str]] = {
     # how any table is written, whatever it shows
     "forms": {"counts", "errors", "wrapping"},
     "views": {
-<<<<<<< HEAD
         *(
             "analysis",
             "backends",
@@ -90,15 +89,9 @@ MAY: dict[str, set[str]] = {
             "geometry",
             "language",
         ),
-        *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "shape"),
-        "wrapping",
-    },  # of backends, budgets, lint and lowering, the records
-=======
-        *("analysis", "backends", "budgets", "counts", "errors", "forms", "formulas", "geometry", "language"),
         *("grouping", "limits", "lint", "lowering", "network", "notation", "ops", "published", "searching"),
         *("shape", "wrapping"),
     },  # of backends, budgets, lint, lowering and searching, the records
->>>>>>> 9ff4286 (archlens search and fit: the exact figures of all configurations of a spec at once, and those within limits)
     # of the views, how numbers are said; of the forms, what TeX takes for text
     "drawing": {"analysis", "errors", "forms", "geometry", "grouping", "network", "ops", "shape", "views"},
     "reporting": {

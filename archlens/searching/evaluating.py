@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,17 +12,19 @@ from ..analysis.figures import QUANTITIES, exact
 from ..analysis.study import Study
 from ..analysis.unknown import Unknown
 from ..columns import Columns, Domain, JoinedError, UnsureError, explored
-from ..dialects import Meant
+from ..counts import Kind
 from ..elaboration import declared_inputs, elaborate
 from ..errors import SpecError, UsageError, shorten, usage
 from ..formulas import Remembering, keyed
 from ..library import Found
-from ..limits import Kind
 from ..network import Network, Setting
 from ..ops import Facts, Op, ShapeError
 from ..ops import ask as ask_op
 from ..shape import Shape
 from .space import INPUT, Space
+
+if TYPE_CHECKING:
+    from ..dialects import Meant
 
 #: After how many runs over what answers otherwise configurations are rather laid out one by one.
 _RUNS = 64
@@ -58,8 +60,6 @@ LATER = Later()
 
 def _together(wanted: Wanted, study: Study) -> Any:
     """A figure of many configurations, where it can be computed at once."""
-    if QUANTITIES[wanted.quantity].tried:
-        return LATER
     try:
         return wanted.measured(study)
     except (UnsureError, ArithmeticError):
@@ -90,6 +90,8 @@ class Source:
 
     def __init__(self, meant: Meant, space: Space, input: Any, values: Mapping[str, Any]) -> None:
         self.meant, self.space = meant, space
+        #: The figures that are found of each configuration by itself.
+        self.single: set[Wanted] = set()
         self.input, self.values = input, values
         if INPUT in space.trees and input is not None:
             raise usage("the input is given, and varied", help="either --input or --vary input=...")
@@ -195,11 +197,13 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
     """
     space = source.space
 
+    source.single |= {one for one in wanted if QUANTITIES[one.quantity].tried}
+
     def run(columns: Columns) -> list[Any] | str:
         try:
             study = Study(source.all(columns))
             columns.closed = True
-            return [_together(one, study) for one in wanted]
+            return [LATER if one in source.single else _together(one, study) for one in wanted]
         except (SpecError, UsageError, ShapeError) as problem:
             return _said(problem)
 
@@ -217,8 +221,10 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
         )
         if values is not None:
             for number, value in enumerate(values):
-                if value is LATER and not QUANTITIES[wanted[number].quantity].tried:
+                if value is LATER and wanted[number] not in source.single:
                     values[number] = _apart(source, wanted[number], tuple(columns.blocks), rows)
+                    if values[number] is LATER:
+                        source.single.add(wanted[number])
             yield Part(rows, tuple(values))
             continue
         yield from one_by_one(source, wanted, rows)

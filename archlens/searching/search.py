@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..dialects import Meant
 from ..errors import did_you_mean, shorten, usage
 from .conditions import Condition, figure, read
 from .evaluating import LATER, SIZES, Part, Source, Wanted, evaluated, one_by_one
 from .space import INPUT, Space
+
+if TYPE_CHECKING:
+    from ..dialects import Meant
 
 #: The figures that are found unless others are asked for.
 USUAL = ("params", "macs")

@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.figures import QUANTITIES
-from ..counts import dumps
+from ..counts import Kind, dumps
 from ..errors import usage
 from ..forms import csv
 from ..forms.table import Cell, Column, Content, Table, count
-from ..limits import Kind
 from ..shape import times
 from .words import size
 
