@@ -1462,28 +1462,32 @@ def test_layers_on_whole_numbers_are_those_on_what_they_stand_for(tmp_path: Path
 def test_a_product_of_whole_numbers_with_scales_that_are_measured_is_one_layer(
     tmp_path: Path, biased: bool
 ) -> None:
-    """As ``quantize_dynamic`` writes it: 6 positions of 8 channels, and a table of 20 rows."""
+    """As ``quantize_dynamic`` writes it: 6 positions of 8 channels, and tables of 20 and of 9 rows."""
     nodes = [
         node("Gather", "table ids", "rows"),
-        node("DequantizeLinear", "rows one zero", "x"),
+        node("DequantizeLinear", "rows one zero", "words"),
+        node("Gather", "places first", "lines"),
+        node("DequantizeLinear", "lines one zero", "positions"),
+        node("Add", "words positions", "x"),
         node("DynamicQuantizeLinear", "x", "q scale at"),
         node("MatMulInteger", "q w at zero", "p"),
         node("Cast", "p", "c", to=1),
-        node("Mul", "scale wide", "both"),
+        node("Mul", "scale fc.weight_scale", "both"),
         node("Mul", "c both", "m" if biased else "y"),
         *([node("Add", "bias m", "y")] if biased else []),
     ]
     held = [number("one", 0.1), number("fc.weight_scale", 0.1), tensor("zero", [], [0], 2)]
     held += [tensor("table", [20, 8], kind=2), tensor("w", [8, 5], kind=3), tensor("bias", [5])]
-    nodes[5] = node("Mul", "scale fc.weight_scale", "both")
+    held += [tensor("places", [9, 8], kind=2), tensor("first", [1, 6], [*range(6)], 7)]
     data = model(nodes, held, [info("ids", ["n", 6], 7)], [info("y", ["n", 6, 5])])
     network = loaded(tmp_path, data)
     assert [str(layer.op) for layer in network] == [
         "embedding(8)",
+        "position_embedding(positions=9)",
         "linear(5)" if biased else "linear(5, bias=false)",
     ]
     assert str(network.input) == "6 of 20"
-    assert network.params == 20 * 8 + 8 * 5 + 5 * biased
+    assert network.params == 20 * 8 + 9 * 8 + 8 * 5 + 5 * biased
     assert network.macs == 6 * 8 * 5
 
 
