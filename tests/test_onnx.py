@@ -1723,6 +1723,47 @@ def test_rows_of_tables_added_and_normed(tmp_path: Path) -> None:
     assert (network.params, network.macs) == (30 * 16 + 12 * 16 + 2 * 16 + 32, 0)
 
 
+def test_biases_that_onnxruntime_adds_elsewhere_are_those_of_their_products(tmp_path: Path) -> None:
+    """As its optimizer of transformers writes them: the bias of a product stands in the norm or the gelu."""
+    nodes = [
+        node("EmbedLayerNormalization", "ids - words places - g b - at", "e m", domain="com.microsoft"),
+        node("MatMul", "e w", "p"),
+        node("SkipLayerNormalization", "p e g b o", "n", domain="com.microsoft"),
+        node("MatMul", "n v", "q"),
+        node("BiasGelu", "q c", "y", domain="com.microsoft"),
+    ]
+    sizes = {"words": (30, 16), "places": (12, 16), "w": (16, 16), "v": (16, 20), "c": (20,)}
+    sizes |= dict.fromkeys("gbo", (16,))
+    held = [tensor(name, one) for name, one in sizes.items()] + [tensor("at", [1, 10], [*range(10)], 6)]
+    network = loaded(tmp_path, model(nodes, held, [info("ids", ["n", 10], 6)], [info("y", ["n", 10, 20])]))
+    assert [str(layer.op) for layer in network] == [
+        "embedding(16)", "position_embedding(positions=12)", "layer_norm(eps=1e-12)",
+        "linear(16)", "add", "layer_norm(eps=1e-12)", "linear(20)", "gelu",
+    ]  # fmt: skip
+    assert network.params == sum(map(prod, sizes.values()))
+    assert network.macs == 10 * 16 * 16 + 10 * 16 * 20
+
+
+def test_an_activation_of_a_fused_convolution(tmp_path: Path) -> None:
+    """The hard sigmoid of torch has a slope of a sixth; another one is known by its shape alone."""
+    for slope, kind in ((1 / 6, "hard_sigmoid"), (0.2, "HardSigmoid")):
+        data = node(
+            "FusedConv",
+            "x w",
+            "y",
+            domain="com.microsoft",
+            activation="HardSigmoid",
+            activation_params=[slope, 0.5],
+        )
+        network = loaded(
+            tmp_path,
+            model(
+                [data], [tensor("w", [4, 3, 1, 1])], [info("x", ["n", 3, 6, 6])], [info("y", ["n", 4, 6, 6])]
+            ),
+        )
+        assert [layer.op.kind if kind == "hard_sigmoid" else str(layer.op) for layer in network][1] == kind
+
+
 @pytest.mark.parametrize(("causal", "kind"), [(0, "attention(1)"), (1, "Attention")])
 def test_attention_to_keys_of_before(causal: int, kind: str, tmp_path: Path) -> None:
     """They stand before those of now; which the mask of a causal one counts from, torch says otherwise."""

@@ -168,6 +168,9 @@ _OF_LISTS = frozenset(
 #: What may stand between a product and a bias where their numbers are whole.
 _RESCALED = frozenset(["Cast", "Mul", "QuantizeLinear", "DequantizeLinear"])
 
+#: The operators that add a bias.
+_ADDED = frozenset(["Add", "QLinearAdd", "BiasGelu", "FastGelu", "SkipLayerNormalization"])
+
 #: Domains that a file has operators of for a reason: which, and what to do.
 _OPTIMIZED = {
     "com.microsoft.nchwc": ", for onnxruntime has laid the file out for one processor: take the one it was "
@@ -434,7 +437,7 @@ class Run:
             node = readers[0] if len(readers) == 1 else None
             if node is None or node.op not in _RESCALED:
                 break
-        return node is not None and node.op in ("Add", "QLinearAdd")
+        return node is not None and node.op in _ADDED
 
     def made(self, at: At) -> Tensor | Sequence[Tensor]:
         """What comes out of a node."""

@@ -13,6 +13,7 @@ from ..proto import Misfit, written
 from ..running import At, Tensor
 from .arguments import of_file, of_sizes, plainly
 from .convolutions import conv
+from .pointwise import biased
 from .products import gemm, linear, matmul
 from .registry import runs
 
@@ -45,6 +46,9 @@ def _normed(at: At, x: Tensor, sizes: Sequence[int], weight: int, bias: int | No
 def _sum(at: At, a: Tensor, b: Tensor | None) -> Tensor:
     if b is None:
         return a
+    found = biased(a, b)
+    if found is not None:
+        return found
     sizes = broadcast(a.sizes, b.sizes)
     return at.write("aten.add", {"self": a, "other": b}, sizes)
 
@@ -53,7 +57,7 @@ def _sum(at: At, a: Tensor, b: Tensor | None) -> Tensor:
 def skipped(at: At) -> Sequence[Tensor]:
     """A norm of the sum of two tensors, and maybe a bias; the sum comes out, too."""
     plain = at.node.op == "SkipLayerNormalization"
-    whole = _sum(at, _sum(at, at.x(), at.x(1)), at.given(4 if plain else 3))
+    whole = _sum(at, _sum(at, at.x(), at.given(4 if plain else 3)), at.x(1))
     made = _normed(at, whole, whole.sizes[-1:], 2, 3 if plain else None)
     one = Tensor((*whole.sizes[:-1], 1), "float32")
     return [made, one, one, whole]
@@ -69,6 +73,9 @@ def embedded(at: At) -> Sequence[Tensor]:
     sizes = (*ids.sizes, width)
 
     def rows(table: Tensor, read: Tensor) -> Tensor:
+        if not read.flows:
+            args = {"self": table, "dim": 0, "index": read}
+            return at.write("aten.index_select", args, (*read.sizes, width), dtype=table.dtype)
         return at.write("aten.embedding", {"weight": table, "indices": read}, sizes, dtype=table.dtype)
 
     whole = rows(words, ids)
@@ -144,6 +151,8 @@ def _activated(at: At, x: Tensor) -> Tensor:
     if kind == "LeakyRelu" and (given or "activation_alpha" in at.node.attributes):
         args["negative_slope"] = plainly(given[0] if given else at.node.decimal("activation_alpha"))
         return at.write("aten.leaky_relu", args, x.sizes)
+    if kind == "HardSigmoid" and [plainly(one) for one in given] == [plainly(1 / 6), 0.5]:
+        return at.write("aten.hardsigmoid", args, x.sizes)
     if kind == "Clip" and len(given) == 2:
         args |= {"min": plainly(given[0]), "max": plainly(given[1])}
         return at.write("aten.clamp", args, x.sizes)

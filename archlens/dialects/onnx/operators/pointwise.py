@@ -113,15 +113,9 @@ def binary(at: At) -> Tensor:
     if op == "Mul" and any(one.scale for one in tensors):
         return _scaled([one for one in tensors if not one.scale])
     if op == "Add" and len(tensors) == 2:
-        for x, other in (tensors, tensors[::-1]):
-            if x.waiting is not None and not other.flows:
-                width = x.sizes[-1]
-                if (
-                    other.key
-                    and prod(other.sizes) == other.sizes[-1] == width
-                    and len(other.sizes) <= len(x.sizes)
-                ):
-                    return x.waiting(Tensor((width,), other.dtype, other.values, other.key))
+        with_bias = biased(*tensors)
+        if with_bias is not None:
+            return with_bias
     made = tensors[0]
     if len(tensors) == 1:
         return at.write("aten.alias", {"self": made}, made.sizes)
@@ -153,6 +147,16 @@ def binary(at: At) -> Tensor:
                 continue
         made = at.write(_BINARY[op], {"self": made, "other": other}, sizes, dtype=dtype)
     return made
+
+
+def biased(a: Tensor, b: Tensor) -> Tensor | None:
+    """A product with a bias that is added to it; ``None`` where neither is such a product."""
+    for x, other in ((a, b), (b, a)):
+        if x.waiting is not None and not other.flows and other.key:
+            width = x.sizes[-1]
+            if prod(other.sizes) == other.sizes[-1] == width and len(other.sizes) <= len(x.sizes):
+                return x.waiting(Tensor((width,), other.dtype, other.values, other.key))
+    return None
 
 
 def _scaled(tensors: list[Tensor]) -> Tensor:
