@@ -1744,6 +1744,23 @@ def test_biases_that_onnxruntime_adds_elsewhere_are_those_of_their_products(tmp_
     assert network.macs == 10 * 16 * 16 + 10 * 16 * 20
 
 
+@pytest.mark.parametrize(
+    ("folded", "params"), [("['zeros', 'val_3']", 0), ("['a.mask', 'val_3']", 100), ("", 100)]
+)
+def test_a_mask_of_zeros_that_an_exporter_computed_is_no_weight(
+    folded: str, params: int, tmp_path: Path
+) -> None:
+    """The file says what it was computed of; what is a module's own has a dot in its name."""
+    data = [node("MatMul", "x x", "s"), node("Add", "s where", "y")]
+    where = info("where", [1, 1, 10, 10])
+    if folded:
+        where += field(4, field(1, "pkg.onnxscript.optimizer.folded_from") + field(2, folded))
+    held = [tensor("where", [1, 1, 10, 10])]
+    whole = graph(data, held, [info("x", ["n", 2, 10, 10])], [info("y", ["n", 2, 10, 10])]) + field(13, where)
+    network = loaded(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
+    assert (network.params, network.macs) == (params, 2 * 10**3)
+
+
 def test_an_activation_of_a_fused_convolution(tmp_path: Path) -> None:
     """The hard sigmoid of torch has a slope of a sixth; another one is known by its shape alone."""
     for slope, kind in ((1 / 6, "hard_sigmoid"), (0.2, "HardSigmoid")):

@@ -31,6 +31,9 @@ _SIDE = 8192
 #: How many nodes are read, and run, for each layer that a network may have.
 NODES = 2
 
+#: Where torch's exporter says what it has computed a tensor of, and how long a list of names is looked at.
+_FOLDED, _LISTED = "pkg.onnxscript.optimizer.folded_from", 4096
+
 #: How many axes a tensor may have; and graphs within graphs.
 AXES, DEPTH = 32, 8
 
@@ -58,6 +61,8 @@ class Info(NamedTuple):
     name: str
     dtype: str
     sizes: tuple[int | str, ...] | None
+    #: Whether torch's exporter computed it, of nothing that lies in a module.
+    computed: bool = False
 
 
 @dataclass(slots=True)
@@ -275,8 +280,9 @@ class Reading:
         for one in self._parts(whole):
             if one.number == 1:
                 key = self.wire.text(one)
-            elif one.number == 2 and key.startswith("pkg.torch.onnx."):
-                value = self.wire.text(one)
+            elif one.number == 2:
+                listed = key == _FOLDED and one.stop - one.start <= _LISTED
+                value = self.wire.text(one) if listed or key.startswith("pkg.torch.onnx.") else ""
         return key, value
 
     def _attribute(self, whole: Field, depth: int) -> dict[str, Any]:
@@ -414,7 +420,7 @@ class Reading:
         return found
 
     def _info(self, whole: Field) -> Info:
-        name, kind, sizes = "", "undefined", None
+        name, kind, sizes, computed = "", "undefined", None, False
         for one in self._parts(whole):
             if one.number == 1:
                 name = self.wire.text(one)
@@ -422,7 +428,10 @@ class Reading:
                 for type_ in self._parts(one):
                     if type_.number in (1, 8):
                         kind, sizes = self._tensor_type(type_)
-        return Info(name, kind, sizes)
+            elif one.number == 4:
+                key, value = self._pair(one)
+                computed = computed or (key == _FOLDED and value != "" and "." not in value)
+        return Info(name, kind, sizes, computed)
 
     def _tensor_type(self, whole: Field) -> tuple[str, tuple[int | str, ...] | None]:
         kind, sizes = "undefined", None

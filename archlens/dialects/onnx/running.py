@@ -380,6 +380,10 @@ class Run:
             env[held.name] = Tensor(
                 held.sizes, held.dtype, held.values, prefix + held.name, triangle=held.triangle
             )
+            known = graph.known.get(held.name)
+            # a mask; a weight that a module computes with has another form where its name has no dot
+            if known is not None and known.computed and set(held.sizes[:-2]) <= {1} and _square(held.sizes):
+                self.filled.add(prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
         worked(_FOUND * len(graph.nodes))
@@ -560,6 +564,10 @@ class Run:
                 f"{written(seen[0])} comes out on the {self.samples} samples that the file is for, and "
                 "where they stand in that is not known; export it for a batch of any size"
             )
+
+
+def _square(sizes: Sequence[int]) -> bool:
+    return len(sizes) > 1 and sizes[-1] == sizes[-2]
 
 
 def _is_weight(tensor: Tensor) -> bool:
