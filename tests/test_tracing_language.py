@@ -332,3 +332,29 @@ def test_an_unknown_cost_says_that_it_is_that_of_the_weights() -> None:
     assert list(network.unknown.values()) == [
         "what it reads is computed by operators whose cost is not known"
     ]
+
+
+class Checks(nn.Module):
+    """Looks at its input, but for where something follows what it does."""
+
+    def __init__(self, *, always: bool) -> None:
+        super().__init__()
+        self.fc, self.always = nn.Linear(6, 3), always
+
+    def forward(self, x: Tensor) -> Tensor:
+        if (self.always or not torch.compiler.is_exporting()) and x.isnan().any():
+            raise ValueError("not a number")
+        return self.fc(x)  # type: ignore[no-any-return]
+
+
+def test_code_that_looks_at_values_goes_the_way_of_an_export() -> None:
+    network = archlens.trace(Checks(always=False), (6,))
+    assert [layer.name for layer in network] == ["fc"]
+    assert isinstance(network.origin, archlens.tracing.origin.Traced)
+    assert any("torch.export" in note for note in network.origin.notes)
+    with pytest.raises(archlens.SpecError, match=r"Checks does not run") as caught:
+        archlens.trace(Checks(always=True), (6,))
+    assert "Tensor.item()" in str(caught.value)
+    assert not torch.compiler.is_compiling()
+    assert not torch.compiler.is_exporting()
+    assert network.with_input("7x6").output == (7, 3)

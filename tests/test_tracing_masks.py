@@ -203,6 +203,31 @@ def test_a_constant_mask_is_looked_at(case: str, module: bool) -> None:
         assert torch.allclose(found.eval()(x), one(x), atol=1e-6)
 
 
+class Rows(Fixed):
+    """The same mask for each sample, or another one for some."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.qkv is not None
+        q, k, v = self.qkv(x).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        mask = torch.ones(len(x), 1, LENGTH, LENGTH).tril(self.after).bool()
+        if self.after:
+            mask = mask & (torch.arange(len(x)) < 1)[:, None, None, None]
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+
+    after = 0
+
+
+class OtherRows(Rows):
+    after = 1
+
+
+def test_a_constant_mask_of_each_sample_is_the_same_for_all() -> None:
+    for kind in (Rows, OtherRows):
+        network = archlens.trace(kind(AWAY < 0, module=False), (LENGTH, WIDTH))
+        (core,) = [layer for layer in network if "attention" in str(layer.op)]
+        assert str(core.op) == ("attention(4, causal=true)" if kind is Rows else "attention")
+
+
 class Words(nn.Module):
     """Which words only fill their rows is seen by the ids themselves."""
 

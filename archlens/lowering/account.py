@@ -12,6 +12,12 @@ OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
 #: On what a module runs, and what else there is.
 RUN = "one run on tensors without values"
 SAMPLED = "one run on tensors without values and on one sample with values, whose ways it goes"
+#: Where code looks at values unless it is told that ``torch.export`` runs it, as checks of its input do.
+TOLD = "one run on tensors without values, on the way that the code goes for torch.export"
+TOLD_ALONE = (
+    "one run on one sample without values, on the way that the code goes for torch.export, since the batch "
+    "is taken apart or mixed"
+)
 #: The same of code that takes its batch apart, sample by sample, or puts samples together.
 ALONE = "one run on one sample without values, since the batch is taken apart or mixed"
 SAMPLED_ALONE = "one run on one sample, with values, since the batch is taken apart or mixed"
@@ -47,4 +53,4 @@ class Account:
     @property
     def is_alone(self) -> bool:
         """Whether it ran on one sample, so that no axis of what came out is known to be the batch."""
-        return self.way in (ALONE, SAMPLED_ALONE)
+        return self.way in (ALONE, SAMPLED_ALONE, TOLD_ALONE)

@@ -180,3 +180,5 @@ class Tape:
     gave: str = ""
     #: How many samples it ran on: so many that their axis is known; or one, whose axis is one of size 1.
     batch: int = BATCH
+    #: Whether the code was told that ``torch.export`` runs it.
+    told: bool = False

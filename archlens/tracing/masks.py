@@ -33,12 +33,13 @@ def leaves(said: Masked) -> Leaves | None:
     try:
         with torch.no_grad():
             allowed = _allowed(said)
-        if allowed is None or allowed.numel() != allowed.shape[-2:].numel():
+        if allowed is None or allowed.dim() < 2 or allowed.shape[-2] != allowed.shape[-1]:
             return None
-        rows, columns = allowed.shape[-2:]
-        if rows != columns:
-            return None
-        allowed = allowed.reshape(rows, columns)
+        rows = allowed.shape[-1]
+        every = allowed.reshape(-1, rows, rows)
+        allowed = every[0]
+        if not torch.equal(every, allowed.expand_as(every)):
+            return None  # samples or heads have others
         causal, window = not allowed[0, 1:].any().item(), int(allowed[:, 0].sum())
         at = torch.arange(rows)
         away = at[:, None] - at

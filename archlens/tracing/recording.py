@@ -9,7 +9,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from inspect import signature
 from math import prod
@@ -564,6 +564,23 @@ def _autocast() -> Iterator[None]:
         torch.autocast.__init__ = own  # type: ignore[method-assign]
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Lets ``torch.compiler.is_compiling`` and ``is_exporting`` be true."""
+    before = {name: getattr(torch.compiler, name, False) for name in _FLAGS}
+    for name in before:
+        setattr(torch.compiler, name, True)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(torch.compiler, name, value)
+
+
+#: Where torch remembers that something else runs the code; ``torch.export`` sets them in the same way.
+_FLAGS = ("_is_compiling_flag", "_is_exporting_flag")
+
+
 def record(
     module: nn.Module,
     args: tuple[Any, ...],
@@ -576,6 +593,7 @@ def record(
     single: bool = False,
     samples: Mapping[str, Tensor] | None = None,
     batch: int = BATCH,
+    told: bool = False,
 ) -> Tape:
     """Run a module once on tensors of the meta device, and write down what it does.
 
@@ -590,11 +608,13 @@ def record(
         single: whether those that have a row for each sample have that of one sample, in less memory.
         samples: one sample for each of the inputs, by its name: then all is computed for that, too.
         batch: how many samples there are; of one, code may take the batch apart.
+        told: whether the code is told that ``torch.export`` runs it.
     """
     recorder = _Recorder(module, name)
     recorder.constants = {} if constants or samples is not None else None
     recorder.sampled = samples is not None
     recorder.batch = recorder.tape.batch = batch
+    recorder.tape.told = told
     recorder.single = batch > 1 and (single or recorder.sampled)
     meta: dict[str, Tensor] = {}
     saved = _saved(module)
@@ -640,6 +660,7 @@ def _run(
 ) -> Any:
     with (
         as_it_was(module, training),
+        _told() if recorder.tape.told else nullcontext(),
         torch.no_grad(),
         _autocast(),
         _scopes(recorder),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..elaboration.inputs import read_shape
 from ..errors import Diagnostic, SpecError, printable, shorten, usage
 from ..lowering import aten
-from ..lowering.account import ALONE, SAMPLED, SAMPLED_ALONE, Account
+from ..lowering.account import ALONE, SAMPLED, SAMPLED_ALONE, TOLD, TOLD_ALONE, Account
 from ..lowering.lowering import Lowering
 from ..lowering.tape import BATCH, LooksUp, TakenApart, Tape
 from ..network import Asked, Network
@@ -110,7 +110,8 @@ def run(
         for axis, size in zip(shape.names, shape, strict=True)
         if axis != "channels"
     ]
-    way = {SAMPLED: SAMPLED_ALONE}.get(origin.way, ALONE) if alone else origin.way
+    way = TOLD if found.tape.told else origin.way
+    way = {SAMPLED: SAMPLED_ALONE, TOLD: TOLD_ALONE}.get(way, ALONE) if alone else way
     account = Account(way, torch.__version__.partition("+")[0], found.ran(), found.blind)
     origin = replace(origin, account=account)
     return replace(network, asked=tuple(asked), aliases=found.tape.aliases, origin=origin)
@@ -128,10 +129,11 @@ def _recorded(
 ) -> Tape:
     """One run; where the code asks for values, another one in which constants have theirs.
 
-    Where they are too large for a batch, those of one sample; with a sample, one run on that.
+    Where they are too large for a batch, those of one sample; with a sample, one run on that. Where it asks
+    still, the way that it goes for ``torch.export``, which has no values, either.
     """
 
-    def recorded(constants: bool = False, single: bool = False) -> Tape:
+    def recorded(constants: bool = False, single: bool = False, told: bool = False) -> Tape:
         return record(
             module,
             args,
@@ -143,6 +145,7 @@ def _recorded(
             single=single,
             samples=samples,
             batch=batch,
+            told=told,
         )
 
     if samples is not None:
@@ -152,12 +155,20 @@ def _recorded(
     except Stopped as stopped:
         if not stopped.asked:
             raise
+    single = False
     try:
         return recorded(constants=True)
     except Stopped as stopped:
-        if not stopped.left_out:
-            raise
-    return recorded(constants=True, single=True)
+        single, problem = stopped.left_out, stopped
+    if single:
+        try:
+            return recorded(constants=True, single=True)
+        except Stopped as stopped:
+            problem = stopped
+    if problem.reads:
+        with suppress(Stopped):
+            return recorded(constants=True, single=single, told=True)
+    raise problem
 
 
 class Reading(NamedTuple):
