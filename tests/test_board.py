@@ -331,3 +331,52 @@ def test_a_machine_without_its_bytes() -> None:
     )
     assert data["by_layer"] is None
     assert data["least"] == {"seconds": 416_520 / 432e6, "by": "unknown"}
+
+
+# --- MLPerf Tiny ----------------------------------------------------------------------------------------
+
+
+class Tiny(NamedTuple):
+    """A network of MLPerf Tiny: what runtime and compiler print of its file, and what lies in that."""
+
+    arena: int
+    operators: int
+    #: Bytes of the constants of its products, and of the scales of their weights.
+    weights: int
+    biases: int
+    scales: int
+    #: "Neural network macs" of ethos-u-vela 5.2.0.
+    vela: int
+
+
+#: Of the int8 files in https://github.com/mlcommons/tiny/tree/master/benchmark/training.
+TINY = {
+    "resnet8": Tiny(49_152, 16, 77_360, 1_384, 1_348, 12_505_748),
+    "ds_cnn": Tiny(16_000, 13, 22_016, 2_352, 2_308, 2_664_792),
+    "vww_mobilenet": Tiny(73_728, 31, 208_112, 10_952, 10_948, 7_491_972),
+    "toycar_autoencoder": Tiny(768, 10, 264_192, 6_688, 40, 264_192),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_mlperf_tiny(name: str) -> None:
+    told, found = TINY[name], deploy(archlens.load(name))
+    assert (size(found), len(found.operators)) == (told.arena, told.operators)
+    assert found.flash("weights") == told.weights
+    assert found.flash("biases") == told.biases
+    assert found.flash("scales") == told.scales
+    assert found.flash() == told.weights + told.biases + told.scales
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_vela_counts_poolings_and_softmax_besides(name: str) -> None:
+    """It counts a window of a pooling as products, and of softmax a largest value and a sum."""
+    network = archlens.load(name)
+    besides = 0
+    for layer in network:
+        if layer.op.kind == "avg_pool":
+            height, width = (window.kernel for window in layer.windows)
+            besides += height * width * layer.shape.numel
+        elif layer.op.kind == "softmax":
+            besides += 2 * layer.shape.numel
+    assert network.macs + besides == TINY[name].vela
