@@ -238,11 +238,21 @@ def _find_file(name: str) -> Found:
 
 
 def split(name: str) -> tuple[str, str]:
-    """The file and the variant of ``my.yaml:variant``; a file may have a colon in its own name."""
-    if _exists(name) or ":" not in name:
+    r"""The file and the variant of ``my.yaml:variant``; a file may have a colon in its own name.
+
+    >>> split(r"C:\models\my.yaml"), split(r"C:\my.yaml:small")
+    (('C:\\models\\my.yaml', ''), ('C:\\my.yaml', 'small'))
+    """
+    drive = 2 if on_drive(name) else 0
+    if _exists(name) or ":" not in name[drive:]:
         return name, ""
     path, _, variant = name.rpartition(":")
     return path, variant
+
+
+def on_drive(name: str) -> bool:
+    r"""Whether a name starts with a drive of Windows, as ``C:\my.yaml`` and ``C:/my.yaml`` do."""
+    return re.match(r"[A-Za-z]:[\\/]", name) is not None
 
 
 def with_variant(spec: Spec, variant: str, path: str) -> Found:

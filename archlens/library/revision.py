@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..language.spec import Spec, parse
-from .finding import ENDINGS, MAX_BYTES, Found, decoded, with_used, with_variant
+from .finding import ENDINGS, MAX_BYTES, Found, decoded, on_drive, with_used, with_variant
 from .using import Where
 
 
@@ -88,6 +88,8 @@ def place(name: str) -> Place | None:
     Raises:
         UsageError: a revision or a path is missing.
     """
+    if on_drive(name):
+        return None
     revision, separator, rest = name.partition(":")
     if separator and (not revision or (not rest and not isfile(revision))):
         missing = "no path" if revision else "no revision"

@@ -1,0 +1,113 @@
+"""Windows and old consoles, as far as they can be had here: encodings, line ends, backslashes, drives.
+
+The workflow of a release runs the wheel on Windows and macOS themselves; that has not been tried yet.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archlens.library import find
+from archlens.library.finding import is_path, split
+from archlens.library.revision import place
+
+from .running import run
+
+ROOT = Path(__file__).parents[1]
+
+COMMANDS = [
+    "shapes lenet5",
+    "shapes NAME",
+    "shapes NAME --format markdown",
+    "shapes resnet50 --input 3xHxW",
+    "explain lenet5 C3",
+    "lint NAME",
+    "cost lenet5 --count-as all",
+    "memory lenet5",
+    "sizes lenet5",
+    "compare lenet5 NAME",
+    "diff lenet5 NAME",
+    "convert NAME",
+    "show NAME",
+    "format --diff NAME",
+    "ops conv",
+    "rules AL302",
+    "diagram NAME -o made.svg",
+    "shapes gone.yaml",
+]
+
+SPEC = "title: Café 日本 \U0001f40d\ninput: 3x8x8  # ein Maß\nlayers:\n  - conv(4, 3)\n  - größe: relu\n"
+
+
+def started(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    whole = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "0", **environment}
+    return subprocess.run([sys.executable, "-m", "archlens", *args], capture_output=True, cwd=cwd, env=whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+def test_streams_that_cannot_write_all(command: str, encoding: str, tmp_path: Path) -> None:
+    """What a console lacks is written as an escape, and nothing is lost or raised.
+
+    Where it says that it has ASCII alone, click takes that for a mistake, and writes UTF-8.
+    """
+    (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
+    words = command.replace("NAME", "net.yaml").split()
+    ended = started(*words, cwd=tmp_path, PYTHONIOENCODING=encoding, LC_ALL="C")
+    usual = started(*words, cwd=tmp_path, PYTHONIOENCODING="utf-8")
+    assert ended.returncode == usual.returncode
+    for there, here in [(ended.stdout, usual.stdout), (ended.stderr, usual.stderr)]:
+        assert there == here.decode("utf-8").encode(encoding, "backslashreplace")
+        assert b"Traceback" not in there
+
+
+@pytest.mark.slow
+def test_files_are_utf8_whatever_the_locale_is(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
+    made = []
+    for folder, environment in [("one", {"LC_ALL": "C", "PYTHONIOENCODING": "cp1252"}), ("two", {})]:
+        (tmp_path / folder).mkdir()
+        for args in (["diagram", "../net.yaml", "-o", "a.svg"], ["shapes", "../net.yaml", "-o", "a.txt"]):
+            assert started(*args, cwd=tmp_path / folder, **environment).returncode == 0
+        made.append({path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()})
+    assert made[0] == made[1]
+    assert "Café 日本" in made[0]["a.txt"].decode("utf-8")
+
+
+def test_line_ends_and_marks_of_windows(tmp_path: Path) -> None:
+    """A file of Notepad, with a byte order mark and CRLF, is what it is without; places are the same."""
+    text = "input: 3x8x8\nlayers:\n  - conv(4, 3)\n  - conv(4, 9)\n"
+    (tmp_path / "unix.yaml").write_text(text)
+    (tmp_path / "windows.yaml").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    one, two = (run("shapes", f"{name}.yaml", cwd=tmp_path) for name in ("unix", "windows"))
+    assert one.returncode == two.returncode == 1
+    assert two.stderr == one.stderr.replace("unix", "windows")
+    assert two.stdout == one.stdout.replace("unix", "windows")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "variant"),
+    [
+        (r"C:\models\net.yaml", r"C:\models\net.yaml", ""),
+        ("C:/models/net.yaml", "C:/models/net.yaml", ""),
+        (r"C:\models\net.yaml:small", r"C:\models\net.yaml", "small"),
+        (r"models\net.yaml:small", r"models\net.yaml", "small"),
+        ("net.yaml:small", "net.yaml", "small"),
+        ("net.yaml", "net.yaml", ""),
+    ],
+)
+def test_paths(name: str, path: str, variant: str) -> None:
+    """A drive is no file, and no revision of git."""
+    assert is_path(name)
+    assert split(name) == (path, variant)
+    if name[1] == ":":
+        assert place(name) is None
+    with pytest.raises(Exception, match="there is no file") as caught:
+        find(name)
+    assert path.rpartition("\\")[2] in str(caught.value)
