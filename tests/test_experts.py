@@ -624,3 +624,13 @@ layers: [experts: {{count: 1000000000, active: 2, stacked: {stacked}, do: [{{a: 
 def test_random_experts(seed: int) -> None:
     """What is drawn has each key of ``experts:``, once or twice, on tokens, rows of them and vectors."""
     random_experts.check(random_experts.text_of(random.Random(seed)))
+
+
+@pytest.mark.parametrize(
+    ("said", "weighing"), [({}, 2 * 3 - 1), ({"normalize": False}, 0), ({"scale": 2.5}, 2 * 3 - 1 + 3)]
+)
+def test_what_weighing_takes(said: dict[str, Any], weighing: int) -> None:
+    """Of 7 tokens with 3 experts: sums and quotients of weights, their scale, and values by weights."""
+    network = archlens.loads(MIXTURE, active=3, **said)
+    (layer,) = [one for one in network if one.op.kind == "experts"]
+    assert layer.facts.other == {"elementwise": 7 * weighing + 7 * 12 * (3 + 2)}

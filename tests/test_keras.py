@@ -468,12 +468,34 @@ def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
     for other in (
         said("GRU", "one", units=4, reset_after=False),
         said("GRU", "one", units=4, activation="relu"),
-        said("SimpleRNN", "one", units=4, use_bias=False, go_backwards=True),
         said("Bidirectional", "one", layer=there, merge_mode=None),
     ):
         one = read(tmp_path, sequential(start(20, 8), other))["one"]
         assert isinstance(one.op, Opaque)
         assert one.macs > 0
+
+
+def test_a_layer_that_goes_backwards_reads_the_last_step_first(tmp_path: Path) -> None:
+    """And gives its steps in that order; of cells one on the other only the first turns them round."""
+    cells = {
+        "class_name": "StackedRNNCells",
+        "config": {"cells": [said("GRUCell", f"c{n}", units=n) for n in (4, 3)]},
+    }
+    network = read(
+        tmp_path,
+        sequential(
+            start(20, 8),
+            said("LSTM", "lstm", units=6, go_backwards=True, return_sequences=True, use_bias=False),
+            said("RNN", "two", cell=cells, go_backwards=True),
+        ),
+    )
+    assert [str(layer.op) for layer in network if layer.op.kind not in ("channels_last", "flatten")] == [
+        'flip("length")',
+        "lstm(6, bias=false)",
+        'flip("length")',
+        "gru(4)",
+        'gru(3, output="state")',
+    ]
 
 
 def test_masks_are_not_followed(tmp_path: Path) -> None:

@@ -436,6 +436,9 @@ NON_UNIFORM = {
     "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions stand in one row",
     "6x8x8 >> roll(-3)": "what goes over the border comes in at the other side",
     "6x4x5 >> channels_last >> roll((1, -2))": "what goes over the border comes in at the other side",
+    '6x8x5 >> flip("width")': "the last position comes first",
+    '6x4x5 >> channels_last >> flip(("height", "channels"))': "the last position comes first",
+    '5x9 >> tokens >> flip("length")': "the last position comes first",
     "4x15 >> tokens >> relative_positions((2, 3))": "each pair of positions takes the row of its offset",
     '4x9 >> tokens >> relative_positions(5, by="key - query")': (
         "each pair of positions takes the row of its offset"
@@ -1263,3 +1266,59 @@ def test_defaults_are_those_of_torch(kind: str) -> None:
             own, theirs = getattr(OPS[kind], name, None), parameters[name].default
             if theirs is not inspect.Parameter.empty and (kind, name) not in NOT_OF_TORCH:
                 assert own == theirs, name
+
+
+@pytest.mark.parametrize("largest", [False, True])
+@pytest.mark.parametrize(
+    ("sizes", "to"), [((7, 9), (3, 4)), ((8, 9), (4, 2)), ((3, 12), (5, 1)), ((2, 2), (7, 7))]
+)
+def test_what_pooling_to_a_size_computes(sizes: tuple[int, int], to: tuple[int, int], largest: bool) -> None:
+    """Window by window, as torch's documentation has them: comparisons, or sums and a division."""
+    windows = [[-(-(i + 1) * n // o) - i * n // o for i in range(o)] for n, o in zip(sizes, to, strict=True)]
+    work = sum(p * q - largest for p, q in product(*windows))
+    kind = "max" if largest else "avg"
+    facts = OPS[f"adaptive_{kind}_pool"](to).facts(Shape((5, *sizes)))
+    assert facts.other == {"pooling": 5 * work}
+    alike = all(len({*each}) == 1 and n % o == 0 for each, n, o in zip(windows, sizes, to, strict=True))
+    assert isinstance(facts.reach, tuple) == alike
+
+
+def test_what_is_done_to_scores() -> None:
+    """Beside products, for each pair of a query and a key in each head."""
+    pairs = 2 * 6 * 5  # heads, queries and keys
+    x, y = ChannelsLast((6, 8)), ChannelsLast((5, 8))
+    bias = ChannelsLast((6, 5))
+    for said, inputs, each in (
+        ({}, (x, y, y), 1),  # the scale
+        ({"scale": 1}, (x, y, y), 0),
+        ({"scale": 2}, (x, y, y), 1),
+        ({"scale": 1}, (x, y, y, bias), 1),
+        ({"softcap": 5}, (x, y, y, bias), 1 + 1 + 2),  # and what divides by the bound and multiplies by it
+    ):
+        assert OPS["attention"](2, **said).facts(*inputs).other["elementwise"] == each * pairs
+    sinks = OPS["attention"](2, sinks=True).facts(x, y, y, Shape((2,)))
+    # six exponentials and six divisions for five keys and a sink, and five sums
+    assert sinks.other["softmax"] == 2 * 6 * (6 + 6 + 5)
+
+
+def test_what_is_done_to_scores_in_windows() -> None:
+    """Queries are scaled, or each pair is; each pair has its bias, and its mask where windows are shifted."""
+    queries, pairs = 14 * 14 * 12, 3 * 14 * 14 * 49
+    x = ChannelsLast((14, 14, 12))
+    for kind, shift, work in (
+        ("window_attention", 0, queries + pairs),
+        ("window_attention", 3, queries + 2 * pairs),
+        ("window_attention_v2", 0, 2 * pairs),
+        ("window_attention_v2", 3, 3 * pairs),
+    ):
+        facts = OPS[kind](3, 7, shift=shift).facts(x)
+        assert facts.other["elementwise"] == work
+    # of a small network over 13 x 13 offsets; 16 sigmoid for each pair of a window; a scale for each head
+    assert facts.other["activation"] == 512 * 13 * 13 + 2 * 3 * 49 * 49 + 2 * 3
+
+
+def test_heads_that_would_do() -> None:
+    """The four nearest that divide the channels, from few to many."""
+    with pytest.raises(ShapeError) as caught:
+        OPS["self_attention"](65).facts(ChannelsLast((5, 128)))
+    assert caught.value.help == "heads that divide 128: 8, 16, 32, 64"

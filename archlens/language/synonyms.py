@@ -88,6 +88,13 @@ ABSENT = {
             "se seblock selayer squeezeexcite squeezeexcitation squeezeandexcitation"
         ),
         "noise": "gaussiannoise gaussiandropout alphadropout featurealphadropout",
+        "a Fourier transform: custom states what one costs": (
+            "fft fft2 fftn rfft rfft2 ifft irfft stft spectralconv fourier"
+        ),
+        "a selective scan or another state space: custom states what one costs": (
+            "mamba mambablock ssm s4 selectivescan rwkv statespace"
+        ),
+        "a conditional random field": "crf",
         "a loss": "crossentropy crossentropyloss mse mseloss nll nllloss bceloss",
         "a sampling of boxes that are worked out": "affinegrid roialign roipool",
         "that function of one value": "erf sign floor round tan neg",

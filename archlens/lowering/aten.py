@@ -1336,6 +1336,16 @@ def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.put(lowering.call("roll", _one(tuple(shifts.values()))), draft))
 
 
+@lowers("flip")
+def flip(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    draft = _settle(lowering, args["self"], last=None)
+    axes = [_axis(dim, len(draft.shape) + 1) for dim in args["dims"]]
+    if not axes or 0 in axes:
+        raise NotSaid("along the batch")
+    names = tuple([draft.shape.names[axis - 1] for axis in axes])
+    return _straight(lowering.put(lowering.call("flip", names if len(names) > 1 else names[0]), draft))
+
+
 @lowers("embedding")
 def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """A row of a table for each id; the rows are looked up and nothing is multiplied."""

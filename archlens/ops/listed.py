@@ -33,6 +33,7 @@ FILES: dict[str, str] = {
     "embedding": "embedding",
     "exp": "function",
     "flatten": "reshape",
+    "flip": "spatial",
     "frozen_batch_norm": "normalization",
     "gelu": "activation",
     "global_avg_pool": "pooling",

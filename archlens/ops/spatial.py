@@ -8,7 +8,8 @@ from typing import Annotated
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
 from .attributes import Count, Flag, OptionalSize, Padding, Shifts, Size, choice
-from .footprint import INPUT, INT64, NOTHING, ROWS, Extra, Footprint
+from .axes import Axes, axis_of
+from .footprint import INPUT, INT64, LIKE, NOTHING, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_two_axes
 from .op import (
     Argument,
@@ -184,6 +185,44 @@ class Roll(Op, kind="roll", family="reshape"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         return NOTHING._replace(lies=ROWS)
+
+
+class Flip(Op, kind="flip", family="reshape"):
+    """What lies along an axis, the last first: a sequence that is read from its end, an image mirrored.
+
+    Output: the shape of the input.
+    Limits: axes that the input has.
+    """
+
+    axis: Annotated[Axes, "the axis, or several, that are turned round"]
+
+    names = Names(keras="", onnx="", also="reverse reversesequence mirror fliplr flipud")
+    examples = (
+        '6x8x5 >> flip("width")',
+        '6x4x5 >> channels_last >> flip(("height", "channels"))',
+        '5x9 >> tokens >> flip("length")',
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        axes = self._axes(x)
+        reach: Reach = (POINT,) * len(x.spatial)
+        if any(x[axis] > 1 for axis in axes if axis != x.channel_axis):
+            reach = NonUniform("the last position comes first")
+        return weightless(x, reach, Call("torch.flip", dims=tuple(1 + axis for axis in axes)))
+
+    def _axes(self, x: Shape) -> list[int]:
+        return sorted(
+            axis_of(x, name) for name in ((self.axis,) if isinstance(self.axis, str) else self.axis)
+        )
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        (x,) = inputs
+        if x.channel_axis not in self._axes(x):
+            return (channels,)
+        return (sum(1 << x.channels - 1 - c for c in range(x.channels) if channels >> c & 1),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        return NOTHING._replace(lies=LIKE)
 
 
 class _OfPairs(Op, family="reshape"):

@@ -222,7 +222,17 @@ def _pointwise(call: Call, given: Arguments) -> Held:
     return call.opaque(x.shape, like=x, pointwise=True)
 
 
-@operation("flip", "roll", "sort", "cumsum", "cumprod", "normalize")
+@operation("flip")
+def _flipped(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    axis = given.get("axis")
+    if axis is None:  # the batch, too
+        return call.opaque(x.shape, like=x, tensors=[x])
+    names = tuple([x.name_of(one) for one in call.entry.resolved("axis", axis, len(x.shape))])
+    return Held(call.put("flip", x.tensor, axis=names if len(names) > 1 else names[0]), x.axes)
+
+
+@operation("roll", "sort", "cumsum", "cumprod", "normalize")
 def _of_same_shape(call: Call, given: Arguments) -> Held:
     x = _one(call)
     return call.opaque(x.shape, like=x, tensors=[x])
