@@ -1,7 +1,8 @@
-"""Pictures of the whole zoo, measured: the smallest text of each where it is read, and how large it is.
+"""Pictures measured: the smallest text of each where it is read, and how large it is.
 
-``python tests/legibility.py [FIT...] [STYLE...]`` prints what is smaller or larger than its page allows.
-It fails where text is too small, or a picture too wide.
+``python tests/legibility.py [FIT...] [STYLE...]`` prints what is smaller or larger than its page allows in
+the pictures of the whole zoo: ten minutes for all, one for the graphs. It fails where text is too small, or a
+picture too wide. The suite measures one network of each family (``tests/test_fits.py``) and random ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,20 @@ from archlens.drawing.plan import Plans
 from archlens.errors import UsageError
 
 
+def flaws(request: Request) -> dict[str, str]:
+    """What is wrong with a picture, ``small``, ``wide`` or ``high``, each with its size in words."""
+    picture, page = request.picture, request.page
+    wide, high = picture.width * picture.scale, picture.height * picture.scale
+    least = min(item.size for item in walk(picture.items) if isinstance(item, Text)) * picture.scale
+    found = {
+        "small": least < page.least - 1e-6,
+        "wide": wide > page.width + 0.05,
+        "high": high > page.height + 0.05,
+    }
+    size = f"text {least:.2f}, {wide:.0f}x{high:.0f} {page.unit}"
+    return {flaw: size for flaw, is_wrong in found.items() if is_wrong}
+
+
 def main() -> int:
     asked = sys.argv[1:]
     fits = [fit for fit in NAMED if fit in asked] or [*NAMED]
@@ -28,25 +43,14 @@ def main() -> int:
         plans = Plans(network)
         for style in styles:
             for fit in fits:
-                request = Request(network, style, fit=fit, made=plans)
                 try:
-                    picture, page = request.picture, request.page
+                    found = flaws(Request(network, style, fit=fit, made=plans))
                 except UsageError:  # of text there is no field
                     continue
-                wide, high = picture.width * picture.scale, picture.height * picture.scale
-                least = (
-                    min(item.size for item in walk(picture.items) if isinstance(item, Text)) * picture.scale
-                )
-                found = [
-                    *(["small"] if least < page.least - 1e-6 else []),
-                    *(["wide"] if wide > page.width + 0.05 else []),
-                    *(["high"] if high > page.height + 0.05 else []),
-                ]
                 measured += 1
-                wrong.update(found)
+                wrong.update(found.keys())
                 if found:
-                    size = f"text {least:.2f}, {wide:.0f}x{high:.0f} {page.unit}"
-                    print(f"{name} {style} {fit}: {size}: {', '.join(found)}")
+                    print(f"{name} {style} {fit}: {next(iter(found.values()))}: {', '.join(found)}")
     print(f"{measured:,} pictures: {wrong['small']} small, {wrong['wide']} wide, {wrong['high']} high")
     return 1 if wrong["small"] or wrong["wide"] else 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from archlens.drawing import Request, style_names, to_bytes
 from archlens.drawing.fit import NAMED, fit_of
 from archlens.drawing.part import part
 from archlens.drawing.styles import profile
+from archlens.errors import UsageError
 from archlens.network import Network
 
+from .legibility import flaws
 from .running import run
+from .zoo import SMALLEST, network
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -70,6 +74,21 @@ def test_text_is_read_in_every_fit(name: str) -> None:
         is_read(to_bytes(Request(first.network, fit=fit, made=first.plans), "svg").decode(), fit)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["graph", "volumes", "profile", "field"])
+def test_the_zoo_is_read_in_a_column(style: str) -> None:
+    """One network of each family where there is least room; ``tests/legibility.py`` measures all of it."""
+    measured = 0
+    for name in SMALLEST:
+        try:
+            found = flaws(Request(network(name), style, fit="column"))
+        except UsageError:  # of text there is no field
+            continue
+        measured += 1
+        assert not {"small", "wide"} & {*found}, (name, found)
+    assert measured > 60
+
+
 @pytest.mark.parametrize("fit", FLOORS)
 @pytest.mark.parametrize("style", ["volumes", "profile", "field"])
 def test_other_styles_are_read_too(style: str, fit: str) -> None:
@@ -88,6 +107,11 @@ def test_too_small_text_and_too_wide_pictures_would_be_seen() -> None:
         is_read(svg.replace(head[0], half), "readme")
     with pytest.raises(AssertionError):
         is_read(drawing.to_svg(archlens.load("resnet18"), depth=3, fit="1200px"), "readme")
+    assert {*flaws(Request(archlens.load("unet"), direction="lr", depth=1))} == {"wide"}
+    small = Request(archlens.load("lenet5"), fit="column")
+    assert not flaws(small)
+    small.__dict__["page"] = replace(small.page, least=small.page.least * 1.1)
+    assert "small" in flaws(small)
 
 
 def test_a_default_svg_is_drawn_once_in_either_theme(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -273,7 +273,8 @@ def _bent_words(plan: Plan) -> Sequence[_Words]:
 def _narrowed(request: Request, found: Laid) -> Laid:
     """The same with boxes so narrow that the page holds them, and their words cut; or as it is."""
     widest = max(wide for wide, _ in found.cores)
-    while (widest := _NARROWER * widest) > _LEAST:
+    while widest > _LEAST:
+        widest = max(_NARROWER * widest, _LEAST)
         words = _WORDS[-1]._replace(widest=widest)
         other = _laid(request, found.plan, words, found.direction, only=True)
         if other is not None and not other.over[0]:
@@ -303,17 +304,20 @@ def fitting(
     close = {"tail": _CLOSE, "narrowest": _LEAST}
     choices = [words if shapes else words._replace(**close) for words in _WORDS]  # type: ignore[arg-type]
     best: Laid | None = None
-    for words in [*choices, *_CLOSER_WORDS]:
+    for words in choices:
         found = _within(plan, words, way, room, broken=broken)
-        if words in _CLOSER_WORDS and not (found.bent and found.layout.rising):
-            continue
         if found.over == (0.0, 0.0) and (found.layout.rising or not found.bent):
             return found
         if best is None or found.over < best.over:  # fewer words may make a U fit
             best = found
     assert best is not None
+    for words in _CLOSER_WORDS if best.bent else ():
+        found = _within(plan, words, way, room, broken=broken)
+        if found.layout.rising and found.over == (0.0, 0.0):
+            return found
     widest = max(wide for wide, _ in best.cores)
-    while best.over[0] and (widest := _NARROWER * widest) > _LEAST:
+    while best.over[0] and widest > _LEAST:
+        widest = max(_NARROWER * widest, _LEAST)
         found = _within(plan, choices[-1]._replace(widest=widest), way, room, broken=broken)
         best = min(best, found, key=lambda one: one.over)
     return best
