@@ -1759,6 +1759,10 @@ def test_a_mask_of_zeros_that_an_exporter_computed_is_no_weight(
     whole = graph(data, held, [info("x", ["n", 2, 10, 10])], [info("y", ["n", 2, 10, 10])]) + field(13, where)
     network = loaded(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
     assert (network.params, network.macs) == (params, 2 * 10**3)
+    held = [tensor("where", [1, 1, 10, 10], [i % 7 for i in range(100)])]  # which is no mask that has a name
+    whole = graph(data, held, [info("x", ["n", 2, 10, 10])], [info("y", ["n", 2, 10, 10])]) + field(13, where)
+    network = loaded(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
+    assert network.params == params
 
 
 def test_an_activation_of_a_fused_convolution(tmp_path: Path) -> None:

@@ -234,6 +234,8 @@ class Run:
         self.whole_weights: set[str] = set()
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
+        #: The masks that the exporter computed.
+        self.computed: set[str] = set()
         #: What the tensors of the file are called in the network.
         self.keys: dict[str, str] = {}
         self.called_so: set[str] = set()
@@ -268,7 +270,8 @@ class Run:
             single = not tensor.sizes and tensor.values and "." not in tensor.key  # a factor, and no weight
             key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
-            trains = bool(key) and (floats or tensor.key in self.whole_weights)
+            weight = floats and tensor.key not in self.computed
+            trains = bool(key) and (weight or tensor.key in self.whole_weights)
             tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=trains)
             tensor.value.numbers, tensor.value.triangle = tensor.values or None, tensor.triangle
         return tensor.value
@@ -383,7 +386,7 @@ class Run:
             known = graph.known.get(held.name)
             # a mask; a weight that a module computes with has another form where its name has no dot
             if known is not None and known.computed and set(held.sizes[:-2]) <= {1} and _square(held.sizes):
-                self.filled.add(prefix + held.name)
+                self.computed.add(prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
         worked(_FOUND * len(graph.nodes))

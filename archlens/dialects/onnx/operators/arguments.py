@@ -72,11 +72,12 @@ def filling(at: At, x: Tensor) -> Any:
     """The number that a constant holds all over; ``None`` where it holds others, or is a weight."""
     if x.flows or x.value is not None:
         return None
-    whole = x.dtype in ("bool", "int64", "int32") or x.key in at.run.filled
+    made = x.key in at.run.filled or x.key in at.run.computed
+    whole = x.dtype in ("bool", "int64", "int32") or made
     if x.values and len(set(x.values)) == 1 and (whole or (not x.sizes and "." not in x.key)):
         return x.values[0]
     plain = x.triangle is not None and x.triangle[0] == x.triangle[1]
-    return x.triangle[0] if plain and x.triangle and (not x.key or x.key in at.run.filled) else None
+    return x.triangle[0] if plain and x.triangle and (not x.key or made) else None
 
 
 def plainly(value: float) -> float:
