@@ -1745,9 +1745,10 @@ def test_biases_that_onnxruntime_adds_elsewhere_are_those_of_their_products(tmp_
 
 
 @pytest.mark.parametrize(
-    ("folded", "params"), [("['zeros', 'val_3']", 0), ("['a.mask', 'val_3']", 100), ("", 100)]
+    ("folded", "params"),
+    [("['zeros', 'val_3']", 0), ("['a.mask', 'val_3']", 100), ("", 100), ("['cos', 'a.inv_freq']", 0)],
 )
-def test_a_mask_of_zeros_that_an_exporter_computed_is_no_weight(
+def test_a_mask_or_angles_that_an_exporter_computed_are_no_weight(
     folded: str, params: int, tmp_path: Path
 ) -> None:
     """The file says what it was computed of; what is a module's own has a dot in its name."""

@@ -61,8 +61,8 @@ class Info(NamedTuple):
     name: str
     dtype: str
     sizes: tuple[int | str, ...] | None
-    #: Whether torch's exporter computed it, of nothing that lies in a module.
-    computed: bool = False
+    #: The names of what torch's exporter computed it of, as it writes them; none of what lay in the module.
+    folded: str = ""
 
 
 @dataclass(slots=True)
@@ -420,7 +420,7 @@ class Reading:
         return found
 
     def _info(self, whole: Field) -> Info:
-        name, kind, sizes, computed = "", "undefined", None, False
+        name, kind, sizes, folded = "", "undefined", None, ""
         for one in self._parts(whole):
             if one.number == 1:
                 name = self.wire.text(one)
@@ -430,8 +430,8 @@ class Reading:
                         kind, sizes = self._tensor_type(type_)
             elif one.number == 4:
                 key, value = self._pair(one)
-                computed = computed or (key == _FOLDED and value != "" and "." not in value)
-        return Info(name, kind, sizes, computed)
+                folded = value if key == _FOLDED else folded
+        return Info(name, kind, sizes, folded)
 
     def _tensor_type(self, whole: Field) -> tuple[str, tuple[int | str, ...] | None]:
         kind, sizes = "undefined", None

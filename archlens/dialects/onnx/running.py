@@ -16,7 +16,7 @@ from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
-from .proto import DEPTH, NODES, VALUES, Function, Graph, Info, Misfit, Node, Reference, written
+from .proto import DEPTH, NODES, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference, written
 from .scopes import Scopes, cleaned
 
 #: What stands for every operator that is not written down, without and with an input that flows into it.
@@ -234,7 +234,7 @@ class Run:
         self.whole_weights: set[str] = set()
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
-        #: The masks that the exporter computed.
+        #: The masks and tables of angles that the exporter computed.
         self.computed: set[str] = set()
         #: What the tensors of the file are called in the network.
         self.keys: dict[str, str] = {}
@@ -383,9 +383,7 @@ class Run:
             env[held.name] = Tensor(
                 held.sizes, held.dtype, held.values, prefix + held.name, triangle=held.triangle
             )
-            known = graph.known.get(held.name)
-            # a mask; a weight that a module computes with has another form where its name has no dot
-            if known is not None and known.computed and set(held.sizes[:-2]) <= {1} and _square(held.sizes):
+            if held.name in graph.known and _computed(held, graph.known[held.name].folded):
                 self.computed.add(prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
@@ -569,8 +567,13 @@ class Run:
             )
 
 
-def _square(sizes: Sequence[int]) -> bool:
-    return len(sizes) > 1 and sizes[-1] == sizes[-2]
+def _computed(held: Held, folded: str) -> bool:
+    """Whether a tensor is a mask or a table of angles that torch's exporter has worked out.
+
+    What lies in a module has a dot in its name; a weight of the outermost one has none, and another form.
+    """
+    mask = set(held.sizes[:-2]) <= {1} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
+    return "'cos'" in folded or "'sin'" in folded or (mask and folded != "" and "." not in folded)
 
 
 def _is_weight(tensor: Tensor) -> bool:
