@@ -88,6 +88,16 @@ layers:
         "  - conv(1, 3)\n",
         4_096, 8_192, 4,
     ),
+    "a gate of itself, and a pooling that rounds up": Printed(
+        "input: 3x32x32\nlayers:\n  - conv(8, 3, padding=1) >> silu\n"
+        "  - max_pool(3, 2, ceil_mode=true) >> conv(4, 1)\n",
+        24_576, 49_152, 5,
+    ),
+    "a hard gate": Printed(
+        "input: 3x16x16\nlayers:\n  - conv(8, 3, padding=1)\n"
+        "  - gate: global_avg_pool >> conv(8, 1) >> hard_sigmoid\n  - conv(2, 1)\n",
+        4_112, 8_208, 6,
+    ),
     "a U": Printed(
         f"""
 input: 1x32x32
@@ -152,6 +162,11 @@ BY_HAND = {
         "[{a: 'conv(8, 1)'}, channels_last, relu, channels_first, {add: [identity, ref(a)]}]",
         384, ("CONV_2D", "RELU", "ADD"),
     ),
+    "a hard gate behind no product": Case("[relu, hard_sigmoid]", 256, ("RELU", "ADD", "MUL")),
+    # it looks at 7 positions of 4 from one before on, where "same" would have it look at 5 from the first on
+    "a pooling that rounds up otherwise": Case(
+        "['max_pool(3, 2, padding=1, ceil_mode=true)']", 128 + 8 * 49 + 8, ("PAD", "MAX_POOL_2D")
+    ),
     "three branches": Case("[{add: [identity, identity, identity]}]", 384, ("ADD", "ADD")),
     "padding that is the same": Case("['conv(8, 3, padding=1)']", 256, ("CONV_2D",)),
     # TensorFlow pads four positions by 0 and 1 at stride 2
@@ -174,10 +189,29 @@ def test_by_hand(case: str) -> None:
     assert size(found) == wanted
 
 
+def test_an_output_lies_there_to_the_end() -> None:
+    """The first convolution is an output, too: beside it two others are alive, three maps together."""
+    layers = "[{a: 'conv(8, 1)'}, 'conv(8, 1)', 'conv(8, 1)', 'conv(8, 1)']"
+    assert size(deployed(f"{{input: 8x4x4, layers: {layers}}}")) == 256
+    assert size(deployed(f"{{input: 8x4x4, layers: {layers}, outputs: {{early: ref(a)}}}}")) == 384
+
+
+def test_heads_that_run_in_training_only_are_not_there() -> None:
+    text = "{input: 8x4x4, layers: ['conv(8, 1)'], outputs: {aux: {training: ['conv(8, 1)']}}}"
+    assert [one.name for one in deployed(text).operators] == ["CONV_2D"]
+
+
+def test_weights_of_another_layer_lie_there_once() -> None:
+    text = "{input: 8x4x4, layers: [{a: 'conv(8, 1)'}, again(a)]}"
+    assert deployed(text).flash("weights") == 64
+    assert deployed(text).flash("biases") == 32
+    assert size(deployed(text)) == 256
+
+
 @pytest.mark.parametrize(
     "layers",
     [
-        "['custom(\"mix\", shape=\"8x4x4\")']", "[gelu]", "['max_pool(3, 2, ceil_mode=true)']",
+        "['custom(\"mix\", shape=\"8x4x4\")']", "[gelu]", "['adaptive_max_pool(2)']",
         "['avg_pool(3, 2, padding=1)']", "['conv(8, 2)', layer_norm]",
     ],
 )  # fmt: skip

@@ -297,6 +297,10 @@ class _Laying:
             self.pairs(layer)
         elif kind == "upsample":
             self.resize(layer)
+        elif kind == "silu":
+            self.gated_by_itself(layer)
+        elif kind == "hard_sigmoid":
+            self.hard_sigmoid(layer, into)
         elif kind in _OPERATORS or is_global(layer):
             self.single(layer)
         else:
@@ -348,9 +352,8 @@ class _Laying:
         """What a window slides over: what is read, or a padded copy of that."""
         (x,) = layer.input_shapes
         windows = layer.windows
-        if not windows or any(w.ceil for w in windows):
-            raise _Cannot(f"{shorten(layer.name)} rounds up, which TensorFlow's windows do not")
-        sides = [(w.before, w.after) for w in windows]
+        # what rounds up looks at positions behind the end, as what pads there
+        sides = [(w.before, w.after + _beyond(n, w)) for n, w in zip(x.spatial, windows, strict=True)]
         if all(side == (0, 0) for side in sides) or sides == _same(x.spatial, windows):
             return read
         if any(n < 0 for side in sides for n in side):
@@ -368,6 +371,23 @@ class _Laying:
             made = self.operator(_OPERATORS[layer.op.kind], layer, [first, other], layer.shape.numel)
             first = made.writes
         self.at[layer.name] = first
+
+    def gated_by_itself(self, layer: Layer) -> None:
+        """``x * sigmoid(x)``."""
+        read = self.at[layer.inputs[0]]
+        gate = self.operator("LOGISTIC", layer, [read], layer.shape.numel)
+        self.at[layer.name] = self.operator("MUL", layer, [read, gate.writes], layer.shape.numel).writes
+
+    def hard_sigmoid(self, layer: Layer, into: _Open | None) -> None:
+        """``relu6(x + 3) / 6``: a convolution takes in the sum, as its bias, and relu6."""
+        if into is not None and into.name in _FOLDS & _FUSES and not into.active:
+            self.take(into, layer)
+            into.active = True
+        else:
+            read = self.at[layer.inputs[0]]
+            self.at[layer.name] = self.operator("ADD", layer, [read], layer.shape.numel).writes
+        made = self.operator("MUL", layer, [self.at[layer.name]], layer.shape.numel)
+        self.at[layer.name] = made.writes
 
     def resize(self, layer: Layer) -> None:
         """A map that is made larger."""
@@ -426,6 +446,12 @@ class _Laying:
 def is_global(layer: Layer) -> bool:
     """Whether a pooling gives one value a channel, whatever its input is."""
     return layer.op.kind in ("adaptive_avg_pool", "adaptive_max_pool") and set(layer.shape.spatial) == {1}
+
+
+def _beyond(size: int, window: Window) -> int:
+    """The positions behind the padded end that a window looks at since its output is rounded up."""
+    last = (window.output(size) - 1) * window.stride + window.extent
+    return max(last - size - window.before - window.after, 0) if window.ceil else 0
 
 
 def _same(sizes: Sequence[int], windows: Sequence[Window]) -> list[tuple[int, int]]:
