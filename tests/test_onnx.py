@@ -618,12 +618,20 @@ def test_recurrent_layers_are_those_of_torch(tmp_path: Path) -> None:
         assert network.macs == 20 * ways * gates * gate
 
 
+def test_a_recurrent_layer_that_reads_from_the_end(tmp_path: Path) -> None:
+    """The steps are turned round for it, and what it gives at each of them back."""
+    for kind, more in (("LSTM", {}), ("GRU", {"linear_before_reset": 1})):
+        network = loaded(tmp_path, stepwise(kind, direction="reverse", **more))
+        ops = [str(layer.op) for layer in network if layer.op.kind != "rearrange"]
+        # before any layer the axes of an input have the names of a map's, the first that of channels
+        assert ops == ['flip("channels")', f"{kind.lower()}(16)", 'flip("length")']
+
+
 def test_recurrent_layers_that_torch_has_not_are_opaque(tmp_path: Path) -> None:
     """With their weights and cost: one starts elsewhere, one resets the state before its product."""
     for data, gates in (
         (stepwise("LSTM", zero=0.5), 4),
         (stepwise("GRU"), 3),
-        (stepwise("LSTM", direction="reverse"), 4),
         (stepwise("LSTM", clip=3.0), 4),
         (stepwise("LSTM", activations=[b"Sigmoid", b"Tanh", b"Relu"]), 4),
     ):

@@ -107,6 +107,7 @@ def test_names_that_are_names(name: str) -> None:
 
 
 def test_a_name_is_looked_up_once_however_many_ops_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    merge_meant("stem", KEYWORDS)  # which looks the words of all ops up, once
     looked_up = Mock(side_effect=plain)
     monkeypatch.setattr(synonyms, "plain", looked_up)
     merge_meant("stem", KEYWORDS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 import archlens
@@ -288,9 +289,42 @@ def test_a_recurrent_layer_is_opaque_and_counted(tmp_path: Path) -> None:
     biases = [net.weight("b", 6, kind=FLOAT32) for _ in range(4)]
     net.run(LSTM, [net.inputs[0], *inner, *recurrent, -1, -1, -1, *biases], (1, 28, 6))
     network = net.network(tmp_path)
+    assert network.layers[-1].op.kind == "opaque"  # its cells are read as they are, and not by their tanh
     assert network.params == 4 * (60 + 36 + 6)
     assert network.macs == 28 * 4 * (60 + 36)
     assert network.inputs == {"input": (28, 10)}
+
+
+def lstm_of(net: Net, *, width: int = 6, peephole: int = -1, **options: bytes) -> int:
+    """As TensorFlow writes Keras' layer: with states, which are variables."""
+    inner = [net.weight("w", width, 10, kind=FLOAT32) for _ in range(4)]
+    recurrent = [net.weight("r", width, width, kind=FLOAT32) for _ in range(4)]
+    biases = [net.weight("b", width, kind=FLOAT32) for _ in range(4)]
+    states = [net.tensor(name, (1, width), FLOAT32) for name in ("h", "c")]
+    read = [net.inputs[0], *inner, *recurrent, peephole, -1, -1, *biases, -1, -1, *states]
+    return net.run(LSTM, read, (1, 28, width), **({"_0": byte(4)} | options))
+
+
+def test_a_recurrent_layer(tmp_path: Path) -> None:
+    """Four kernels in torch's order are one tensor there; a gate has one bias."""
+    net = Net((1, 28, 10))
+    net.run(SOFTMAX, [lstm_of(net)], (1, 28, 6))
+    network = net.network(tmp_path)
+    (lstm,) = [layer for layer in network if layer.op.kind == "lstm"]
+    assert str(lstm.op) == 'lstm(6, bias="single")'
+    assert lstm.params == 4 * (60 + 36 + 6)
+    assert lstm.macs == 28 * 4 * (60 + 36)
+    assert archlens.build(network).eval()(torch.rand(2, *network.input)).shape[1:] == network.output
+
+
+def test_a_recurrent_layer_of_another_kind_is_opaque(tmp_path: Path) -> None:
+    for change in ({"_1": struct.pack("<f", 3.0)}, {"_0": byte(1)}, {"peephole": True}):
+        net = Net((1, 28, 10))
+        more = {"peephole": net.weight("p", 6, kind=FLOAT32)} if "peephole" in change else change
+        lstm_of(net, **more)  # type: ignore[arg-type]
+        (layer,) = [one for one in net.network(tmp_path) if one.macs]
+        assert layer.op.kind == "opaque"
+        assert layer.macs == 28 * 4 * (60 + 36)
 
 
 def test_a_recurrent_layer_whose_steps_come_first_is_refused(tmp_path: Path) -> None:

@@ -1338,12 +1338,14 @@ def roll(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 @lowers("flip")
 def flip(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    draft = _settle(lowering, args["self"], last=None)
-    axes = [_axis(dim, len(draft.shape) + 1) for dim in args["dims"]]
-    if not axes or 0 in axes:
+    held, batch = lowering.batch_first(lowering.of(args["self"]))
+    draft = lowering.settled(samples_first(held))
+    dims = {_axis(dim, len(draft.shape) + 1) for dim in args["dims"]}
+    if not dims or batch in dims:
         raise NotSaid("along the batch")
-    names = tuple([draft.shape.names[axis - 1] for axis in axes])
-    return _straight(lowering.put(lowering.call("flip", names if len(names) > 1 else names[0]), draft))
+    names = tuple([draft.shape.names[dim if dim < batch else dim - 1] for dim in sorted(dims)])
+    made = lowering.put(lowering.call("flip", names if len(names) > 1 else names[0]), draft)
+    return Held(made, batch_behind(made.straight, batch))
 
 
 @lowers("embedding")

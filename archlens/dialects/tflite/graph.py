@@ -298,7 +298,10 @@ class Graph:
     ) -> list[Value]:
         read = []
         for value in args.values():
-            read += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Value)]
+            parts = (
+                value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]
+            )
+            read += [one for one in parts if isinstance(one, Value)]
         node = Node(target, args, (), self.call, macs, tuple(read), any(one.flows for one in read))
         dtype = read[0].dtype if read else "float32"
         node.outputs = tuple(Value(one, dtype, node) for one in sizes)

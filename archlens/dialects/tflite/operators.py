@@ -477,6 +477,49 @@ def _swapped(graph: Graph, value: Value) -> Value:
     return graph.permuted(value, (*range(rank - 2), rank - 1, rank - 2))
 
 
+#: What the inputs of a sequence's LSTM are, behind the one that it reads: for each gate, in torch's order.
+_LSTM_KERNELS = {"weight_ih_l0": range(1, 5), "weight_hh_l0": range(5, 9), "bias_ih_l0": range(12, 16)}
+
+_TANH = 4
+
+
+@_says("UNIDIRECTIONAL_SEQUENCE_LSTM")
+def _lstm(graph: Graph, operator: Operator) -> Value | None:
+    """With gates as torch has them; ``None`` with peepholes, projections, norms, or bounds of its own."""
+    x, options = graph.of(operator.inputs[0]), operator.options
+    given = {i for i, index in enumerate(operator.inputs) if index >= 0}
+    parts = {i for places in _LSTM_KERNELS.values() for i in places}
+    states = {18, 19}  # which start from zeros, unless they are computed
+    started = any(graph.values.get(operator.inputs[i]) is not None for i in given & states)
+    clipped = any(options.get(i, "f", 0.0) for i in (1, 2))
+    if given - states != {0, *parts} or started or clipped or options.get(0, "b") != _TANH:
+        return None
+    if options.get(3, "?", False) or len(x.sizes) != 3:
+        return None
+    batch, steps, channels = x.sizes
+    features = graph.file.tensors[operator.inputs[5]].shape[0]
+    shapes = {"weight_ih_l0": (channels,), "weight_hh_l0": (features,), "bias_ih_l0": ()}
+    weights: dict[str, Value] = {}
+    for name, places in _LSTM_KERNELS.items():
+        for i in places:
+            tensor = graph.file.tensors[operator.inputs[i]]
+            if not tensor.constant or tensor.shape != (features, *shapes[name]):
+                return None
+        key = f"{graph.call.path}.{name}"
+        weights[name] = graph.hold(Value((4 * features, *shapes[name]), tensor.dtype), key)
+    args = {
+        "input": x,
+        "weights": weights,
+        "features": features,
+        "options": {"bias": "single"},
+        "batch_first": True,
+    }
+    macs = batch * steps * 4 * features * (channels + features)
+    state = (1, batch, features)
+    made, *_ = graph.many("torch.lstm", args, [(batch, steps, features), state, state], macs)
+    return made
+
+
 def _recurrent(graph: Graph, operator: Operator) -> int:
     """What the matrices of a recurrent layer multiply, at each step of its sequence."""
     x = graph.of(operator.inputs[0]).sizes

@@ -26,8 +26,14 @@ def recurrent(at: At) -> Sequence[Tensor]:
     last = (batch, ways, size) if first else (ways, batch, size)
     options = _as_torch(at)
     if options is not None:
+        backwards = at.node.text("direction", "forward").lower() == "reverse"
+
+        def turned(one: Tensor) -> Tensor:
+            """The last step first, and back again, where it is read so."""
+            return at.write("aten.flip", {"self": one, "dims": [first]}, one.sizes) if backwards else one
+
         args = {
-            "input": x,
+            "input": turned(x),
             "weights": _of_directions(at, options["bias"]),
             "features": size,
             "options": options,
@@ -37,7 +43,7 @@ def recurrent(at: At) -> Sequence[Tensor]:
         states = [(ways, batch, size)] * (2 if at.node.op == "LSTM" else 1)
         made, *ends = at.writes(f"torch.{at.node.op.lower()}", args, flat, *states, macs=macs)
         if at.is_read(0):  # torch has the directions side by side
-            made = at.write("aten.view", {"self": made}, (*flat[:2], ways, size))
+            made = at.write("aten.view", {"self": turned(made)}, (*flat[:2], ways, size))
             made = made if first else at.write("aten.permute", {"self": made, "dims": [0, 2, 1, 3]}, whole)
         if first:
             ends = [at.write("aten.permute", {"self": one, "dims": [1, 0, 2]}, last) for one in ends]
@@ -55,7 +61,7 @@ def _as_torch(at: At) -> dict[str, Any] | None:
     node = at.node
     way = node.text("direction", "forward").lower()
     given = node.attributes.get("activations", [])
-    if way not in ("forward", "bidirectional") or not isinstance(given, list):
+    if way not in ("forward", "reverse", "bidirectional") or not isinstance(given, list):
         return None
     each = 2 if way == "bidirectional" else 1
     functions = [one.lower() for one in given if isinstance(one, str)]
