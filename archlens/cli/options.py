@@ -166,10 +166,12 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
 
 def board_options(function: F) -> F:
     """--target, --weights and --activations: a board, and the types of what lies on it."""
+    from .. import boards
     from ..analysis.deployment import ACTIVATIONS, WEIGHTS
 
+    known = ", ".join(boards.names())
     for option in (
-        click.option("--target", metavar="BOARD", help="A board that comes with archlens, or a .toml file."),
+        click.option("--target", metavar="BOARD", help=f"A board: {known}; or a .toml file."),
         click.option(
             "--weights", type=click.Choice([*WEIGHTS]), default="int8", show_default=True, help="Their type."
         ),
