@@ -1774,6 +1774,39 @@ def test_a_mask_or_angles_that_an_exporter_computed_are_no_weight(
     assert network.params == params
 
 
+def test_an_input_of_an_open_length_is_asked_for_and_called_as_in_the_file(tmp_path: Path) -> None:
+    data = model(
+        [node("Gather", "table ids", "y")],
+        [tensor("table", [30, 8])],
+        [info("ids", ["batch", "length"], 7)],
+        [info("y", ["batch", "length", 8])],
+    )
+    path = written(tmp_path, data)
+    code, out = run("shapes", path)
+    assert (code, "leaves the size of its input input open, which is length" in out) == (1, True)
+    assert "help: say it, as in --input 128" in out
+    for given in ("7", "ids=7", "input=7"):
+        code, out = run("shapes", path, "--input", given)
+        assert (code, "input 7 of 30" in out) == (0, True), given
+    code, out = run("shapes", path, "--input", "idx=7")
+    assert code == 1
+    assert "has no input idx" in out
+
+
+def test_a_buffer_of_a_module_is_no_weight(tmp_path: Path) -> None:
+    """As torch's exporter says what each of the tensors of a file was."""
+    for kind, params in (("PARAMETER", 40), ("BUFFER", 0)):
+        said = field(4, field(1, "pkg.torch.export.graph_signature.InputSpec.kind") + field(2, kind))
+        whole = graph(
+            [node("Mul", "x a.factors", "y")],
+            [tensor("a.factors", [40])],
+            [info("x", ["n", 6, 40])],
+            [info("y", ["n", 6, 40])],
+        ) + field(13, info("a.factors", [40]) + said)
+        network = loaded(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
+        assert network.params == params
+
+
 def test_an_activation_of_a_fused_convolution(tmp_path: Path) -> None:
     """The hard sigmoid of torch has a slope of a sixth; another one is known by its shape alone."""
     for slope, kind in ((1 / 6, "hard_sigmoid"), (0.2, "HardSigmoid")):

@@ -50,6 +50,8 @@ class Model(ABC):
     params: Mapping[str, Any] = {}
     #: What is known of how the network came to be as it is in the file, a sentence each.
     notes: Sequence[str] = ()
+    #: What its inputs are called here, by what the file calls them where that is otherwise.
+    renamed: Mapping[str, str] = {}
     #: Why layers may share tensors in the file that have their own where it came from.
     why_shared = ""
 
@@ -207,14 +209,17 @@ class Read(Remade):
                     f"{shorten(name)} has no param {shorten(param)}",
                     help=did_you_mean(param, model.params, otherwise=said),
                 )
+        if isinstance(input, Mapping):
+            input = {model.renamed.get(called, called): shape for called, shape in input.items()}
         shapes = {**model.inputs, **read_given(input, model.inputs, name)}
         for one, shape in shapes.items():
             if shape is None:
-                said = f", which is {model.open(one)}" if model.open(one) else ""
+                is_open = model.open(one)
                 named = f"{one}=" if len(shapes) > 1 else ""
                 raise usage(
-                    f"{shorten(name)} leaves the size of its input {shorten(one)} open{said}",
-                    help=f"say it, as in --input {named}3x224x224",
+                    f"{shorten(name)} leaves the size of its input {shorten(one)} open"
+                    + (f", which is {is_open}" if is_open else ""),
+                    help=f"say it, as in --input {named}{_example(is_open)}",
                 )
         known = {one: shape for one, shape in shapes.items() if shape is not None}
         origin = replace(self, values=dict(values), made={}, steady=[])
@@ -241,6 +246,18 @@ class Read(Remade):
 
     def varies(self, network: Network) -> bool:
         return not self.is_steady(network)
+
+
+def _example(is_open: str) -> str:
+    """A shape that an input may have, of which some sizes are known.
+
+    >>> _example("3 x height x width"), _example("sequence"), _example("")
+    ('3x224x224', '128', '3x224x224')
+    """
+    sizes = is_open.split(" x ")
+    if len(sizes) == 1:
+        return "128" if is_open else "3x224x224"
+    return "x".join(size if size.isdecimal() else "224" if i else "3" for i, size in enumerate(sizes))
 
 
 def text_of(file: BinaryIO, name: str, most: int) -> str:

@@ -119,6 +119,7 @@ class Onnx(Model):
             if axis is not None:
                 self.known[names.new(one.name if len(given) > 1 else "input")] = Input(one, axis)
 
+        self.renamed = {one.info.name: name for name, one in self.known.items()}
         self.notes = tuple(_notes(proto))
 
     @property
@@ -129,7 +130,7 @@ class Onnx(Model):
             whole = (
                 one.info.sizes is not None and len(sizes) == len(one.sizes) and len(sizes) - 1 in AXIS_NAMES
             )
-            found[name] = Shape(sizes) if whole else Shape((1,)) if one.info.sizes and not sizes else None
+            found[name] = Shape(sizes) if whole else Shape((1,)) if one.info.sizes and not one.sizes else None
         return found
 
     def open(self, name: str) -> str:

@@ -31,7 +31,10 @@ _SIDE = 8192
 #: How many nodes are read, and run, for each layer that a network may have.
 NODES = 2
 
-#: Where torch's exporter says what it has computed a tensor of, and how long a list of names is looked at.
+#: Where torch's exporter says what a tensor was.
+_KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
+
+#: Where it says what it has computed a tensor of, and how long a list of names is looked at.
 _FOLDED, _LISTED = "pkg.onnxscript.optimizer.folded_from", 4096
 
 #: How many axes a tensor may have; and graphs within graphs.
@@ -61,6 +64,8 @@ class Info(NamedTuple):
     name: str
     dtype: str
     sizes: tuple[int | str, ...] | None
+    #: Whether it was a buffer of a module, as torch's exporter says.
+    buffer: bool = False
     #: The names of what torch's exporter computed it of, as it writes them; none of what lay in the module.
     folded: str = ""
 
@@ -281,8 +286,8 @@ class Reading:
             if one.number == 1:
                 key = self.wire.text(one)
             elif one.number == 2:
-                listed = key == _FOLDED and one.stop - one.start <= _LISTED
-                value = self.wire.text(one) if listed or key.startswith("pkg.torch.onnx.") else ""
+                short = key in (_FOLDED, _KIND) and one.stop - one.start <= _LISTED
+                value = self.wire.text(one) if short or key.startswith("pkg.torch.onnx.") else ""
         return key, value
 
     def _attribute(self, whole: Field, depth: int) -> dict[str, Any]:
@@ -420,7 +425,7 @@ class Reading:
         return found
 
     def _info(self, whole: Field) -> Info:
-        name, kind, sizes, folded = "", "undefined", None, ""
+        name, kind, sizes, buffer, folded = "", "undefined", None, False, ""
         for one in self._parts(whole):
             if one.number == 1:
                 name = self.wire.text(one)
@@ -431,7 +436,8 @@ class Reading:
             elif one.number == 4:
                 key, value = self._pair(one)
                 folded = value if key == _FOLDED else folded
-        return Info(name, kind, sizes, folded)
+                buffer = buffer or (key == _KIND and value == "BUFFER")
+        return Info(name, kind, sizes, buffer, folded)
 
     def _tensor_type(self, whole: Field) -> tuple[str, tuple[int | str, ...] | None]:
         kind, sizes = "undefined", None

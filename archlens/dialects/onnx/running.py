@@ -234,8 +234,8 @@ class Run:
         self.whole_weights: set[str] = set()
         #: The tensors that are filled with one number, and are weights where one is read as such.
         self.filled: set[str] = set()
-        #: The masks and tables of angles that the exporter computed.
-        self.computed: set[str] = set()
+        #: The buffers, and the masks and tables of angles that the exporter computed.
+        self.untrained: set[str] = set()
         #: What the tensors of the file are called in the network.
         self.keys: dict[str, str] = {}
         self.called_so: set[str] = set()
@@ -270,7 +270,7 @@ class Run:
             single = not tensor.sizes and tensor.values and "." not in tensor.key  # a factor, and no weight
             key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
-            weight = floats and tensor.key not in self.computed
+            weight = floats and tensor.key not in self.untrained
             trains = bool(key) and (weight or tensor.key in self.whole_weights)
             tensor.value = Value(tensor.sizes, tensor.dtype, key=key, trains=trains)
             tensor.value.numbers, tensor.value.triangle = tensor.values or None, tensor.triangle
@@ -383,8 +383,9 @@ class Run:
             env[held.name] = Tensor(
                 held.sizes, held.dtype, held.values, prefix + held.name, triangle=held.triangle
             )
-            if held.name in graph.known and _computed(held, graph.known[held.name].folded):
-                self.computed.add(prefix + held.name)
+            known = graph.known.get(held.name)
+            if known is not None and (known.buffer or _computed(held, known.folded)):
+                self.untrained.add(prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
         worked(_FOUND * len(graph.nodes))

@@ -72,7 +72,7 @@ def filling(at: At, x: Tensor) -> Any:
     """The number that a constant holds all over; ``None`` where it holds others, or is a weight."""
     if x.flows or x.value is not None:
         return None
-    made = x.key in at.run.filled or x.key in at.run.computed
+    made = x.key in at.run.filled or x.key in at.run.untrained
     whole = x.dtype in ("bool", "int64", "int32") or made
     if x.values and len(set(x.values)) == 1 and (whole or (not x.sizes and "." not in x.key)):
         return x.values[0]
