@@ -1,4 +1,4 @@
-"""Modules that fold an axis into the batch, start from zeros, or keep their weights in another form, traced.
+"""Modules that fold an axis into the batch, start from zeros, or have their weights in another form, traced.
 
 Each is said in ops alone, built again from these with its weights, and gives what it gave.
 """
@@ -110,6 +110,47 @@ def _with_lengths() -> nn.Module:
     )
 
 
+class ByHeads(nn.Module):
+    """Attention whose weights have an axis for the heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Parameter(torch.rand(4, WIDTH, 8)) for _ in range(3))
+        self.out = nn.Parameter(torch.rand(4, 8, WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (torch.einsum("bnd,hdk->bhnk", x, one) for one in (self.q, self.k, self.v))
+        weights = (torch.einsum("bhik,bhjk->bhij", q, k) * 8**-0.5).softmax(-1)
+        return torch.einsum("bhnk,hkd->bnd", weights @ v, self.out)
+
+
+class AllExperts(nn.Module):
+    """Each token goes through all experts, whose matrices are one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Linear(WIDTH, 3)
+        self.up, self.down = nn.Parameter(torch.rand(3, WIDTH, 12)), nn.Parameter(torch.rand(3, 12, WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.einsum("btd,edh->bteh", x, self.up).relu()
+        each = torch.einsum("bteh,ehd->bted", hidden, self.down)
+        return torch.einsum("bte,bted->btd", self.gate(x).softmax(-1), each)
+
+
+class Parts(nn.Module):
+    """Two parts of one matrix, a matrix of each place, and one that is repeated for each sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both, self.each = nn.Parameter(torch.rand(WIDTH, 12)), nn.Parameter(torch.rand(PLACES, WIDTH, 6))
+        self.all = nn.Parameter(torch.rand(1, WIDTH, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.both[:, :6] + torch.einsum("bnd,df->bnf", x, self.both[:, 6:])
+        return y + torch.einsum("bnd,ndf->bnf", x, self.each) + torch.bmm(x, self.all.expand(len(x), -1, -1))
+
+
 FOLDED = (FRAMES, PLACES, WIDTH)
 
 MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
@@ -121,6 +162,9 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "an LSTM of convolutions": (ConvCell, (12, 7, 6)),
     "a cell written out": (Elman, (PLACES, WIDTH)),
     "a matrix and it turned": (Tied, (WIDTH,)),
+    "weights of heads": (ByHeads, (PLACES, WIDTH)),
+    "experts in one tensor": (AllExperts, (PLACES, WIDTH)),
+    "parts of a matrix": (Parts, (PLACES, WIDTH)),
     "weight norm": (_with_lengths, (WIDTH, 12)),
     "weight norm as it was": (lambda: nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3))), (3, 8, 8)),
 }

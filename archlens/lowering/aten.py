@@ -653,7 +653,7 @@ def _with_rows(lowering: Lowering, held: Held, rows: Rows) -> Held:
         return _straight(lowering.put(op, draft, own={"weight": rows.table}))
     if len(set(ids)) > 1 or len(draft.shape) > 2:
         raise NotSaid("it reads rows of a table in another order")
-    table = _parameter(lowering, rows.table, lowering.call("parameter", rows.table.sizes), draft)
+    table = lowering.parameter(rows.table, lowering.call("parameter", rows.table.sizes), draft)
     given = {"start": ids[0]} if ids[0] else {}
     given |= {"stop": ids[0] + 1} if ids[0] + 1 < rows.table.sizes[0] else {}
     row = lowering.put(lowering.call("slice", axis="length", **given), table) if given else table
@@ -702,14 +702,14 @@ def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: D
     lies: dict[str, Any] = {"channels": "first"} if not last and rank > 1 else {}
     if not leaf.sizes:
         op = lowering.call("parameter", tuple(shape), scalar=True, **lies)
-        return _parameter(lowering, leaf, op, beside)
+        return lowering.parameter(leaf, op, beside)
     if leaf.sizes in (tuple(shape), (1, *shape)):
         lies |= {"batch": True} if leaf.sizes != tuple(shape) else {}
-        return _parameter(lowering, leaf, lowering.call("parameter", tuple(shape), **lies), beside)
+        return lowering.parameter(leaf, lowering.call("parameter", tuple(shape), **lies), beside)
     if last and shape[-1] != 1 and prod(shape[:-1]) != 1:
         raise NotSaid("it reads a parameter with its axes taken apart")
     given = {"channels": "first"} if len(leaf.sizes) > 1 else {}
-    made = _parameter(lowering, leaf, lowering.call("parameter", leaf.sizes, **given), beside)
+    made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes, **given), beside)
     made = lowering.put(lowering.call("reshape", (shape[-1], *shape[:-1]) if last else tuple(shape)), made)
     return lowering.put(lowering.call("channels_last"), made) if last and rank > 1 else made
 
@@ -747,14 +747,6 @@ def _applied(lowering: Lowering, node: Node, draft: Draft, leaf: Value) -> Draft
     if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
         raise NotSaid("it reads what was computed without the input")
     return made.draft
-
-
-def _parameter(lowering: Lowering, leaf: Value, op: Op, beside: Draft) -> Draft:
-    """A parameter that stands once, whatever reads it."""
-    key = (leaf, op)
-    if key not in lowering.made or lowering.made[key] in lowering.replaced:
-        lowering.made[key] = lowering.put(op, beside, own={"": leaf})
-    return lowering.made[key]
 
 
 def _factors(x: Value, other: Value) -> Value | None:
@@ -915,12 +907,12 @@ def _with_tokens(
         if len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1]):
             return lowering.put(lowering.call("class_token"), beside, own={"": leaf})
         if len(leaf.sizes) == 1:
-            made = _parameter(lowering, leaf, lowering.call("parameter", leaf.sizes), beside)
+            made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes), beside)
             parts.append(lowering.put(lowering.call("rearrange", "c -> 1 c"), made))
         else:
             batch = {"batch": True} if len(leaf.sizes) == 3 else {}
             op = lowering.call("parameter", tuple(rows), **batch)
-            parts.append(_parameter(lowering, leaf, op, beside))
+            parts.append(lowering.parameter(leaf, op, beside))
     return concatenated(lowering, parts, dim)
 
 

@@ -16,6 +16,7 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
+from .learned import by_learned
 from .lowering import (
     PERMUTES,
     VIEWED,
@@ -79,10 +80,18 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
                 if made is not None:
                     return made
     leaf = transposed(right)
-    if left.flows and "baddbmm" not in node.target and len(right.sizes) == 2 and not right.flows:
-        matrix = {"weight": right, "turned": True} if leaf is None else {"weight": leaf}
-        return lowering.table["torch.linear"](lowering, node, {"input": left, **matrix})  # type: ignore[return-value]
-    return _multiplied(lowering, node, left, right)
+    if not left.flows or right.flows or "baddbmm" in node.target:
+        return _multiplied(lowering, node, left, right)
+    if not right.key and leaf is None:
+        before = len(lowering.drafts)
+        try:
+            return by_learned(lowering, node, left, right)
+        except NotSaid:
+            lowering.forget(before)
+    if len(right.sizes) != 2:
+        return by_learned(lowering, node, left, right)
+    matrix = {"weight": right, "turned": True} if leaf is None else {"weight": leaf}
+    return lowering.table["torch.linear"](lowering, node, {"input": left, **matrix})  # type: ignore[return-value]
 
 
 def transposed(value: Value) -> Value | None:
@@ -367,7 +376,8 @@ def _attended(
     if v.draft in found.layers:
         return None  # it weighs its own scores
     v = v if first else Held(v.draft, _turned(v.axes), v.call)
-    if len({len(one.axes) for one in (q, k, v)}) != 1 or not lowering.alone(found.layers, node):
+    leads = {prod(part.size for axis in one.axes[:-2] for part in axis) for one in (q, k, v)}
+    if len(leads) != 1 or not lowering.alone(found.layers, node):
         return None
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
     found.by_query = first and all(lowering.held[one.outputs[0]].axes == weights for one in found.done)

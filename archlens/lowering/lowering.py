@@ -339,6 +339,13 @@ class Lowering:
         self.drafts.append(draft)
         return draft
 
+    def parameter(self, leaf: Value, op: Op, beside: Draft) -> Draft:
+        """A parameter that stands once, whatever reads it."""
+        key = (leaf, op)
+        if key not in self.made or self.made[key] in self.replaced:
+            self.made[key] = self.put(op, beside, own={"": leaf})
+        return self.made[key]
+
     def call(self, kind: str, *args: Any, **kwargs: Any) -> Op:
         op = OPS[kind](*args, **kwargs)
         parameters = signature(type(op))
