@@ -88,4 +88,11 @@ def test_lowest_versions_are_those_of_extras() -> None:
     light = {name for name, needs in extras.items() if not any("torch" in one for one in needs)}
     listed = re.search(r"for name in \((.*?)\)", (ROOT / ".ci" / "lowest").read_text("utf-8"))
     assert listed is not None
-    assert set(re.findall(r'"(\w+)"', listed[1])) == light - {"test"}
+    assert set(re.findall(r'"(\w+)"', listed[1])) == light - {"test", "docs"}
+
+
+def test_the_site_has_every_page() -> None:
+    """What leads to the pages of the site: each of ``docs/`` is there, and no other."""
+    text = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
+    listed = re.findall(r": (docs/[\w-]+\.md)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
