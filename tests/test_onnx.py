@@ -1434,7 +1434,9 @@ def test_what_onnxruntime_quantizes_by_operators(tmp_path: Path) -> None:
         "flatten",
         "linear(5)",
     ]
-    assert network.dtypes == {"w": "int8", "b": "int32"}
+    (linear,) = [layer for layer in network if layer.params]
+    assert network.dtypes == {f"{linear.name}.weight": "int8", f"{linear.name}.bias": "int32"}
+    assert archlens.study(network).memory().stored == 5 * 8 + 5 * 4
     assert (network.params, network.macs) == (5 * 8 + 5, 5 * 8)
     assert not network.unknown
 

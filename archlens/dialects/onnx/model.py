@@ -60,12 +60,15 @@ def _notes(proto: Proto) -> Iterator[str]:
         )
 
 
-def _keyed(layers: Iterable[Layer]) -> Iterator[Layer]:
+def _keyed(layers: Iterable[Layer], found: dict[str, str]) -> Iterator[Layer]:
     """Layers whose weights have their keys from its name, as in a module; those of several from the first.
 
     What exporters call a weight that they have computed, such as ``onnx::Conv_193``, is no name for it.
+
+    Args:
+        layers: with the keys of the file.
+        found: is filled with the key of each of these.
     """
-    found: dict[str, str] = {}
     for layer in layers:
         facts = layer.op.facts(*layer.input_shapes)
         keys = {}
@@ -165,9 +168,11 @@ class Onnx(Model):
             for axis, size in zip(shape.names, shape, strict=True)
             if axis != "channels"
         ]
-        layers = tuple(_keyed(network.layers))
+        keys: dict[str, str] = {}
+        layers = tuple(_keyed(network.layers, keys))
+        dtypes = {keys.get(key, key): dtype for key, dtype in network.dtypes.items()}
         index = {layer.name: layer for layer in layers}
-        return replace(network, layers=layers, index=index, asked=tuple(asked))
+        return replace(network, layers=layers, index=index, asked=tuple(asked), dtypes=dtypes)
 
     def _first(self, name: str, shapes: Mapping[str, Shape]) -> tuple[Run, int]:
         """The first run, and for how many samples; a file may say any number, and have been made for one."""
