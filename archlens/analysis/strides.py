@@ -18,6 +18,8 @@ Strides = tuple[int, ...]
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_PLAIN = frozenset({int})
+
 
 def _remembered(function: F) -> F:
     """A function whose answers are kept: a network has few shapes, and asks about each of them often.
@@ -28,7 +30,10 @@ def _remembered(function: F) -> F:
 
     @wraps(function)
     def answer(*shapes: tuple[int, ...]) -> object:
-        return function(*shapes) if any(map(remembers, shapes)) else known(*shapes)
+        for shape in shapes:  # nearly all are numbers and no more, which is seen at once
+            if not _PLAIN.issuperset(map(type, shape)) and remembers(shape):
+                return function(*shapes)
+        return known(*shapes)
 
     return answer  # type: ignore[return-value]
 

@@ -63,21 +63,21 @@ def command(
     if pyodide is not None and not playground:
         raise usage("--pyodide is for --playground")
     named = each_once(name or (BEGINNING if playground else names()))
-    with uncollected():
-        studied = [_studied(meant, given) for _, meant in beside(named, "exploring")]
-    asked = [one for one, _ in named]
-    found = comparison.told_apart([one for _, one in studied], asked)
-    subjects = [*map(Subject, (study for study, _ in studied), found, asked)]
     options = given.words
     options += ["--pages", pages] if pages is not None else []
     options += ["--playground"] if playground else []
     made = command_of([*name, *options], Path(path).name if path != "-" else "-")
-    if pages is not None:
-        subjects = _with_pages(subjects, pages, path if playground else os.path.dirname(path))
-    if playground:
-        _write_folder(subjects, made, path, pyodide)
-    else:
-        write_bytes(page(subjects, command=made), path)
+    with uncollected():
+        studied = [_studied(meant, given) for _, meant in beside(named, "exploring")]
+        asked = [one for one, _ in named]
+        found = comparison.told_apart([one for _, one in studied], asked)
+        subjects = [*map(Subject, (study for study, _ in studied), found, asked)]
+        if pages is not None:
+            subjects = _with_pages(subjects, pages, path if playground else os.path.dirname(path))
+        if playground:
+            _write_folder(subjects, made, path, pyodide)
+        else:
+            write_bytes(page(subjects, command=made), path)
 
 
 def _with_pages(subjects: Sequence[Subject], pages: str, folder: str) -> list[Subject]:
