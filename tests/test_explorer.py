@@ -113,13 +113,17 @@ def compared(*names: str) -> list[dict[str, Any]]:
     return networks
 
 
+#: The figures that are left out where they are what others say.
+LIKE = {"active_params": "params", "total_macs": "macs"}
+
+
 def agree(known: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """Hold every figure of the page against those of ``archlens compare``, to the unit."""
     keys = [one["key"] for one in known["metrics"]]
     assert [one["name"] for one in known["networks"]] == [one["name"] for one in records]
     for one, record in zip(known["networks"], records, strict=True):
         for key, value in zip(keys, one["values"], strict=True):
-            told = record.get(key, record["params"] if key == "active_params" else None)
+            told = record.get(key, record.get(LIKE.get(key, "")))
             if key in ("top1", "top5"):
                 other = record["classes"] not in (1000, 1001)
                 told = None if told is None or other else told["percent"]

@@ -173,10 +173,26 @@ def test_the_chart_has_what_is_known_and_its_front(tab: browser.Page, here: Path
     tab.open(here, "view=scatter&front=1")
     shown = tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')
     assert {*shown} == {*FIVE} - {"lenet5"}  # of which no accuracy is known
-    assert "1 of 5 networks" in tab.run('document.querySelector(".stage").textContent')
+    assert "is unknown: LeNet-5." in tab.run('document.querySelector(".stage").textContent')
     assert tab.run('document.querySelector(".front").points.length') == 3  # VGG-16 takes more and is worse
     tab.open(here, "view=scatter&x=year&y=params&area=none")
     assert len(tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')) == 5
+
+
+def test_the_table_has_no_column_that_says_what_another_says(tab: browser.Page, here: Path) -> None:
+    """Those of experts, which none of these has; and the names stay where figures are moved."""
+    tab.open(here, "view=table")
+    heads = tab.run('[...document.querySelectorAll(".figures thead th")].map(one => one.textContent)')
+    assert heads[:4] == ["network", "depth", "parameters", "MACs"]
+    assert not {"active parameters", "total multiply-accumulates"} & {*heads}
+    tab.size(390)
+    tab.run('document.querySelector(".stage .wide").scrollLeft = 200')
+    left = 'document.querySelector(".figures tbody th").getBoundingClientRect().left'
+    assert tab.run(left) == tab.run('document.querySelector(".stage .wide").getBoundingClientRect().left')
+    tab.open(here, "view=beside&net=resnet50&with=vgg16")
+    rows = tab.run('[...document.querySelectorAll("tbody th")].map(one => one.textContent)')
+    assert "MACs" in rows
+    assert "active parameters" not in rows
 
 
 def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> None:

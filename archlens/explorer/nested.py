@@ -18,7 +18,7 @@ from ..drawing.frame import NAME
 from ..drawing.layout import lay_out
 from ..drawing.metrics import fitted, width
 from ..drawing.placing import Given, Link
-from ..drawing.plan import short
+from ..drawing.plan import is_position, short
 from ..errors import Unplaced, printable
 from ..network import Layer, Network, scopes_around
 from ..views import words
@@ -200,6 +200,8 @@ class Nested:
             said = printable(self.failed.op)
         elif single:
             layer = self.network.index[name]
+            if is_position(local):  # nobody named it
+                local = printable(layer.op.kind)
             said = f"{printable(short(layer))} \u2192 {layer.shape}"
         else:
             made = printable(self.network.made_by(name))

@@ -99,9 +99,19 @@ export function sorted(networks, sort, by) {
   });
 }
 
-/** The metrics without those that say of every network here what the parameters say: what experts alone have. */
-export const shownMetrics = data.metrics.filter(
-  (by) =>
-    by.key !== "active_params" ||
-    data.networks.some((one) => figureOf(one, by) !== figureOf(one, metric("params"))),
-);
+/** Metrics that say of most networks what another says: of those without experts. */
+const LIKE = new Map([
+  ["active_params", "params"],
+  ["total_macs", "macs"],
+]);
+
+/** The metrics without those that say of every one of some networks what another says. @param {Network[]} networks */
+export function metricsOf(networks) {
+  return data.metrics.filter((by) => {
+    const like = LIKE.get(by.key);
+    return !like || networks.some((one) => figureOf(one, by) !== figureOf(one, metric(like)));
+  });
+}
+
+/** Those of the page. */
+export const shownMetrics = metricsOf(data.networks);

@@ -1,6 +1,6 @@
 // All that is known of one network; and of two, side by side.
 
-import { byName, data, figureOf, shownMetrics, text } from "./data.js";
+import { byName, data, figureOf, metricsOf, text } from "./data.js";
 import { h, s } from "./dom.js";
 import { full, rounded, whole } from "./numbers.js";
 
@@ -82,7 +82,7 @@ export function details(one, then) {
       { class: "figures" },
       h("dt", {}, "input"),
       h("dd", {}, one.input, h("small", {}, `${whole(one.layers)} layers`)),
-      shownMetrics.flatMap((by) => [h("dt", {}, by.called), figure(one, by)]),
+      metricsOf([one]).flatMap((by) => [h("dt", {}, by.called), figure(one, by)]),
     ),
     profile(one),
     h(
@@ -179,7 +179,7 @@ export function beside(first, second, change) {
         ),
       ),
     );
-  const rows = shownMetrics.map((by) => {
+  const rows = metricsOf([one, other]).map((by) => {
     const [a, b] = [figureOf(one, by), figureOf(other, by)];
     const both = typeof a === "number" && typeof b === "number";
     return h(

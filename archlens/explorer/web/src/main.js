@@ -1,7 +1,7 @@
 // The viewer: it reads the data of the page, and shows what the address says.
 
 import { bars } from "./bars.js";
-import { byName, chosen, data, families, figureOf, metric, shownMetrics } from "./data.js";
+import { byName, chosen, data, families, figureOf, metric, metricsOf, shownMetrics } from "./data.js";
 import { beside, details } from "./details.js";
 import { buttons, choice, h } from "./dom.js";
 import { full } from "./numbers.js";
@@ -296,12 +296,13 @@ function walkThrough(one) {
 
 function table() {
   const networks = chosen(state);
+  const metrics = metricsOf(networks);
   return h(
     "div",
     { class: "wide", tabindex: 0, role: "region", "aria-label": "Figures" },
     h(
       "table",
-      {},
+      { class: "figures" },
       h(
         "thead",
         {},
@@ -309,7 +310,7 @@ function table() {
           "tr",
           {},
           h("th", { scope: "col" }, "network"),
-          shownMetrics.map((by) => h("th", { scope: "col" }, by.called)),
+          metrics.map((by) => h("th", { scope: "col" }, by.called)),
         ),
       ),
       h(
@@ -324,7 +325,7 @@ function table() {
               { scope: "row" },
               h("button", { type: "button", class: "link", onclick: () => pick(one, false) }, one.title),
             ),
-            shownMetrics.map((by) => {
+            metrics.map((by) => {
               const value = figureOf(one, by);
               return typeof value === "number"
                 ? h("td", {}, full(by, value, one.said))

@@ -9,6 +9,8 @@ import { axis, front, full, tick } from "./numbers.js";
 /** @typedef {import("./data.js").Metric} Metric */
 
 const FONT = "11px system-ui, sans-serif";
+/** How many networks that are not drawn are named. */
+const NAMED = 5;
 const HUES = 8;
 
 /** The measures whose axis is logarithmic, and whose zero an area has. @param {Metric} by */
@@ -118,13 +120,17 @@ export function scatter(state, wide, pick) {
     );
   }
   label([...best, ...(drawn.length <= 60 ? drawn : [])]);
-  const rest = all.length - drawn.length;
+  const rest = all.filter((one) => !drawn.includes(one));
   return h(
     "div",
     {},
     svg,
-    rest
-      ? h("p", { class: "quiet" }, `Not drawn, since a figure is unknown: ${rest} of ${all.length} networks.`)
+    rest.length
+      ? h(
+          "p",
+          { class: "quiet" },
+          `Not drawn, since a figure is unknown: ${rest.length > NAMED ? `${rest.length} of ${all.length} networks` : rest.map((one) => one.title).join(", ")}.`,
+        )
       : null,
   );
 
