@@ -558,6 +558,46 @@ def operation(kind: str, name: str, *args: Any, part: str = "numpy", **config: A
     return made | {"inbound_nodes": [{"args": list(args), "kwargs": {}}]}
 
 
+@pytest.mark.parametrize(
+    ("made", "shape", "op"),
+    [
+        (
+            operation("Take", "y", tensor("x"), [1, 2], axis=1),
+            (2, 6, 8),
+            'slice(start=1, stop=3, axis="height")',
+        ),
+        (operation("Take", "y", tensor("x"), [0, 3, 0], axis=2), (4, 3, 8), "Take"),
+        (operation("Take", "y", tensor("x"), -1, axis=2), (4, 8), 'slice(start=5, stop=6, axis="width")'),
+        (operation("Tile", "y", tensor("x"), repeats=[1, 1, 2, 3]), (4, 12, 24), "Tile"),
+        (operation("OneHot", "y", tensor("x"), num_classes=5, axis=-1), (4, 6, 8, 5), "OneHot"),
+        (operation("MaxPool", "y", tensor("x"), part="nn", pool_size=2, strides=2), (2, 3, 8), "max_pool(2)"),
+        (
+            operation("AveragePool", "y", tensor("x"), part="nn", pool_size=2, padding="valid"),
+            (2, 3, 8),
+            "avg_pool(2)",
+        ),
+        (
+            operation("Resize", "y", tensor("x"), part="image", size=[8, 9], interpolation="bilinear"),
+            (8, 9, 8),
+            'upsample(size=(8, 9), mode="bilinear")',
+        ),
+        (operation("Moveaxis", "y", tensor("x"), source=1, destination=-1), (6, 8, 4), ""),
+    ],
+    ids=lambda value: value["class_name"] if isinstance(value, dict) else "",
+)
+def test_operations_that_take_pool_and_repeat(
+    tmp_path: Path, made: dict[str, Any], shape: tuple[int, ...], op: str
+) -> None:
+    """Their sizes are known where nothing behind them says these, and they multiply nothing."""
+    network = read(
+        tmp_path, functional(start(4, 6, 8), made, said("Dense", "last", "y", units=3, use_bias=False))
+    )
+    assert op in [str(layer.op) for layer in network] or not op
+    assert network.params == shape[-1] * 3
+    assert network.macs == prod(shape) * 3
+    assert not network.unknown
+
+
 def test_operations_of_keras(tmp_path: Path) -> None:
     part = {"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": None}}
     every = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -303,6 +304,80 @@ def _repeated(call: Call, given: Arguments) -> Held:
         return unknown(call, True)[0]
     (place,) = call.entry.resolved("axis", given.get("axis"), len(x.shape))
     return call.opaque([n * count if i == place else n for i, n in enumerate(x.shape)])
+
+
+@operation("tile")
+def _tiled(call: Call, given: Arguments) -> Held:
+    x, said = _one(call), given.get("repeats")
+    counts = [n for n in said if type(n) is int and 1 <= n <= 10**6] if isinstance(said, list) else []
+    if len(counts) != len(x.shape) + 1 or said != counts or counts[0] != 1:
+        return unknown(call, True)[0]
+    return call.opaque([n * count for n, count in zip(x.shape, counts[1:], strict=True)])
+
+
+@operation("onehot")
+def _one_hot(call: Call, given: Arguments) -> Held:
+    count = given.get("num_classes")
+    if type(count) is not int or not 1 <= count <= 10**9 or given.get("axis", -1) != -1:
+        return unknown(call, True)[0]
+    return call.opaque((*_one(call).shape, count))
+
+
+@operation("take")
+def _taken(call: Call, given: Arguments) -> Held:
+    """Some positions along an axis; those in a row are cut out, and one alone takes the axis away."""
+    x = _one(call)
+    picked = call.inbound.args[1] if len(call.inbound.args) > 1 else given.get("indices")
+    said = picked if isinstance(picked, list) else [picked]
+    indices = [i for i in said if type(i) is int]
+    if given.get("axis") is None or not indices or len(indices) < len(said):
+        return unknown(call, True)[0]
+    (place,) = call.entry.resolved("axis", given["axis"], len(x.shape))
+    size = x.shape[place]
+    if any(not -size <= i < size for i in indices):
+        raise call.entry.refuse(f"it takes position {max(indices, key=abs)} of {size}")
+    indices = [i % size for i in indices]
+    sizes = [len(indices) if i == place else n for i, n in enumerate(x.shape)]
+    if indices != list(range(indices[0], indices[0] + len(indices))):
+        return call.opaque(sizes)
+    stop = indices[-1] + 1
+    cut = Held(call.put("slice", x.tensor, start=indices[0], stop=stop, axis=x.name_of(place)), x.axes)
+    left = [n for i, n in enumerate(sizes) if i != place]
+    return cut if isinstance(picked, list) or not left else reshaped(call, cut, left)
+
+
+@operation("maxpool", "averagepool")
+def _pooled(call: Call, given: Arguments) -> Held | list[Held]:
+    stem = "Max" if _plain(call.entry.kind) == "maxpool" else "Average"
+    return _as_layer(call, f"{stem}Pooling{len(_one(call).shape) - 1}D", {})
+
+
+@operation("resize")
+def _resized(call: Call, given: Arguments) -> Held | list[Held]:
+    size = given.get("size")
+    if not isinstance(size, list) or len(size) != 2:
+        return unknown(call, True)[0]
+    return _as_layer(call, "Resizing", {"height": size[0], "width": size[1]})
+
+
+def _as_layer(call: Call, kind: str, config: Arguments) -> list[Held]:
+    """What a layer does, whose name is another."""
+    entry = replace(call.entry, kind=kind, module="keras.layers", config={**call.entry.config, **config})
+    inside = Call(call.placing, entry, call.name, call.inbound, call.after, call.before)
+    return call.placing.run(inside, 0)
+
+
+@operation("moveaxis")
+def _moved(call: Call, given: Arguments) -> Held:
+    x = _one(call)
+    rank = len(x.shape)
+    source, to = (call.entry.resolved(key, given.get(key), rank) for key in ("source", "destination"))
+    if len({*source}) != len(source) or len({*to}) != len(to) or len(source) != len(to):
+        raise call.entry.refuse("it moves an axis twice")
+    order = [axis for axis in range(rank) if axis not in source]
+    for place, axis in sorted(zip(to, source, strict=True)):
+        order.insert(place, axis)
+    return permuted(call, x, order)
 
 
 @operation("concatenate", "concat")
