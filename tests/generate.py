@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import click
 from click.testing import CliRunner
 
 import archlens
@@ -167,6 +168,30 @@ def listed_ops() -> Files:
     return {"archlens/ops/listed.py": "\n".join(lines).encode()}
 
 
+def listed_commands() -> Files:
+    """What each command does, in the first sentences of its help."""
+    assert isinstance(cli, click.Group)
+    context = click.Context(cli)
+    commands = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    said = {
+        name: " ".join((one.help or "").split("\n\n")[0].split()) for name, one in commands.items() if one
+    }
+    lines = [
+        f'"""What commands do, so that none is imported to say it; ``{COMMAND}`` writes it."""',
+        "",
+        "# ruff: noqa: E501",
+        "",
+        "from __future__ import annotations",
+        "",
+        "#: The first paragraph of each command's help.",
+        "SAY: dict[str, str] = {",
+        *(f"    {json.dumps(name)}: {json.dumps(text, ensure_ascii=False)}," for name, text in said.items()),
+        "}",
+        "",
+    ]
+    return {"archlens/cli/summaries.py": "\n".join(lines).encode()}
+
+
 def _written(value: str | tuple[Any, ...]) -> str:
     """A tuple of texts and tuples as ruff formats it."""
     if isinstance(value, str):
@@ -177,6 +202,7 @@ def _written(value: str | tuple[Any, ...]) -> str:
 #: What is generated beside the pages of networks, by what makes it.
 PARTS: dict[str, Callable[[], Files]] = {
     "listed": listed_ops,
+    "commands": listed_commands,
     "index": specs_index,
     "lock": lock,
     "ops": ops,

@@ -145,6 +145,15 @@ def test_a_table_of_layers_imports_what_it_shows_and_no_more() -> None:
     assert not loaded & {"decimal", "fractions", "html", "json", "pathlib", "traceback", "urllib.parse"}
 
 
+def test_help_imports_no_command() -> None:
+    code = "run('--help'); sys.stderr.write('loaded:' + ' '.join(sys.modules))"
+    run = RUN.partition("for code in")[0].format(ready="archlens.cli")
+    result = subprocess.run([sys.executable, "-c", run + code], capture_output=True, text=True, check=True)
+    assert "Print every layer of a network" in result.stdout
+    assert "archlens.cli.commands." not in result.stderr
+    assert "archlens.analysis" not in result.stderr
+
+
 @pytest.mark.slow
 def test_a_heavy_import_would_be_seen() -> None:
     assert imported("pass", "import numpy", "pass") == [[], ["numpy"], []]

@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import ArchlensError, UsageError
 from . import commands
 from .output import show
+from .summaries import SAY
 
 
 class _Commands(click.Group):
@@ -32,6 +33,18 @@ class _Commands(click.Group):
         command = import_module(f"{commands.__name__}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with what they do, of which none is imported for it."""
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        rows = []
+        for name in names:
+            told = click.Command(name, help=SAY[name]) if name in SAY else self.get_command(ctx, name)
+            assert told is not None
+            rows.append((name, told.get_short_help_str(limit)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
