@@ -40,7 +40,8 @@ def spec_of(text: str) -> str:
     parts = MERGES[kind].parts(len(branches), given) if kind in PARTS else ()
     lines = [f"      - {branch}" for branch in branches]
     if parts:
-        found = given | dict(zip(parts, branches, strict=True))
+        found = dict(zip(parts, branches, strict=True))
+        found |= {name: value for name, value in given.items() if name not in parts}
         lines = [f"      {name}: {value}" for name, value in found.items()]
     named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
     return "\n".join([f"input: {{{named}}}", "layers:", f"  - {kind if parts else step}:", *lines])
