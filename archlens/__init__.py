@@ -155,7 +155,7 @@ def search(
     name: str,
     /,
     *,
-    vary: Mapping[str, Any],
+    vary: Mapping[Any, Any],
     where: str | Sequence[str] = (),
     pareto: str | Sequence[str] = (),
     sort: str | Sequence[str] = (),
@@ -171,7 +171,7 @@ def search(
     Args:
         name: as :func:`load` takes it; of what is no spec the input alone can be varied.
         vary: the values of each param, as a list or as a text (``"0.25..1.5:0.05"``); under ``"input"`` the
-            sizes of the input, or its shapes as texts.
+            sizes of the input, or its shapes as texts. Under a tuple of names rows with a value for each.
         where: what they have to keep within: ``"params <= 5M, macs <= 600M"``.
         pareto: what they are kept for: those that no other beats in all of these; ``-alpha`` where larger is
             better.

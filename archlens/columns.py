@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 
-from .formulas import Number, Real, Remembering
+from .formulas import Number, PerhapsError, Real, Remembering
 
 T = TypeVar("T")
 
@@ -67,7 +67,9 @@ class JoinedError(Exception):
         self.blocks = blocks
 
 
-def explored(domain: Domain, run: Callable[[Columns], T], *, most: int) -> Iterator[tuple[Columns, T | None]]:
+def explored(
+    domain: Domain, run: Callable[[Columns], T], *, most: int, opens: bool = False
+) -> Iterator[tuple[Columns, T | None]]:
     """What a function gives on all configurations: each result with those on which it holds.
 
     It is ``None`` where it cannot be computed for several at once, or is worth no further run.
@@ -75,12 +77,14 @@ def explored(domain: Domain, run: Callable[[Columns], T], *, most: int) -> Itera
     Args:
         domain: the configurations.
         run: computes with columns, and asks nothing else of them.
+        opens: whether what is repeated may be laid out as often as it is anywhere; it is not where that is
+            refused.
         most: after how many runs they go on only as long as each takes some tens of configurations.
     """
-    left = [domain]
+    left = [(domain, opens)]
     runs, done = 0, 0
     while left:
-        columns = Columns(left.pop())
+        columns = Columns(*left.pop())
         runs += 1
         if columns.count < 2 or (runs > most and done < _WORTH * runs):
             yield columns, None
@@ -90,9 +94,14 @@ def explored(domain: Domain, run: Callable[[Columns], T], *, most: int) -> Itera
         except UnsureError:
             found = None
         except JoinedError as joined:
-            left += [*columns.left, _joined(columns.blocks, joined.blocks)]
+            left += [(one, columns.opens) for one in columns.left]
+            left.append((_joined(columns.blocks, joined.blocks), columns.opens))
             continue
-        left += columns.left
+        except PerhapsError:
+            left += [(one, columns.opens) for one in columns.left]
+            left.append((tuple(columns.blocks), False))
+            continue
+        left += [(one, columns.opens) for one in columns.left]
         done += columns.count
         yield columns, found
 
@@ -115,8 +124,13 @@ class Columns:
     The first of them is the point at which comparisons are answered.
     """
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, opens: bool = False) -> None:
         self.blocks = [*domain]
+        #: Whether what is repeated is laid out as often as it is anywhere; what is not there always, with 1
+        #: where it is and 0 elsewhere; and within how many of these it is.
+        self.opens = opens
+        self.perhaps: list[tuple[list[str], Any]] = []
+        self.within = 0
         #: On which configurations a comparison came out otherwise.
         self.left: list[Domain] = []
         #: Whether all configurations stay: comparisons that part them are refused.
@@ -167,6 +181,10 @@ class Columns:
         """A number for each configuration, one after the other."""
         values = self.values(number) if isinstance(number, Remembering) else np.array(number)
         return np.broadcast_to(values, self.shape).ravel()
+
+    def bounds(self, number: Any) -> tuple[int, int]:
+        """The least and the most that a whole number is."""
+        return number.tightened() if isinstance(number, _Whole) else (number, number)
 
     def values(self, number: Any) -> Any:
         """The column of a number, along the blocks that it depends on."""
@@ -646,7 +664,9 @@ def _between(name: str, parts: tuple[Any, ...]) -> tuple[int, int]:
         choose = max if name == "max" else min
         return choose(a, c), choose(b, d)
     if name == "%":
-        return (0, min(b, d - 1) if a >= 0 else d - 1) if c > 0 else (c + 1, max(d - 1, 0))
+        if c > 0:
+            return 0, min(b, d - 1) if a >= 0 else d - 1
+        return min(c + 1, 0), max(d - 1, 0)
     if name == "//" and c <= 0 <= d:
         far = max(abs(a), abs(b))
         return -far, far
@@ -687,6 +707,6 @@ def _power(table: Columns, a: Any, b: Any, real: bool) -> Any:
         except UnsureError:
             pass
     a, b = (one.pinned() if isinstance(one, _Column) else one for one in (a, b))
-    if isinstance(a, int) and isinstance(b, int) and a.bit_length() * b > 2 * _BITS:
+    if isinstance(a, int) and isinstance(b, int) and (a.bit_length() - 1) * b > 2 * _BITS:
         raise OverflowError
     return a**b

@@ -26,6 +26,10 @@ Form = tuple[tuple[Product, int], ...]
 BELOW, ZERO = "<", "="
 
 
+class PerhapsError(Exception):
+    """What is there on some sizes alone cannot be laid out for all of them."""
+
+
 class Condition(NamedTuple):
     """What a form was compared for, and what came of it."""
 
@@ -53,6 +57,9 @@ class Table:
     Args:
         sizes: what each letter stands for, one after the other.
     """
+
+    #: Whether what is repeated may be laid out as often as it is on any size; see :mod:`archlens.columns`.
+    opens = False
 
     def __init__(self, *sizes: range) -> None:
         self.sizes = sizes

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..bounds import MAX_BLOCKS, MAX_SIZE, RAISED
 from ..errors import Located, Source, Span, SpecError, did_you_mean, error, shorten, usage
-from ..formulas import Number, Remembering, keyed, remembers
+from ..formulas import Number, PerhapsError, Remembering, keyed, remembers
 from ..language.document import Scalar
 from ..language.expression import Expression, parse_part, steps_of
 from ..language.spec import Output, Param, Part, Spec, Variant
@@ -89,6 +89,7 @@ class Walk(Mixing):
         self.inference = inference  # whether heads for training are left out
         self.files: dict[tuple[Part, File], File] = {}  # those of which single blocks are used
         self.last: Located | None = None
+        self.unsteady: int | None = None  # how often steps were read before some were not there always
         self.stops: set[str] = set()  # the steps after which what is used of another file ends
         self.overrides: list[str] = []
         self.words: dict[ast.expr, Word] = {}
@@ -294,6 +295,8 @@ class Walk(Mixing):
             )
         if len(self.builder.layers) > self.builder.most and self.last is not None:
             raise self.builder.too_many_layers(self.last)
+        if self.unsteady is not None and self.reads > self.unsteady:
+            raise PerhapsError
         return self.network()
 
     def require_none(self, output: Output, env: Env) -> None:
@@ -338,7 +341,7 @@ class Walk(Mixing):
         elif isinstance(step, Experts):
             self.experts(step, env, place)
         else:
-            for row in self.rows(step, env):
+            for row in self.rows(step, env, repeats=True):
                 self.step(step.do, row, place)
 
     def named(self, name: str, at: Located, body: Body, env: Env, place: Place) -> None:
@@ -393,8 +396,16 @@ class Walk(Mixing):
         finally:
             self.stops.discard(stop)
 
-    def rows(self, each: Each, env: Env) -> Iterable[Env]:
-        """The names of each row of a table."""
+    def rows(self, each: Each, env: Env, *, repeats: bool = False) -> Iterable[Env]:
+        """The names of each row of a table, whose steps may stand one after the other."""
+        rows: Any = self.perhaps(each.rows, env) if repeats and self.builder.asks is not None else None
+        if rows is not None:
+            if len(each.names) != 1:
+                raise PerhapsError
+            for row in rows:
+                self.spend(each.where)
+                yield Env(self, {**env.locals, each.names[0]: row}, env.place)
+            return
         rows = self.row_values(each.rows, env)
         if not isinstance(rows, tuple):
             assert isinstance(each.rows, Expression)  # a list in YAML is a list
@@ -418,6 +429,44 @@ class Walk(Mixing):
                     _row_span(each, number),
                 )
             yield Env(self, {**env.locals, **dict(zip(each.names, cells, strict=True))}, env.place)
+
+    def perhaps(self, value: Value, env: Env) -> Iterator[Any] | None:
+        """The numbers of ``range(...)``, where how many they are differs; ``None`` of anything else."""
+        tree = value.tree if isinstance(value, Expression) else None
+        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.func.id != "range":
+            return None
+        if not 1 <= len(tree.args) <= 2 or tree.keywords or "range" in env.locals:
+            return None
+        assert isinstance(value, Expression)
+        *first, last = [evaluate(value, env, one) for one in tree.args]
+        start = first[0] if first else 0
+        if not all(isinstance(one, int | Number) for one in (start, last)):
+            return None
+        count = last - start
+        return (start + i for i in self.times(count)) if opens(count) else None
+
+    def times(self, count: Number) -> Iterator[int]:
+        """The numbers below one that differs; what is done with those that are not there always is noted.
+
+        Raises:
+            PerhapsError: what is done leaves something else behind than what flowed in, or is read by a name.
+        """
+        table: Any = count.table
+        if count <= 0:
+            return
+        low, most = table.bounds(count)
+        if most > _PERHAPS:
+            raise PerhapsError
+        yield from range(low)
+        for i in range(low, most):
+            layers, shape = len(self.builder.layers), self.builder.x.shape
+            self.unsteady = self.reads if self.unsteady is None else self.unsteady
+            table.within += 1
+            yield i
+            table.within -= 1
+            if keyed(self.builder.x.shape) != keyed(shape):
+                raise PerhapsError
+            table.perhaps.append(([one.name for one in self.builder.layers[layers:]], 1 - count.below(i + 1)))
 
     def row_values(self, value: Value, env: Env) -> Any:
         if isinstance(value, Expression):
@@ -460,6 +509,9 @@ class Walk(Mixing):
             self.several(expression, steps_of(tree), 1, env, place, name, at)
         elif isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult):
             count = evaluate(expression, env, tree.right)
+            if opens(count):
+                self.several(expression, [tree.left], self.times(count), env, place, name, at)
+                return
             if isinstance(count, Number):
                 count = count.pinned(f"the number of repeats {shorten(ast.unparse(tree.right))}")
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
@@ -514,7 +566,7 @@ class Walk(Mixing):
         self,
         expression: Expression,
         trees: list[ast.expr],
-        count: int,
+        count: int | Iterator[int],
         env: Env,
         place: Place,
         name: str | None,
@@ -527,7 +579,7 @@ class Walk(Mixing):
             inside = self.open(name, at, place, {})
             if env.place is place:
                 env = Env(self, env.locals, inside)
-        for _ in range(count):
+        for _ in range(count) if isinstance(count, int) else count:
             self.builder.steps += 1  # also where there is nothing to repeat
             for tree in trees:
                 self.tree(expression, tree, env, inside, None, None)
@@ -1000,6 +1052,15 @@ class Walk(Mixing):
                 said |= {path + inner[cut:]: said[inner] for inner, _ in blocks if inner in said}
         self.asked += [one._replace(name=moved(one.name)) for one in self.asked[made.asked]]
         builder.x = Tensor(moved(made.end.name), made.end.shape)
+
+
+#: How often something is repeated at most that is not there always.
+_PERHAPS = 256
+
+
+def opens(count: Any) -> bool:
+    """Whether a number of repeats differs, and all may be laid out."""
+    return isinstance(count, Number) and count.table.opens
 
 
 def _is_part(branch: Named, merge: Merge, place: Place) -> bool:

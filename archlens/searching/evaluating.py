@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,13 +16,13 @@ from ..columns import Columns, Domain, JoinedError, UnsureError, explored
 from ..counts import Kind
 from ..elaboration import declared_inputs, elaborate
 from ..errors import SpecError, UsageError, shorten, usage
-from ..formulas import Remembering, keyed
+from ..formulas import PerhapsError, Remembering, keyed
 from ..library import Found
-from ..network import Network, Setting
+from ..network import Layer, Network, Setting
 from ..ops import Facts, Op, ShapeError
 from ..ops import ask as ask_op
 from ..shape import Shape
-from .space import INPUT, Space
+from .space import INPUT, Space, kind_of
 
 if TYPE_CHECKING:
     from ..dialects import Meant
@@ -64,6 +65,27 @@ def _together(wanted: Wanted, study: Study) -> Any:
         return wanted.measured(study)
     except (UnsureError, ArithmeticError):
         return LATER
+
+
+def _added(wanted: Wanted, study: Study, columns: Columns) -> Any:
+    """A figure that adds up over layers, some of which are not there always."""
+    there: dict[str, Any] = {}
+    for names, present in columns.perhaps:
+        there |= {name: there.get(name, 1) * present for name in names}
+    grouped: dict[Any, tuple[Any, list[Layer]]] = {}
+    for layer in study.inside(wanted.scope):
+        present = there.get(layer.name, 1)
+        grouped.setdefault(keyed(present), (present, []))[1].append(layer)
+    if keyed(1) not in grouped:
+        raise PerhapsError  # the scope is not there always
+    found = 0
+    for present, layers in grouped.values():
+        part = Study(replace(study.network, layers=tuple(layers)))
+        value: Any = exact(QUANTITIES[wanted.quantity].measure(part, ""))
+        if isinstance(value, Unknown):
+            return value
+        found = found + value * present
+    return found
 
 
 class Part(NamedTuple):
@@ -173,20 +195,19 @@ class Source:
                     picks[axis] = int(place)
 
         def value(axis: int) -> Any:
-            here = self.space.axes[axis].values[picks[axis]]
-            if isinstance(here, tuple):
-                return tuple([self._column(columns, axis, one, n) for n, one in enumerate(here)])
-            return self._column(columns, axis, here)
+            return self._column(columns, axis, self.space.axes[axis].values[picks[axis]])
 
         trees = self.space.trees
         varied = {name: self.space.values(tree, value) for name, tree in trees.items()}
         return self.network(varied, varied.pop(INPUT, None))
 
-    def _column(self, columns: Columns, axis: int, here: Any, number: int | None = None) -> Any:
-        """The numbers along an axis, where they differ; ``here`` is the value of the first configuration."""
-        if type(here) not in (int, float):
+    def _column(self, columns: Columns, axis: int, here: Any, path: tuple[int, ...] = ()) -> Any:
+        """The numbers along an axis; ``here`` is the value of the first configuration."""
+        if isinstance(here, tuple):
+            return tuple([self._column(columns, axis, one, (*path, n)) for n, one in enumerate(here)])
+        if kind_of(here) not in (int, float):
             return here
-        return columns.column(axis, self.space.column(axis, number))
+        return columns.column(axis, self.space.column(axis, path, kind_of(here)))
 
 
 def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Iterator[Part]:
@@ -203,11 +224,16 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
         try:
             study = Study(source.all(columns))
             columns.closed = True
+            if columns.perhaps:
+                return [_added(one, study, columns) for one in wanted]
             return [LATER if one in source.single else _together(one, study) for one in wanted]
         except (SpecError, UsageError, ShapeError) as problem:
+            if columns.within:  # it is refused where it is there
+                raise PerhapsError from None
             return _said(problem)
 
-    for columns, found in explored(domain, run, most=_RUNS):
+    opens = all(QUANTITIES[one.quantity].adds_up for one in wanted)
+    for columns, found in explored(domain, run, most=_RUNS, opens=opens):
         rows = columns.places(space.places)
         if found is None:
             yield from one_by_one(source, wanted, rows)

@@ -128,10 +128,10 @@ class Searched:
                 if wanted.quantity in SIZES:
                     raise usage(f"{name} has a size along each axis, and no order")
                 return values, known
-        tree = self.space.trees.get(name)
-        axis = getattr(tree, "axis", None)
-        if axis is not None and all(type(one) in (int, float) for one in self.space.axes[axis].values):
-            return self.space.column(axis)[self.picks[:, axis]], np.ones(len(self), bool)
+        tree: Any = self.space.trees.get(name)
+        numbers = self.space.numbers(tree)
+        if numbers is not None:
+            return numbers[self.picks[:, tree.axis]], np.ones(len(self), bool)
         names = [*self.space.trees, *(one.name for one in self.figures)]
         if tree is not None:
             raise usage(f"{shorten(name)} has no order", help="its values are not all numbers")
@@ -383,8 +383,7 @@ def widest(space: Space) -> list[Key]:
     """
     found = []
     for name, tree in space.trees.items():
-        axis = getattr(tree, "axis", None)
-        if axis is None or not all(type(one) in (int, float) for one in space.axes[axis].values):
+        if space.numbers(tree) is None:
             values = "sizes" if name == INPUT else "numbers"
             raise usage(f"{shorten(name)} has no largest value", help=f"fit varies {values} alone")
         found.append(Key(name, True))

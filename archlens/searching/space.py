@@ -51,9 +51,10 @@ Tree = Any
 
 
 class _At(NamedTuple):
-    """The place of an axis in a value."""
+    """The place of an axis in a value, or of an item of what varies along it."""
 
     axis: int
+    item: int | None = None
 
 
 class Space:
@@ -68,12 +69,20 @@ class Space:
         UsageError: one is no list of values, or there are too many configurations.
     """
 
-    def __init__(self, vary: Mapping[str, Any], *, sample: int | None = None, seed: int = 0) -> None:
+    def __init__(self, vary: Mapping[Any, Any], *, sample: int | None = None, seed: int = 0) -> None:
         if not vary:
             raise usage("nothing is varied", help=f"--vary, {_HELP}")
         self.axes: list[Axis] = []
+        self._columns: dict[tuple[int, tuple[int, ...], type], Any] = {}
+        #: The axes whose values are of one kind, whose columns are known.
+        self._alike: set[int] = set()
         #: The value of each thing that is varied.
-        self.trees: dict[str, Tree] = {name: self._read(name, given) for name, given in vary.items()}
+        self.trees: dict[str, Tree] = {}
+        for name, given in vary.items():
+            if isinstance(name, tuple):
+                self._together(name, given)
+            else:
+                self.trees[name] = self._read(name, given)
         self.total = prod([len(axis.values) for axis in self.axes])
         if sample is None and self.total > MOST:
             raise usage(
@@ -92,7 +101,6 @@ class Space:
             [prod([len(axis.values) for axis in self.axes[n + 1 :]]) for n in range(len(self.axes))]
         )
         self.count = self.total if sample is None else sample
-        self._columns: dict[tuple[int, str], Any] = {}
 
     def _read(self, name: str, given: Any) -> Tree:
         if isinstance(given, str):
@@ -109,6 +117,32 @@ class Space:
         if name == INPUT:
             values = [_input(value) for value in values]
         return self._axis(name, values)
+
+    def _together(self, names: tuple[str, ...], given: Any) -> None:
+        """What varies together: a row of values for each configuration."""
+        rows: Any = given if isinstance(given, Sequence) and len(given) <= MOST else None
+        even = rows and {*map(type, rows)} == {tuple} and {*map(len, rows)} == {len(names)}
+        columns = [_numbers([*column]) for column in zip(*rows, strict=True)] if even else [None]
+        if any(column is None for column in columns):  # the numbers are not all of one kind
+            rows = [_plain(row) for row in rows] if rows is not None else None
+            columns = []
+        if rows is None or not all(isinstance(row, tuple) and len(row) == len(names) for row in rows):
+            raise usage(
+                f"{shorten(', '.join(names))} vary together: they have a list of rows, a value for each"
+            )
+        if not rows:
+            raise usage(f"{shorten(', '.join(names))} are varied over nothing")
+        self.axes.append(Axis(", ".join(names), tuple(rows)))
+        for item, column in enumerate(columns):
+            self._alike.add(len(self.axes) - 1)
+            for path, values in column or ():
+                kind = float if values.dtype == np.float64 else int
+                self._columns[len(self.axes) - 1, (item, *path), kind] = values
+        for item, name in enumerate(names):
+            self.trees[name] = _At(len(self.axes) - 1, item)
+            if name == INPUT:
+                for row in rows:
+                    _input(row[item])
 
     def _list(self, name: str, text: str) -> Tree:
         """A list, each item of which may be varied by itself."""
@@ -140,7 +174,10 @@ class Space:
 
     def domains(self) -> Iterator[Domain]:
         """The configurations in parts within which numbers differ alone, and none of which is large."""
-        kinds = [[_kind(value) for value in axis.values] for axis in self.axes]
+        kinds = [
+            [None] * len(axis.values) if number in self._alike else [kind_of(value) for value in axis.values]
+            for number, axis in enumerate(self.axes)
+        ]
         if self._drawn is not None:
             yield from self._drawn_domains(kinds)
             return
@@ -173,27 +210,53 @@ class Space:
     def values(self, tree: Tree, value: Any) -> Any:
         """A tree with the value of each axis in it: ``value(axis)``."""
         if isinstance(tree, _At):
-            return value(tree.axis)
+            return value(tree.axis) if tree.item is None else value(tree.axis)[tree.item]
         return tuple([self.values(one, value) for one in tree]) if type(tree) is tuple else tree
 
     def value(self, name: str, picks: Sequence[int]) -> Any:
         """The value that something has in one configuration, of which these are the places."""
         return self.values(self.trees[name], lambda axis: self.axes[axis].values[picks[axis]])
 
-    def column(self, axis: int, number: int | None = None) -> Any:
-        """All values along an axis as an array, or those of one item; elsewhere than there is none."""
-        key = axis, str(number)
-        found = self._columns.get(key)
+    def numbers(self, tree: Tree) -> Any:
+        """What varies along one axis as an array; ``None`` where these are no numbers."""
+        if not isinstance(tree, _At):
+            return None
+        values = [one if tree.item is None else one[tree.item] for one in self.axes[tree.axis].values]
+        return np.array(values) if all(type(one) in (int, float) for one in values) else None
+
+    def column(self, axis: int, path: tuple[int, ...] = (), kind: type = int) -> Any:
+        """The values of a kind along an axis, or those of an item of them; 0 in place of others."""
+        found = self._columns.get((axis, path, kind))
         if found is None:
-            values = [one if number is None else one[number] for one in self.axes[axis].values]
-            found = self._columns[key] = np.array(values)
+            values: Sequence[Any] = self.axes[axis].values
+            for item in path:
+                values = [one[item] if type(one) is tuple and item < len(one) else 0 for one in values]
+            values = [one if kind_of(one) is kind else 0 for one in values]
+            found = self._columns[axis, path, kind] = np.array(
+                values, np.float64 if kind is float else np.int64
+            )
         return found
 
 
-def _kind(value: Any) -> Any:
+def _numbers(values: list[Any]) -> list[tuple[tuple[int, ...], Any]] | None:
+    """Numbers of one kind, or lists of as many each, as arrays with where they stand; else ``None``."""
+    kinds = {*map(type, values)}
+    if kinds == {int}:
+        return [((), np.array(values, np.int64))] if max(map(abs, values)) <= _LARGEST else None
+    if kinds == {float}:
+        return [((), np.array(values))] if np.isfinite(values).all() else None
+    if kinds != {tuple} or len({*map(len, values)}) != 1:
+        return None
+    found = [_numbers([*column]) for column in zip(*values, strict=True)]
+    if not all(one is not None and len(one) == 1 and not one[0][0] for one in found):
+        return None
+    return [((item,), one[0][1]) for item, one in enumerate(found) if one is not None]
+
+
+def kind_of(value: Any) -> Any:
     """What values have in common that are computed together."""
     if isinstance(value, tuple):
-        return (tuple, *map(_kind, value))
+        return (tuple, *map(kind_of, value))
     if type(value) is int and abs(value) <= _LARGEST:
         return int
     return float if type(value) is float else (type(value), value)
