@@ -852,6 +852,23 @@ def test_metadata_gives_modules_and_their_classes(tmp_path: Path) -> None:
     assert "Batch norm is folded into stage.0.conv." in run("shapes", path)[1]
 
 
+def test_a_node_that_no_module_is_said_of_lies_where_those_around_it_do(tmp_path: Path) -> None:
+    """As the split that torch's exporter makes of views: behind ``a.b.act``, and before what ``a.b`` does."""
+    kinds = ["net.Net", "net.A", "net.B", "torch.nn.modules.activation.ReLU", "aten.relu.default"]
+    nodes = [
+        scoped(node("Relu", "x", "a", "node_relu"), ["", "a", "a.b", "a.b.act", "relu"], kinds),
+        node("Split", "a", "p q r", "node_Split_9", axis=1),
+        scoped(node("Mul", "p q", "s", "node_mul"), ["", "a", "a.b", "mul"], [*kinds[:3], "aten.mul.Tensor"]),
+        scoped(node("Add", "s r", "y", "node_add"), ["", "a", "a.c", "add"], [*kinds[:3], "aten.add.Tensor"]),
+        node("Split", "y", "u v", "node_Split_12", axis=2),
+    ]
+    outputs = [info("u", [1, 1, 16, 32]), info("v", [1, 1, 16, 32])]
+    network = loaded(tmp_path, model(nodes, [], [X], outputs, opset=13))
+    assert [layer.name for layer in network] == [
+        "a.b.act", "a.b.slice", "a.b.slice_1", "a.b.slice_2", "a.b.multiply", "a.c", "slice", "slice_1",
+    ]  # fmt: skip
+
+
 def function(first: bytes) -> bytes:
     """One that begins with a node from a to b, and ends with a leaky ReLU of a slope that it is given."""
     slope = field(5, field(1, "alpha") + field(21, "slope") + field(20, 1))
@@ -1133,6 +1150,7 @@ def test_weights_are_neither_read_nor_needed(tmp_path: Path) -> None:
         file.write(field(1, 8) + varint(7 << 3 | 2) + varint(len(inner) + size + len(rest)) + inner)
         file.seek(size, 1)
         file.write(rest + field(8, field(1, "") + field(2, 17)))
+    loaded(tmp_path, small())  # what is imported takes memory, too
     tracemalloc.start()
     network = network_of(find(str(path)))
     peak = tracemalloc.get_traced_memory()[1]

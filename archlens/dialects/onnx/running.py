@@ -17,7 +17,7 @@ from ...lowering.batch import rebatched
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
 from .proto import DEPTH, NODES, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference, written
-from .scopes import Scopes, cleaned
+from .scopes import Scopes, cleaned, place
 
 #: What stands for every operator that is not written down, without and with an input that flows into it.
 _UNWRITTEN = [Step("", {}, (), Scopes().root, None, flows=flows) for flows in (False, True)]
@@ -390,6 +390,7 @@ class Run:
             self.said.setdefault(prefix + info.name, info)
         worked(_FOUND * len(graph.nodes))
         nodes = _needed(graph, ends)
+        place(nodes)
         for node in nodes:
             for name in (*node.inputs, *_captured(node)):
                 self.readers.setdefault(prefix + name, []).append(node)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from ...language.steps import MAX_NAME
 from ...lowering.tape import Call
@@ -33,6 +34,24 @@ class Scopes:
             open[-1].children.append(call)
             open.append(call)
         return open[-1]
+
+
+def place(nodes: Sequence[Node]) -> None:
+    """Put nodes that an exporter leaves without a module into those that nodes before and behind share."""
+    if not any(node.scopes for node in nodes):
+        return
+    behind: list[list[tuple[str, str]]] = []
+    chain: list[tuple[str, str]] = []
+    for node in reversed(nodes):
+        chain = _chain(node) if node.scopes else chain
+        behind.append(chain)
+    chain = []
+    for node, following in zip(nodes, reversed(behind), strict=True):
+        if node.scopes:
+            chain = _chain(node)
+        elif not _chain(node):
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(chain, following, strict=False))
+            node.chain = [one for one, _ in same]
 
 
 def _chain(node: Node) -> list[tuple[str, str]]:
