@@ -1,4 +1,4 @@
-"""How a network shows itself: in a terminal, and in a notebook.
+"""How a network is displayed: in a terminal, and in a notebook.
 
 Views stand above networks, and a network cannot know them: the package itself says here what shows one.
 """

@@ -87,6 +87,7 @@ def check_ranges(case: Case, mark: dict[str, Any]) -> None:
 
 
 @needs_pygls
+@pytest.mark.slow
 def test_manual_of_mistakes(editor: Editor, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Every case, as it is opened and once all is said."""
     done = 0
@@ -134,13 +135,14 @@ def rows(found: Any) -> list[dict[str, Any]]:
 
 
 @needs_pygls
+@pytest.mark.slow
 def test_typing(editor: Editor) -> None:
     """Any edits, characters beyond U+FFFF among them: what is marked is what a file opened so has."""
     draw = random.Random(7)
     text = "# \U0001f40d the snake\n" + text_of("lenet5")
     editor.open(uri("typed"), text)
     editor.marks(uri("typed"), last=True)
-    for _ in range(40):
+    for _ in range(20):
         lines = text.split("\n")
         line = draw.randrange(len(lines))
         start, stop = sorted(draw.randrange(len(lines[line]) + 1) for _ in range(2))
@@ -356,14 +358,16 @@ def figures(network: Network) -> list[tuple[str, int, int]]:
     return [(str(layer.shape), layer.params, layer.macs) for layer in network]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["resnet", "unet", "mixtral", "googlenet", "siamese", "swin"])
 def test_renamed(family: str) -> None:
-    """Each name of some files: all its places, or none; blocks and params can be renamed in any case."""
+    """Names of some files: all places of each, or none; blocks and params can be renamed in any case."""
     variant = families()[family][0]
     spec = find(variant).spec
     text, done, refused = spec.source.text, 0, set()
     before = figures(archlens.load(variant))
-    for symbol in dict.fromkeys(one.symbol for one in naming.uses(spec)):
+    symbols = list(dict.fromkeys(one.symbol for one in naming.uses(spec)))
+    for symbol in symbols[:: 1 + len(symbols) // 20]:
         try:
             spans = naming.renamed(spec, symbol, "another_name")
         except SpecError:

@@ -212,7 +212,6 @@ class Server(LanguageServer):
             said = found
             await asyncio.sleep(0)  # a key that was pressed meanwhile comes first
         self.publish(file, said)
-        gc.collect()  # now, and not after the next key
         self.waiting.pop(file.uri, None)
         capabilities = self.client_capabilities.workspace
         if capabilities and capabilities.inlay_hint and capabilities.inlay_hint.refresh_support:
@@ -390,6 +389,7 @@ def _refused(problem: SpecError) -> JsonRpcException:
 def serve(version: str, pause: float) -> None:
     """Answer on standard input and output until the editor goes."""
     server = made(version, pause)
+    wording.words_of_language()
     gc.collect()
     gc.freeze()  # what is loaded stays, and need not be looked at again
     server.start_io()

@@ -80,7 +80,7 @@ def rows_of(
 
 
 def readable(network: Network) -> list[Row]:
-    """The rows of a network as it shows itself: folded where there would be many.
+    """The rows of a network as it is displayed: folded where there would be many.
 
     Where no scopes can be folded, the last row stands for everything that is not shown.
     """
