@@ -151,6 +151,21 @@ class Parts(nn.Module):
         return y + torch.einsum("bnd,ndf->bnf", x, self.each) + torch.bmm(x, self.all.expand(len(x), -1, -1))
 
 
+class Blurs(nn.Module):
+    """A fixed filter of each channel, as timm's ``BlurPool2d`` and kornia have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+        self.register_buffer("filt", torch.outer(row, row)[None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(self.conv(x), (2, 2, 2, 2), mode="reflect")
+        x = F.conv2d(x, self.filt.expand(x.shape[1], -1, -1, -1), stride=2, groups=x.shape[1])
+        return F.conv2d(x, torch.full((4, 1, 2, 2), 0.25), padding=1, groups=4)
+
+
 FOLDED = (FRAMES, PLACES, WIDTH)
 
 MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
@@ -165,6 +180,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "weights of heads": (ByHeads, (PLACES, WIDTH)),
     "experts in one tensor": (AllExperts, (PLACES, WIDTH)),
     "parts of a matrix": (Parts, (PLACES, WIDTH)),
+    "fixed filters": (Blurs, (3, 12, 9)),
     "weight norm": (_with_lengths, (WIDTH, 12)),
     "weight norm as it was": (lambda: nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3))), (3, 8, 8)),
 }
@@ -197,3 +213,13 @@ def test_what_is_folded_or_kept_otherwise_is_said_in_ops(case: str, monkeypatch:
     built.load_state_dict(module.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(built(x), wanted)
+
+
+def test_another_fixed_filter_is_none_that_blurs() -> None:
+    class Sharpens(Blurs):
+        def __init__(self) -> None:
+            super().__init__()
+            self.filt = -self.filt
+
+    network = archlens.trace(Sharpens(), (3, 12, 9))
+    assert [layer.op.kind for layer in network] == ["conv", "pad", "opaque", "blur_pool"]

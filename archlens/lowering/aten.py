@@ -28,6 +28,7 @@ from .lowering import (
     is_zeros,
     permutation,
     samples_first,
+    sources,
     unviewed,
 )
 from .masks import MULTIHEAD
@@ -217,7 +218,8 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     plain = all(value.key and value.trains for value in own.values())
     if plain or any(value.flows for value in own.values()):
         return lowering.put(op, draft, own=own)
-    found = _with_lengths(lowering, op, own["weight"]) or _standardized(lowering, op, own["weight"])
+    found = _blurring(lowering, op, own) or _with_lengths(lowering, op, own["weight"])
+    found = found or _standardized(lowering, op, own["weight"])
     if found is not None:
         kind, learned = found
         rest = {name: value for name, value in own.items() if name != "weight"}
@@ -233,6 +235,18 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     reason = f"archlens has no op for {node.target} of this form: its weights are computed, or fixed"
     own = lowering.own(node)
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=own, base=op, reason=reason)
+
+
+def _blurring(lowering: Lowering, op: Op, own: dict[str, Value]) -> tuple[Op, dict[str, Value]] | None:
+    """A binomial filter of each channel, which is in no state dict."""
+    weight, said = own["weight"], op.attributes()
+    depthwise = op.kind == "conv" and said["groups"] == weight.sizes[0] and weight.sizes[1] == 1
+    if not depthwise or "bias" in own or said["dilation"] != 1 or any(one.saved for one in sources(weight)):
+        return None
+    if isinstance(said["padding"], str) or not lowering.is_binomial(weight):
+        return None
+    given = {"stride": said["stride"], **({"padding": said["padding"]} if said["padding"] else {})}
+    return lowering.call("blur_pool", _one(weight.sizes[2:]), **given), {}
 
 
 def _with_lengths(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, dict[str, Value]] | None:

@@ -148,6 +148,7 @@ class Lowering:
         base_of: BaseOf = lambda *_: None,
         pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
+        is_binomial: Callable[[Value], bool] = lambda _: False,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, base_of)
@@ -159,6 +160,8 @@ class Lowering:
         self.pairs_of = pairs_of
         #: Which rows of a table a tensor is made of.
         self.rows_of = rows_of
+        #: Whether each channel of a constant weight is the binomial filter of its size.
+        self.is_binomial = is_binomial
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}

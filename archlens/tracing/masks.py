@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import prod
+from math import comb, prod
 from typing import Any
 
 import torch
@@ -134,6 +134,20 @@ def pairs_of(bias: Value) -> Pairs | None:
     except Exception:  # whatever it raises where it does not run again
         return None
     return None
+
+
+def is_binomial(weight: Value) -> bool:
+    """Whether each channel of a constant weight of a convolution is the binomial filter of its size."""
+    try:
+        with torch.no_grad():
+            found = _values(weight).double()
+    except Exception:  # whatever it raises where it does not run again
+        return False
+    wanted = torch.ones(1, dtype=torch.float64)
+    for size in found.shape[2:]:
+        row = [comb(size - 1, i) / 2 ** (size - 1) for i in range(size)]
+        wanted = wanted[..., None] * torch.tensor(row, dtype=torch.float64)
+    return torch.allclose(found, wanted.expand_as(found), rtol=1e-3, atol=0)
 
 
 def rows_of(value: Value) -> Rows | None:

@@ -86,7 +86,15 @@ def run(
             raise SpecError(
                 Diagnostic(f"nothing that {shorten(name)} gives depends on its input", notes=(tape.gave,))
             )
-        lowering = Lowering(tape, aten.TABLE, masks.leaves, masks.base_of, masks.pairs_of, masks.rows_of)
+        lowering = Lowering(
+            tape,
+            aten.TABLE,
+            masks.leaves,
+            masks.base_of,
+            masks.pairs_of,
+            masks.rows_of,
+            masks.is_binomial,
+        )
         lowering.run()
         return lowering
 
