@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,6 +174,8 @@ def _front(points: Any) -> Any:
         kept = np.ones(len(unique), bool)
         kept[1:] = unique[1:, 1] < least[:-1]
         return kept[back.ravel()]
+    if points.shape[1] == 3:
+        return np.array(_stairs(unique[:, 1].tolist(), unique[:, 2].tolist()), bool)[back.ravel()]
     kept = np.zeros(len(unique), bool)
     left = np.arange(len(unique))
     while len(left):  # the first of what is left has none before it that dominates it
@@ -180,6 +183,26 @@ def _front(points: Any) -> Any:
         kept[left[0]] = True
         left = left[(unique[left] < first).any(1)]
     return kept[back.ravel()]
+
+
+def _stairs(second: list[int], third: list[int]) -> list[bool]:
+    """Which of some pairs none before them is at most, in both; those that are make a staircase.
+
+    Source: Kung, Luccio and Preparata 1975, "On finding the maxima of a set of vectors".
+    """
+    steps: list[int] = []  # the second numbers of the staircase, rising, and the third, falling
+    heights: list[int] = []
+    kept = []
+    for a, b in zip(second, third, strict=True):
+        at = bisect_right(steps, a)
+        kept.append(not at or heights[at - 1] > b)
+        if kept[-1]:
+            start = bisect_left(steps, a)
+            stop = start
+            while stop < len(steps) and heights[stop] >= b:
+                stop += 1
+            steps[start:stop], heights[start:stop] = [a], [b]
+    return kept
 
 
 def keys(texts: Sequence[str], *, what: str) -> list[Key]:
