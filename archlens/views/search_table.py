@@ -71,7 +71,7 @@ def said(searched: Searched, shown: int) -> str:
     if len(searched) < (searched.held if searched.conditions else searched.looked - searched.refused):
         parts.append(f"{len(searched):,} on the Pareto front")
     if shown < len(searched):
-        parts.append(f"the first {shown:,} are shown")
+        parts.append(f"the first {shown:,} are shown" if shown > 1 else "the first is shown")
     text = "; ".join(parts)
     return text if searched.complete else f"{text}. It was interrupted, and this is what was found so far"
 
