@@ -15,6 +15,8 @@ KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
     "OptionalCount": ([(1, 1), (None, DEFAULT)], [0, -1, 2.5, True, "1", (1,)]),
     "Index": ([(0, 0), (-3, -3)], [0.5, False, "0", (0,), None]),
     "OptionalIndex": ([(-3, -3), (None, DEFAULT)], [0.5, True, "none"]),
+    "Skipped": ([(0, 0), (5.0, 5)], [-1, 2.5, True, "0", (0,), None]),
+    "Numbers": ([(0.5, 0.5), (-2, -2), ((0.5, 2), (0.5, 2))], [True, "0.5", (), (0.5, True), ("1",), None]),
     "Number": ([(0.1, 0.1), (-2, -2)], [True, "0.1", (1,), None]),
     "Filling": (
         [(0.1, 0.1), (-2, -2), ("inf", float("inf")), ("-inf", -float("inf"))],

@@ -77,7 +77,8 @@ class Linear(Op, kind="linear", family="linear"):
         along: dict[str, Any] = {} if axis == x.channel_axis else {"axis": 1 + axis}
         if along and self.turned:
             raise ShapeError(
-                f"its matrix is turned along the channels alone, and it multiplies along the {self.axis}"
+                f"turned=true is for a matrix along the channels, and this one is along the {self.axis}",
+                help="leave out turned, which changes nothing but how the weight is stored; or the axis",
             )
         return Facts(
             shape=shape,
