@@ -65,6 +65,10 @@ COMMANDS = {
     "lint": ["vgg16"],
     "verify": ["lenet5", "--device", "meta"],
     "trace": ["torch.nn:ReLU", "--input", "3x8x8", "--coverage"],
+    "board": ["lenet5", "--target", "stm32f746"],
+    "roofline": ["lenet5", "--target", "a100"],
+    "search": ["lenet5", "--vary", "input=28..40:4"],
+    "fit": ["lenet5", "--vary", "input=28..40:4", "--where", "params <= 70K"],
 }
 CAN_FAIL = ("claims", "check", "diff", "lint", "verify")
 

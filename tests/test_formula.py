@@ -242,7 +242,7 @@ def test_every_op(kind: str) -> None:
 #: Those whose layers differ from size to size, so that not all are told.
 UNTOLD = {
     *("pvt_tiny", "pvt_v2_b0", "ddpm_cifar10", "mobilevit_xxs", "sam_vit_b", "stable_diffusion_1"),
-    *("detr_resnet50", "levit_128s"),
+    *("detr_resnet50", "levit_128s", "resnet8", "vww_mobilenet"),
 }
 
 
@@ -259,6 +259,17 @@ def test_a_network_of_each_family(name: str) -> None:
     taken = compared(network, formula, sample(network, rng, 3, upto=64 if len(own) == 3 or ids else 512))
     assert compared(network, formula, [own]) == 1
     assert taken >= 0
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    """A pool as wide as the map is high: no formula holds where the search found no size to try it on."""
+    network = archlens.loads(
+        "input: 3x32x32\nlayers: ['conv(4, 3, stride=2, padding=\"same\")', avg_pool(x.height)]"
+    )
+    formula = lettered(network)
+    assert formula.untold
+    points = itertools.product(range(1, 60, 3), range(1, 120, 7))
+    assert compared(network, formula, points) > 20
 
 
 def torchvision_names() -> list[str]:

@@ -505,9 +505,12 @@ def blur(kernel: tuple[int, ...], stride: Any, padding: Any = 0) -> Callable[[Te
     rows = [reduce(np.convolve, [[0.5, 0.5]] * (f - 1), [1.0]) for f in kernel]
     filt = torch.tensor(reduce(np.multiply.outer, rows), dtype=torch.float32)
     convolve: Any = (F.conv1d, F.conv2d, F.conv3d)[len(kernel) - 1]
-    return lambda x: torch.cat(
-        [convolve(one, filt[None, None], stride=stride, padding=padding) for one in x.split(1, 1)], 1
-    )
+
+    def blurred(x: Tensor) -> Tensor:
+        weight = filt[None, None].to(x.dtype)
+        return torch.cat([convolve(one, weight, stride=stride, padding=padding) for one in x.split(1, 1)], 1)
+
+    return blurred
 
 
 def attention(

@@ -443,12 +443,11 @@ class _Finding:
         table = self.table
         self.follow(table.taken())
         key = (*_op_key(op), tuple([keyed(x) for x in shapes]), self.region.masks, self.region.joint)
-        found = self.known.get(key)
-        if found is None:
+        found = self.known.setdefault(key, [])
+        if not any(region.contains(table) for region, _ in found):  # nor may it be, where nothing was known
             tree = self.explorer.tree(self.region, partial(_stating, op, shapes), self.agree)
-            found = [*self.explorer.leaves(tree, self.region)]
+            found += self.explorer.leaves(tree, self.region)
             table.point = self.point
-            self.known[key] = found
         here = None
         for region, answer in found:
             for condition in region.conditions[len(self.region.conditions) :]:

@@ -229,7 +229,8 @@ class Split(NamedTuple):
     no: Tree
 
 
-Tree = Leaf | Split
+#: Nothing stands where nobody knows whether there is any size at all.
+Tree = Leaf | Split | None
 
 
 class TooManyError(Exception):
@@ -278,8 +279,11 @@ class Explorer:
             region = here
         for condition, there in reversed(others):
             found = there.stand(table)
+            if found is None:
+                continue
             if not found:
-                self.unsure = self.unsure or found is False
+                self.unsure = True
+                tree = Split(condition, tree, None)
                 continue
             other = self.tree(there, ask, agree)
             if not isinstance(tree, Leaf) or not all(
@@ -290,6 +294,8 @@ class Explorer:
 
     def leaves(self, tree: Tree, region: Region) -> Iterator[tuple[Region, Any]]:
         """The answers of a tree, each with where it holds; that of the first point first."""
+        if tree is None:
+            return
         if isinstance(tree, Leaf):
             yield region, tree.answer
             return
