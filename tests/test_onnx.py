@@ -1813,6 +1813,25 @@ def test_an_input_of_an_open_length_is_asked_for_and_called_as_in_the_file(tmp_p
     assert "has no input idx" in out
 
 
+def test_ids_that_are_compared_beside_a_table_are_verified(tmp_path: Path) -> None:
+    """As RoBERTa finds its padding; nothing is planted in a vector of truth values."""
+    from archlens.backends.verification import verify
+
+    nodes = [
+        node("Gather", "table ids", "rows"),
+        node("MatMul", "rows w", "y"),
+        node("Equal", "ids two", "same"),
+        node("Cast", "same", "z", to=1),
+    ]
+    held = [tensor("table", [30, 8]), tensor("w", [8, 5]), tensor("two", [], [2], 7)]
+    outputs = [info("y", ["n", 6, 5]), info("z", ["n", 6])]
+    network = loaded(tmp_path, model(nodes, held, [info("ids", ["n", 6], 7)], outputs))
+    assert str(network.input) == "6 of 30"
+    found = verify(network, device="cpu")
+    assert found.passed
+    assert [check.status for check in found.of("field")] == ["not applicable", "passed"]
+
+
 def test_a_buffer_of_a_module_is_no_weight(tmp_path: Path) -> None:
     """As torch's exporter says what each of the tensors of a file was."""
     for kind, params in (("PARAMETER", 40), ("BUFFER", 0)):

@@ -343,7 +343,7 @@ class _Twin:
             if layer.facts.reach is NOWHERE or unreached.issuperset(layer.inputs):
                 unreached.add(layer.name)
             if any(isinstance(shape, Ids) for shape in layer.input_shapes):
-                values[layer.name] = planted(layer.inputs[0], layer.shape)
+                values[layer.name] = planted(layer.inputs[0] if layer.shape.spatial else "", layer.shape)
                 why = "no id is a NaN: they are planted in what is looked up"
             elif layer.name in unreached and not all(self.network.shape_of(x).spatial for x in layer.inputs):
                 values[layer.name] = planted("", layer.shape)  # vectors are not run, and any values do
