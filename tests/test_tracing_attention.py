@@ -960,16 +960,201 @@ class SlowerAngles(Turning):
         return super().angles() / 2
 
 
+class FromOne(Turning):
+    def angles(self) -> Tensor:
+        return super().angles() + self.frequencies
+
+
+class ComplexConjugate(Complex):
+    def angles(self) -> Tensor:
+        return -super().angles()
+
+
+class Grid(Turning):
+    """The positions of a map behind one token, each axis of which turns half of the pairs, as in EVA-02."""
+
+    base, rows, columns, skip = 100.0, 2, 3, 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        steps = torch.arange(WIDTH // 4).float() / (WIDTH // 4)
+        self.register_buffer("frequencies", self.base**-steps, persistent=False)
+
+    def lines(self) -> tuple[Tensor, Tensor]:
+        return torch.arange(self.rows).float(), torch.arange(self.columns).float()
+
+    def angles(self) -> Tensor:
+        places = torch.stack(torch.meshgrid(*self.lines(), indexing="ij"), -1)
+        return (places[..., None] * self.frequencies).reshape(self.rows * self.columns, -1)
+
+    def turn(self, x: Tensor) -> Tensor:
+        return torch.cat((x[:, :, : self.skip], super().turn(x[:, :, self.skip :])), 2).type_as(x)
+
+
+class GridByNeighbours(Grid):
+    """The same of neighbours, taken apart by a split."""
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return Neighbours.waves(self, x)  # type: ignore[arg-type]
+
+    def half(self, x: Tensor) -> Tensor:
+        return Neighbours.half(self, x)  # type: ignore[arg-type]
+
+    def turn(self, x: Tensor) -> Tensor:
+        first, rest = x.split((self.skip, LENGTH - self.skip), -2)
+        return torch.cat((first, Turning.turn(self, rest)), -2)
+
+
+class GridOfX(Grid):
+    """The columns turn the first pairs, from 1 on."""
+
+    def angles(self) -> Tensor:
+        rows, columns = torch.meshgrid(*self.lines(), indexing="ij")
+        places = torch.stack((columns, rows), -1) + 1
+        return (places[..., None] * self.frequencies).reshape(self.rows * self.columns, -1)
+
+
+class Stretched(Grid):
+    """Of a map that was larger."""
+
+    def lines(self) -> tuple[Tensor, Tensor]:
+        rows, columns = super().lines()
+        return rows / self.rows * 4, columns / self.columns * 2
+
+
+class Centres(Grid):
+    """Centres of cells in half a turn; DINOv3 has two."""
+
+    def lines(self) -> tuple[Tensor, Tensor]:
+        rows, columns = ((line + 0.5) / len(line) * 2 - 1 for line in super().lines())
+        return rows * torch.pi / 2, columns * torch.pi / 2
+
+
+class GridInPart(Grid):
+    """The first channels alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.ones(1), persistent=False)
+
+    def turn(self, x: Tensor) -> Tensor:
+        rest = x[:, :, self.skip :]
+        turned = torch.cat((Turning.turn(self, rest[..., :4]), rest[..., 4:]), -1)
+        return torch.cat((x[:, :, : self.skip], turned), 2)
+
+
+class GridAlone(Grid):
+    """A map alone, whose tokens are all turned."""
+
+    rows, columns, skip = 1, 7, 0
+
+    def turn(self, x: Tensor) -> Tensor:
+        return Turning.turn(self, x)
+
+
+def _turning_on_a_map(**said: Any) -> dict[str, Any]:
+    return {"base": 100.0, "grid": (2, 3), "skip": 1} | said
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (SlowerAngles, {"base": 500.0, "step": 0.5}),
+        (FromOne, {"base": 500.0, "start": 1}),
+        (ComplexConjugate, {"base": 500.0, "step": -1, "interleaved": True}),
+        (Grid, _turning_on_a_map()),
+        (GridByNeighbours, _turning_on_a_map(interleaved=True)),
+        (GridOfX, _turning_on_a_map(start=1, reverse=True)),
+        (Stretched, _turning_on_a_map(step=(2, 2 / 3))),
+        (Centres, _turning_on_a_map(start=(-torch.pi / 4, -torch.pi / 3), step=(torch.pi / 2, torch.pi / 3))),
+        (GridInPart, _turning_on_a_map(part=4, base=10000.0)),
+        (GridAlone, {"base": 100.0, "grid": (1, 7)}),
+    ],
+)
+def test_rotary_positions_of_other_places(kind: type[Turning], said: dict[str, Any]) -> None:
+    """They are the op, exactly, with the tokens before them and wherever they begin."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    found = [layer.op for layer in network if layer.op.kind == "rotary"]
+    assert {layer.op.kind for layer in network} == {"linear", "rotary", "attention"}
+    for op in found:
+        own = {name: value for name, value in op.attributes().items() if name in said}
+        assert own == {name: pytest.approx(value) for name, value in said.items()}
+        plain = OPS["rotary"](WIDTH, **{"base": 10000.0} | own).attributes()
+        assert op.attributes() == plain
+    assert len(found) == 2
+    again = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(2, LENGTH, CHANNELS)
+    torch.testing.assert_close(again(x), module(x))
+
+
+class WrittenInPlace(Grid):
+    """Complex numbers that are written over those of the map, as rope-vit does."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        waves = torch.polar(torch.ones(LENGTH - 1, WIDTH // 2), self.angles())[None, None]
+        x = x.clone()
+        pairs = torch.view_as_complex(x[:, :, 1:].float().reshape(*x.shape[:2], LENGTH - 1, -1, 2))
+        x[:, :, 1:] = torch.view_as_real(pairs * waves).flatten(3)
+        return x
+
+
+class TurnedFirst(Grid):
+    """The tokens that are not turned stand behind the others."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        return torch.cat((Turning.turn(self, x[:, :, :-1]), x[:, :, -1:]), 2)
+
+
+class Exchanged(Grid):
+    """What stands before is no part of the same tensor, as it is twice as large."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        return torch.cat((2 * x[:, :, :1], Turning.turn(self, x[:, :, 1:])), 2)
+
+
+@pytest.mark.parametrize("kind", [WrittenInPlace, TurnedFirst, Exchanged])
+def test_rotary_positions_beside_others(kind: type[Grid]) -> None:
+    """Tokens that are put together otherwise are concatenated with those that are turned."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    assert not network.unknown
+    found = [layer.op.attributes() for layer in network if layer.op.kind == "rotary"]
+    assert [(one["grid"], one["skip"]) for one in found] == [((2, 3), 0)] * 2
+    again = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(2, LENGTH, CHANNELS)
+    torch.testing.assert_close(again(x), module(x))
+
+
+class OtherRates(Grid):
+    """The second axis turns faster than the first, pair by pair."""
+
+    def angles(self) -> Tensor:
+        return super().angles() * torch.tensor([1.0, 1.0, 1.0, 3.0])
+
+
+class UnevenColumns(Grid):
+    def lines(self) -> tuple[Tensor, Tensor]:
+        rows, columns = super().lines()
+        return rows, columns**2
+
+
+class Disordered(Grid):
+    """The tokens stand in another order than those of a map, as where windows are merged."""
+
+    def angles(self) -> Tensor:
+        return super().angles()[torch.tensor([0, 1, 3, 4, 2, 5])]
+
+
 class SlowLastPair(Turning):
     """Scaled where a turn takes long, as Llama 3.1 does; few positions show little of it."""
 
     def angles(self) -> Tensor:
         return super().angles() * torch.tensor([1.0, 1.0, 1.0, 0.125])
-
-
-class FromOne(Turning):
-    def angles(self) -> Tensor:
-        return super().angles() + self.frequencies
 
 
 class Louder(Turning):
@@ -1066,17 +1251,22 @@ class SomeNeighbours(Neighbours):
         return torch.stack((-y[..., 3::2], y[..., 2::2]), -1).flatten(-2)
 
 
-class ComplexConjugate(Complex):
-    def angles(self) -> Tensor:
-        return -super().angles()
-
-
 @pytest.mark.parametrize(
     "kind",
     [
         *(UnevenSteps, SmallAngles, NeighboursByHalves, OtherNeighbourNegated, NeighboursExchanged),
-        *(SomeNeighbours, ComplexConjugate),
-        *(SlowerAngles, SlowLastPair, FromOne, Louder, OtherSines, NotNegated, FirstNegated, LearnedCosines),
+        *(
+            SomeNeighbours,
+            OtherRates,
+            UnevenColumns,
+            Disordered,
+            SlowLastPair,
+            Louder,
+            OtherSines,
+            NotNegated,
+            FirstNegated,
+            LearnedCosines,
+        ),
         *(AnglesOfTheInput, Subtracted, OfAnother),
     ],
 )

@@ -477,6 +477,7 @@ def grid_rotary(
     skip: int = 0,
     start: Any = 0.0,
     step: Any = 1.0,
+    reverse: bool = False,
 ) -> Callable[[Tensor], Tensor]:
     """The pairs of each axis by themselves, as if only they were there, a position at a time."""
 
@@ -487,7 +488,7 @@ def grid_rotary(
             for axis, first, i in product(range(axes), range(0, x.shape[-1], head), range(pairs)):
                 begin, apart = (one[axis] if isinstance(one, tuple) else one for one in (start, step))
                 angle = (begin + at[axis] * apart) * base ** (-i / pairs)
-                pair = axis * pairs + i
+                pair = (axes - 1 - axis if reverse else axis) * pairs + i
                 a, b = (
                     (first + 2 * pair, first + 2 * pair + 1)
                     if interleaved

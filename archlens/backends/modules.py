@@ -946,10 +946,11 @@ def grid_rotary(
     skip: int = 0,
     start: Any = 0.0,
     step: Any = 1.0,
+    reverse: bool = False,
 ) -> Tensor:
     """The same for the positions of a grid, each axis of which turns its share of the pairs: N, ..., L, C.
 
-    They stand row by row behind those that are skipped.
+    They stand row by row behind those that are skipped. Reversed, the last axis turns the first pairs.
     """
     part = head if part is None else part
     each = part // len(grid)
@@ -960,6 +961,7 @@ def grid_rotary(
         for size, first, apart in zip(grid, starts, steps, strict=True)
     ]
     places = torch.cartesian_prod(*lines).view(-1, len(grid), 1)
+    places = places.flip(1) if reverse else places
     angles = F.pad((places * rates).flatten(1), (0, 0, skip, 0))  # L, part/2
     return turned(x, angles, head, interleaved)
 

@@ -840,7 +840,7 @@ def cat(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return Held(both.draft, batch_behind(both.axes, place))
     held = [samples_first(one) for one in held]
     made = _together(lowering, tensors, held, dim, place)
-    return Held(made, batch_behind(made.straight, place))
+    return Held(made.draft, batch_behind(made.axes, place), made.call)
 
 
 def _beside(lowering: Lowering, held: Sequence[Held], dim: int) -> Held:
@@ -860,19 +860,19 @@ def _batch_first(dim: int, place: int) -> int:
 
 def _together(
     lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, place: int
-) -> Draft:
+) -> Held:
     """Tensors put together along an axis, where the batch stood behind so many and is in front now."""
     rank = len(tensors[0].sizes)
     if len(held) < len(tensors):
         if all(value.flows or is_zeros(value) for value in tensors):
-            return _with_zeros(lowering, tensors, held, dim, place)
-        return _with_tokens(lowering, tensors, held, dim, place)
-    drafts = [lowering.settled(one) for one in held]
-    patches = _patches(drafts, dim, rank)
-    if patches is not None:
-        size, whole = patches
-        return lowering.put(lowering.call("merge_patches", size), whole)
-    return side_by_side(lowering, held, dim).draft
+            return _straight(_with_zeros(lowering, tensors, held, dim, place))
+        return _straight(_with_tokens(lowering, tensors, held, dim, place))
+    if dim == rank - 1:
+        patches = _patches([lowering.settled(one) for one in held], dim, rank)
+        if patches is not None:
+            size, whole = patches
+            return _straight(lowering.put(lowering.call("merge_patches", size), whole))
+    return side_by_side(lowering, held, dim)
 
 
 def _with_zeros(

@@ -11,7 +11,7 @@ from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, alike, dims_of, product
-from .tape import Node, Tape, Value, taken
+from .tape import Node, Tape, Turns, Value, taken
 
 #: How many operators are looked at behind one; how many in all.
 _READERS, _MOST = 16, 100_000
@@ -31,14 +31,14 @@ class Compositions:
         return [self.said.get(node, node) for node in tape.nodes if node not in self.within]
 
 
-#: By what the angles of constant cosines and sines get smaller from pair to pair; ``None`` for others. Pairs
+#: The angles of constant cosines and sines; ``None`` where they are others than rotary positions have. Pairs
 #: are neighbours where that is said, else one of either half. Both may be one tensor of complex numbers.
-BaseOf = Callable[[Value, Value, bool], float | None]
+TurnsOf = Callable[[Value, Value, bool], Turns | None]
 
 
-def compositions(tape: Tape, base_of: BaseOf) -> Compositions:
+def compositions(tape: Tape, turns_of: TurnsOf) -> Compositions:
     """Find what is written out in a tape, where nothing else reads what is computed on the way."""
-    return _Search(tape, base_of).run()
+    return _Search(tape, turns_of).run()
 
 
 class _Form(NamedTuple):
@@ -105,10 +105,10 @@ class _Said(NamedTuple):
 class _Search:
     """Who reads each tensor, and what has been found."""
 
-    def __init__(self, tape: Tape, base_of: BaseOf) -> None:
-        self.tape, self.base_of = tape, base_of
+    def __init__(self, tape: Tape, turns_of: TurnsOf) -> None:
+        self.tape, self.turns_of = tape, turns_of
         #: What the angles of cosines and sines were found to be, which are those of all layers.
-        self.bases: dict[tuple[Value, Value, bool], float | None] = {}
+        self.turns: dict[tuple[Value, Value, bool], Turns | None] = {}
         self.ends = set(tape.outputs.values())
         self.readers: dict[Value, list[Node]] = {}
         self.left = _MOST
@@ -116,9 +116,13 @@ class _Search:
     def run(self) -> Compositions:
         found = Compositions()
         seeds = [node for node in self.tape.nodes if node.flows and node.target in _SEEDS]
-        for node in self.tape.nodes if seeds else ():
+        for node in reversed(self.tape.nodes) if seeds else ():
+            if node.target == "aten.write" and not any(map(self.is_read, node.outputs)):
+                continue  # another view of what was written, that is not read again
             for value in dict.fromkeys(node.inputs):
                 self.readers.setdefault(value, []).append(node)
+        for readers in self.readers.values():
+            readers.reverse()
         for seed in seeds:
             for one in _SEEDS[seed.target](self, seed):
                 node = one.node
@@ -130,6 +134,10 @@ class _Search:
             if self.left < 0:
                 break
         return found
+
+    def is_read(self, value: Value) -> bool:
+        """Whether anything reads a value, or it comes out."""
+        return value in self.readers or value in self.ends
 
     def inner(self, end: Node, read: Iterable[Value]) -> set[Node] | None:
         """The operators that lead to the end from what it reads; ``None`` where others read of them."""
@@ -247,18 +255,38 @@ class _Search:
         if at is None:
             return
         key = (cos, sin, interleaved)
-        if key not in self.bases:
-            self.bases[key] = self.base_of(*key)
-        base = self.bases[key]
-        if base is None:
+        if key not in self.turns:
+            self.turns[key] = self.turns_of(*key)
+        turns = self.turns[key]
+        if turns is None:
             return
-        args = {"cos": cos, "sin": sin, "base": base, "positions": at, "part": x.sizes[-1]}
+        args = {"cos": cos, "sin": sin, "turns": turns, "positions": at, "part": x.sizes[-1], "skip": 0}
         args["interleaved"] = interleaved
-        for whole in self.readers.get(end.outputs[0], ()):
-            full = _with_rest(whole, end.outputs[0], x)
-            if full is not None:
-                yield _Said(whole, "archlens.rotary", {"self": full, **args})
+        for outer, full, skip in self.wider(end, x, at):
+            yield _Said(outer, "archlens.rotary", {"self": full, **args, "skip": skip})
         yield _Said(end, "archlens.rotary", {"self": x, **args})
+
+    def wider(self, end: Node, x: Value, at: int) -> Iterator[tuple[Node, Value, int]]:
+        """What puts the other channels behind those that are turned, and other tokens before; the most first.
+
+        With each the whole tensor, and how many tokens there are before.
+        """
+        made = end.outputs[0]
+        for one in self.reading(made):
+            full = _with_rest(one, made, x)
+            if full is not None:
+                yield from self.wider(one, full, at)
+                yield one, full, 0
+            found = _behind_others(one, made, x, at)
+            if found is not None:
+                yield one, *found
+
+    def reading(self, value: Value) -> Iterator[Node]:
+        """What reads a value, or the same values."""
+        for node in self.readers.get(value, ()):
+            yield node
+            if node.target in SAME:
+                yield from self.readers.get(node.outputs[0], ())
 
     # --- softmax --------------------------------------------------------------------------------
 
@@ -435,7 +463,12 @@ def _channels_of(value: Value) -> tuple[Value, int, int] | None:
 def _with_rest(node: Node, made: Value, x: Value) -> Value | None:
     """The tensor of whose channels the first are made anew, and the others stand behind them as they are."""
     parts = node.args.get("tensors")
-    if node.target != "aten.cat" or not isinstance(parts, list) or len(parts) != 2 or parts[0] is not made:
+    if (
+        node.target != "aten.cat"
+        or not isinstance(parts, list)
+        or len(parts) != 2
+        or _same(parts[0]) is not made
+    ):
         return None
     first, rest = _channels_of(x), _channels_of(parts[1])
     if first is None or rest is None or first[0] is not rest[0]:
@@ -443,6 +476,29 @@ def _with_rest(node: Node, made: Value, x: Value) -> Value | None:
     full, end = first[0], first[0].sizes[-1]
     apart = (first[1:], rest[1:]) == ((0, x.sizes[-1]), (x.sizes[-1], end))
     return full if apart and node.args.get("dim", 0) % len(full.sizes) == len(full.sizes) - 1 else None
+
+
+def _behind_others(node: Node, made: Value, x: Value, at: int) -> tuple[Value, int] | None:
+    """The tensor of whose tokens the last are made anew, and how many before them stay as they are."""
+    parts = node.args.get("tensors")
+    if node.target != "aten.cat" or not isinstance(parts, list) or len(parts) != 2:
+        return None
+    rank = len(x.sizes)
+    first, rest = (taken(one.node, one) for one in (parts[0], x))
+    if _same(parts[1]) is not made or node.args.get("dim", 0) % rank != at or first is None or rest is None:
+        return None
+    if first.of is not rest.of or not first.dim == rest.dim == at or (first.step, rest.step) != (1, 1):
+        return None
+    whole, skip = first.of, first.stop
+    apart = not (first.drops or rest.drops) and (first.start, rest.start) == (0, skip)
+    return (whole, skip) if apart and rest.stop == whole.sizes[at] else None
+
+
+def _same(value: Value) -> Value:
+    """What a value is that was only copied."""
+    while value.node is not None and value.node.target in SAME:
+        value = value.node.inputs[0]
+    return value
 
 
 def _factor(total: Sum, x: Value) -> Value | None:

@@ -20,7 +20,7 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
-from .compositions import BaseOf, compositions
+from .compositions import TurnsOf, compositions
 from .known import KNOWN
 from .masks import MULTIHEAD, Leaves, Masked, masked
 from .tape import BATCH, Call, Node, Pairs, Rows, Tape, Value
@@ -145,13 +145,13 @@ class Lowering:
         tape: Tape,
         table: Mapping[str, Lowers],
         leaves: Callable[[Masked], Leaves | None] = lambda _: None,
-        base_of: BaseOf = lambda *_: None,
+        turns_of: TurnsOf = lambda *_: None,
         pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
         is_binomial: Callable[[Value], bool] = lambda _: False,
     ) -> None:
         self.tape = tape
-        self.composed = compositions(tape, base_of)
+        self.composed = compositions(tape, turns_of)
         #: The operators, each composition as one.
         self.nodes = self.composed.nodes(tape)
         #: Which scores a mask leaves, where an op says that.

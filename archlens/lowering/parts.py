@@ -67,11 +67,33 @@ def concatenated(lowering: Lowering, drafts: Sequence[Draft], dim: int) -> Draft
 
 def side_by_side(lowering: Lowering, held: Sequence[Held], dim: int) -> Held:
     """Tensors put together along an axis, all of them with their channels at one end."""
+    as_is = _as_they_lie(lowering, held, dim)
+    if as_is is not None:
+        return as_is
     drafts = [lowering.settled(one) for one in held]
     if len({draft.shape.channels_last for draft in drafts if len(draft.shape) > 1}) > 1:
         drafts = [lowering.settled(one, last=dim == len(held[0].axes) - 1) for one in held]
     made = concatenated(lowering, drafts, dim)
     return Held(made, made.straight)
+
+
+def _as_they_lie(lowering: Lowering, held: Sequence[Held], dim: int) -> Held | None:
+    """The same of tensors that are viewed alike, as heads are, along an axis that is one of their layers'."""
+    first = held[0]
+    axis = next((one.axes[dim] for one in held if one.axes[dim]), ())
+    place = axis[0].axis if len(axis) == 1 else 0
+    for one in held:
+        others = (*one.axes[:dim], *one.axes[dim + 1 :])
+        lies = place > 0 and place < len(one.draft.straight) and one.axes[dim] == one.draft.straight[place]
+        if not lies or others != (*first.axes[:dim], *first.axes[dim + 1 :]):
+            return None
+        if one.draft.shape.channels_last != first.draft.shape.channels_last:
+            return None
+    if all(one.is_straight for one in held):
+        return None
+    made = concatenated(lowering, [one.draft for one in held], place)
+    axes = (*first.axes[:dim], made.straight[place], *first.axes[dim + 1 :])
+    return Held(made, axes, lowering.node.call if lowering.node else None)
 
 
 def padded(

@@ -8,6 +8,9 @@ from .arrangement import Part, in_order
 from .lowering import Held, Lowering, samples_first
 from .tape import Node
 
+#: Where positions begin, and how far they are apart, where nothing is said.
+_PLAIN = {"start": 0, "step": 1}
+
 
 def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """The op on tokens whose channels are those of all heads."""
@@ -17,7 +20,13 @@ def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     heads = [axis for place, axis in enumerate(held.axes) if place not in (0, at, len(axes))]
     lies = (batch, held.axes[at], in_order([*heads, axes[-1]]))
     draft = lowering.settled(Held(held.draft, lies, held.call), last=True)
-    op = lowering.call("rotary", head, None if part == head else part, args["base"], args["interleaved"])
+    turns, skip = args["turns"], args["skip"]
+    given: dict[str, Any] = {"grid": turns.grid} if turns.grid else {}
+    given |= {"skip": skip} if skip else {}
+    given |= {name: getattr(turns, name) for name, plain in _PLAIN.items() if getattr(turns, name) != plain}
+    given |= {"reverse": True} if turns.is_reversed else {}
+    apart = args["interleaved"]
+    op = lowering.call("rotary", head, None if part == head else part, turns.base, apart, **given)
     made = lowering.put(op, draft)
     lowering.folded.update(lowering.own(node).values())
     stride, inner = made.shape.channels, []

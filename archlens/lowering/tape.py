@@ -83,6 +83,19 @@ class Pairs(NamedTuple):
     attributes: Mapping[str, Any]
 
 
+class Turns(NamedTuple):
+    """The angles by which pairs of channels are turned: a position times ``base**(-i/n)`` for pair i of n."""
+
+    base: float
+    #: How many positions along each axis, where there are several that turn their share; else empty.
+    grid: tuple[int, ...] = ()
+    #: The first position along each axis, and from one to the next.
+    start: float | tuple[float, ...] = 0
+    step: float | tuple[float, ...] = 1
+    #: Whether the last axis turns the first pairs.
+    is_reversed: bool = False
+
+
 class Rows(NamedTuple):
     """Rows of a learned table that are looked up by constant ids, alike for each sample."""
 

@@ -23,7 +23,8 @@ class Rotary(Op, kind="rotary", family="attention"):
 
     With a ``grid`` the tokens are the positions of a map, row by row, and each of its axes turns its share
     of the pairs, the first axis the first: along it the angle of pair ``i`` of ``n`` grows by
-    ``base**(-i/n)`` from a position to the next. The first ``skip`` tokens are left as they are, as those of
+    ``base**(-i/n)`` from a position to the next; with ``reverse`` the last axis turns the first pairs, as
+    where x stands before y. The first ``skip`` tokens are left as they are, as those of
     a class and registers. Positions count from ``start`` in steps of ``step``: a step of a quarter stretches
     what was trained on fewer; and of ``n`` positions in steps of ``4*pi/n`` from ``2*pi/n - 2*pi`` each is
     the centre of a cell, as those of DINOv3.
@@ -44,8 +45,9 @@ class Rotary(Op, kind="rotary", family="attention"):
     skip: Annotated[Skipped, "how many of the first tokens are not turned"] = 0
     start: Annotated[Numbers, "the first position, along each axis"] = 0
     step: Annotated[Numbers, "from a position to the next, along each axis"] = 1
+    reverse: Annotated[Flag, "whether the last axis turns the first pairs"] = False
 
-    incidental = {"base": "base", "start": "start", "step": "step"}
+    incidental = {"base": "base", "start": "start", "step": "step", "reverse": "reverse"}
     by_position = True
     names = Names(
         keras="",
@@ -61,6 +63,7 @@ class Rotary(Op, kind="rotary", family="attention"):
         "16x2x3 >> tokens >> class_token >> rotary(8, interleaved=true, grid=(2, 3), skip=1, step=0.5)",
         "12x9 >> tokens >> linear(12) >> rotary(12, part=6, skip=2, start=-1.5, step=0.25)",
         "12x3x12 >> channels_last >> linear(12) >> rotary(12, grid=(2, 2, 3), start=(0, 1, 2.5))",
+        "16x3x4 >> tokens >> linear(16) >> rotary(8, grid=(3, 4), step=(1, 0.5), reverse=true)",
     )
 
     @property
@@ -102,6 +105,8 @@ class Rotary(Op, kind="rotary", family="attention"):
 
     def _grid(self, length: int) -> tuple[int, ...] | None:
         """Positions along each axis, of tokens that are so many; none where they are counted alone."""
+        if self.reverse and self.grid is None:
+            raise ShapeError("it reverses the axes of its grid, and has none", help="grid=(height, width)")
         if self.grid is None and not self.skip and (self.start, self.step) == (0, 1):
             return None
         if self.grid is None:
@@ -144,6 +149,7 @@ class Rotary(Op, kind="rotary", family="attention"):
             "skip": Argument(self.skip, default=0),
             "start": Argument(start, default=0.0),
             "step": Argument(step, default=1.0),
+            "reverse": Argument(self.reverse, default=False),
         }
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

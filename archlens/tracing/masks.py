@@ -1,4 +1,4 @@
-"""What constants hold: what masks leave, angles those of rotary positions, and which rows are read.
+"""What constants hold: what masks leave, and which rows are read.
 
 They are computed again, of the values that a module has.
 
@@ -47,44 +47,6 @@ def leaves(said: Masked) -> Leaves | None:
         return Leaves(causal, window if window < rows else None) if torch.equal(allowed, near) else None
     except Exception:  # whatever it raises where it does not run again
         return None
-
-
-#: The most cosines that are looked at.
-_WAVES = 1 << 22
-
-#: How near an angle is, by its size; and a cosine or a sine, for each position.
-_ANGLE, _WAVE = 1e-5, 1e-6
-
-
-def base_of(cos: Value, sin: Value, interleaved: bool) -> float | None:
-    """The base of the angles of rotary positions, ``base**(-2*i/d)`` for pair ``i`` of ``d`` channels.
-
-    It is told by the first angle of the last pair. All others are compared, so that no scaled ones are taken
-    for these, however short the sequence is; ``None`` where they are others, or not known.
-    """
-    if prod(cos.sizes) > _WAVES:
-        return None
-    try:
-        with torch.no_grad():
-            waves = [_values(one) for one in (cos, sin)]
-        if waves[0].is_complex():
-            waves = [one.repeat_interleave(2, -1) for one in (waves[0].real, waves[0].imag)]
-        c, s = (wave.double().reshape(-1, wave.shape[-1]) for wave in waves)
-        half = c.shape[-1] // 2
-        own = slice(0, None, 2) if interleaved else slice(half)
-        first = torch.atan2(s[1, own], c[1, own])
-        base = float(f"{first[-1].item() ** (-half / (half - 1)):.6g}") if half > 1 else 10000.0
-        angles = base ** (-torch.arange(half, dtype=torch.float64) / half)
-        both = angles.repeat_interleave(2) if interleaved else angles.repeat(2)
-        whole = torch.arange(len(c), dtype=torch.float64)[:, None] * both
-        near = _WAVE * len(c) + _ANGLE
-        alike = torch.allclose(first, angles, rtol=_ANGLE, atol=0) and all(
-            torch.allclose(wave, of(whole), rtol=0, atol=near)
-            for wave, of in ((c, torch.cos), (s, torch.sin))
-        )
-    except Exception:  # whatever it raises where it does not run again
-        return None
-    return base if alike else None
 
 
 #: What moves the values of a table, and what takes rows of it.

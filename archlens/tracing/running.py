@@ -24,7 +24,7 @@ from ..lowering.lowering import Lowering
 from ..lowering.tape import BATCH, LooksUp, TakenApart, Tape
 from ..network import Asked, Network
 from ..shape import Ids, Shape, times
-from . import masks
+from . import angles, masks
 from .origin import Traced
 from .recording import Stopped, record
 
@@ -90,7 +90,7 @@ def run(
             tape,
             aten.TABLE,
             masks.leaves,
-            masks.base_of,
+            angles.turns_of,
             masks.pairs_of,
             masks.rows_of,
             masks.is_binomial,
