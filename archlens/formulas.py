@@ -12,6 +12,7 @@ and Patashnik, "Concrete Mathematics", equation 3.11), and what is rounded up is
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
@@ -177,13 +178,48 @@ class Table:
         letter = max(self.of(condition.form).bit_length() - 1, 0)
         found = self._masks.get(key)
         if found is None:
-            values = self.values(condition.form, letter)
-            if condition.relation == BELOW:
-                bits = ["1" if n < 0 else "0" for n in reversed(values)]
-            else:
-                bits = ["0" if n else "1" for n in reversed(values)]
-            found = self._masks[key] = int("".join(bits), 2)
+            found = self._masks[key] = self._mask(*key, letter)
         return found if condition.holds else self.every[letter] & ~found
+
+    def _mask(self, form: Form, relation: str, letter: int) -> int:
+        rising = self._rising(form)
+        if rising:  # it turns once, and is looked for between
+            ends = [self._first(form if rising > 0 else _times(form, -1), least, letter) for least in (0, 1)]
+            low, high = [(1 << end) - 1 for end in ends]
+            if relation == BELOW:
+                return low if rising > 0 else self.every[letter] & ~high
+            return high & ~low
+        values = self.values(form, letter)
+        if relation == BELOW:
+            bits = ["1" if n < 0 else "0" for n in reversed(values)]
+        else:
+            bits = ["0" if n else "1" for n in reversed(values)]
+        return int("".join(bits), 2)
+
+    def _rising(self, form: Form) -> int:
+        """1 where a form never falls as letters grow, -1 where it never rises; 0 where nobody knows."""
+        found = 0
+        for product, factor in form:
+            if product:
+                made = self._made[product[0]]
+                along = 1 if made is None else self._rising(made[0])
+                along = along if factor > 0 else -along
+                if len(product) > 1 or not along or found == -along:
+                    return 0
+                found = along
+        return found
+
+    def _first(self, form: Form, least: int, letter: int) -> int:
+        """The place of the first size of a letter at which a form that never falls is at least that much."""
+        sizes, before = self.sizes[letter], self._here
+
+        def value(place: int) -> int:
+            self._here = {letter: sizes[place]}
+            return self.value(form)
+
+        found = bisect_left(range(len(sizes)), least, key=value)
+        self._here = before
+        return found
 
     def taken(self) -> list[Condition]:
         """The conditions since this was last asked, in their order."""

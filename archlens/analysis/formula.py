@@ -328,13 +328,14 @@ class _Finding:
         self.table.asks = self.ask
         self.explorer = Explorer(self.table, _ASKED)
         self.known: dict[object, list[tuple[Region, _Stated]]] = {}
+        self.ops: dict[int, tuple[Op, object]] = {}
         self.region = whole(self.table)
         #: What is left to walk on.
         self.more: list[Region] = []
         self.compared: dict[Condition, None] = {}
 
     def run(self) -> Formula:
-        found: dict[object, tuple[Network, list[Region]]] = {}
+        found: list[tuple[Network, list[Region]]] = []
         untold = ""
         self.table.point = self.own
         self.more = [whole(self.table)]
@@ -357,11 +358,10 @@ class _Finding:
                 untold = f"its ops would be asked more than {_ASKED:,} times"
                 break
             if made is not None:
-                key = tuple([_essence(layer) for layer in made])
-                found.setdefault(key, (made, []))[1].append(self.region)
+                found.append((made, [self.region]))
         if self.explorer.unsure and not untold:
             untold = "of some conditions on several letters no size was found on which they hold"
-        pieces = tuple([Piece(made, tuple(regions)) for made, regions in found.values()])
+        pieces = tuple([Piece(made, tuple(regions)) for made, regions in _alike(found)])
         if not pieces:
             raise usage(f"{shorten(self.network.name)} has no formulas: {untold}")
         return Formula(
@@ -442,8 +442,12 @@ class _Finding:
         """
         table = self.table
         self.follow(table.taken())
-        key = (*_op_key(op), tuple([keyed(x) for x in shapes]), self.region.masks, self.region.joint)
+        key = self.op_key(op), tuple(map(_shape_key, shapes)), self.region.masks, self.region.joint
         found = self.known.setdefault(key, [])
+        if len(found) == 1 and found[0][0][::2] == self.region[::2]:  # as everywhere in this region
+            answer = found[0][1]
+            if isinstance(answer.facts, Facts):
+                return answer.facts
         if not any(region.contains(table) for region, _ in found):  # nor may it be, where nothing was known
             tree = self.explorer.tree(self.region, partial(_stating, op, shapes), self.agree)
             found += self.explorer.leaves(tree, self.region)
@@ -462,6 +466,13 @@ class _Finding:
             self.refused = True
             raise here[1].facts
         return here[1].facts
+
+    def op_key(self, op: Op) -> object:
+        """An op as a key, which is found once for each."""
+        known = self.ops.get(id(op))
+        if known is None:
+            known = self.ops[id(op)] = op, _op_key(op)  # as long as it is here its id is nobody else's
+        return known[1]
 
     def agree(self, one: _Stated, other: _Stated, region: Region) -> bool:
         """Whether what holds on a region may be said as what holds elsewhere: its forms are equal there."""
@@ -485,6 +496,23 @@ class _Finding:
             if there is not None:
                 self.more.append(there)
             self.region = here
+
+
+def _alike(found: list[tuple[Network, list[Region]]]) -> list[tuple[Network, list[Region]]]:
+    """Walks with where they hold, those that found the same as one."""
+    if len(found) < 2:
+        return found
+    by: dict[object, tuple[Network, list[Region]]] = {}
+    for made, regions in found:
+        key = tuple([_essence(layer) for layer in made])
+        by.setdefault(key, (made, []))[1].extend(regions)
+    return [*by.values()]
+
+
+def _shape_key(shape: Shape) -> object:
+    """A shape as a key that asks nothing of numbers."""
+    sizes = [n.form if isinstance(n, Number) else n for n in shape]
+    return (type(shape), *getattr(shape, "__dict__", {}).values(), *sizes)
 
 
 def _op_key(op: Op) -> tuple[object, ...]:

@@ -131,11 +131,13 @@ class Region(NamedTuple):
         return None
 
 
-def _some(mask: int, first: int, most: int | None) -> list[int]:
+def _some(mask: int, first: int, most: int | None) -> Sequence[int]:
     """The smallest and the largest sizes of a mask, so many at most in all."""
-    found = [*_sizes(mask, first)] if most != 1 else [*islice(_sizes(mask, first), 1)]
+    found = _sizes(mask, first)
     if most is None or len(found) <= most:
         return found
+    if most == 1:
+        return found[:1]
     return [*found[: most // 2], *found[-(most // 2) :]]
 
 
@@ -208,11 +210,12 @@ def whole(table: Table) -> Region:
     return Region(table.every)
 
 
-def _sizes(mask: int, first: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield first + lowest.bit_length() - 1
-        mask ^= lowest
+def _sizes(mask: int, first: int) -> Sequence[int]:
+    """The sizes of a mask, whose first bit stands for that."""
+    start = (mask & -mask).bit_length() - 1
+    if mask and not mask >> start & (mask >> start) + 1:  # they follow one another
+        return range(first + start, first + mask.bit_length())
+    return [size for size, bit in enumerate(bin(mask)[:1:-1], first) if bit == "1"]
 
 
 class Leaf(NamedTuple):
