@@ -342,15 +342,11 @@ class _Finding:
         walks = 0
         while self.more:
             region = self.more.pop()
-            stands = not walks or region.stand(self.table)
-            if not stands:
-                self.explorer.unsure = self.explorer.unsure or stands is False
+            if walks and not self.explorer.stand(region):
                 continue
             walks += 1
             if walks > _WALKS:
                 untold = f"more than {_WALKS} formulas would be needed"
-                if self.table.pins:
-                    untold += f", since {', '.join(self.table.pins)} is of one size each"
                 break
             try:
                 made = self.walk(region)
@@ -361,6 +357,8 @@ class _Finding:
                 found.append((made, [self.region]))
         if self.explorer.unsure and not untold:
             untold = "of some conditions on several letters no size was found on which they hold"
+        if untold and self.table.pins:
+            untold += f", since {', '.join(self.table.pins)} is of one size each"
         pieces = tuple([Piece(made, tuple(regions)) for made, regions in _alike(found)])
         if not pieces:
             raise usage(f"{shorten(self.network.name)} has no formulas: {untold}")

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from ..formulas import BELOW, ZERO, Condition, Form, Product, Table
 
-#: How many points are tried to find one on which conditions on several letters hold, and of each letter.
-_TRIED, _EACH = 40_000, 64
+#: How many points are tried to find one on which conditions on several letters hold, and of each letter; and how
+#: many once that was in vain, so that not all can be told any more.
+_TRIED, _EACH, _TRIED_LATER = 40_000, 64, 1_000
 
 #: Sizes beyond this are not meant where it is said what holds for all of them.
 LARGEST = 10**6
@@ -105,15 +106,20 @@ class Region(NamedTuple):
         """Whether the point of a table lies in it, be it beyond the sizes that are looked at."""
         return all(condition.is_true(table) for condition in self.conditions)
 
-    def stand(self, table: Table) -> bool | None:
-        """Let the point of a table lie in it, if one is found; ``None`` where it surely has none."""
+    def stand(self, table: Table, most: int = _TRIED) -> bool | None:
+        """Let the point of a table lie in it, if one is found; ``None`` where it surely has none.
+
+        Args:
+            table: whose point it is.
+            most: how many points are tried where conditions on several letters must hold.
+        """
         inside = [
             mask >> n - sizes.start & 1
             for mask, n, sizes in zip(self.masks, table.point, table.sizes, strict=True)
         ]
         if all(inside) and all(condition.is_true(table) for condition in self.joint):
             return True
-        left = _TRIED
+        left = most
         for masks in _boxes(self, table):
             bits = prod([mask.bit_count() for mask in masks])
             each = _EACH if bits > left else None
@@ -281,11 +287,10 @@ class Explorer:
                 others.append((condition, there))
             region = here
         for condition, there in reversed(others):
-            found = there.stand(table)
+            found = self.stand(there)
             if found is None:
                 continue
             if not found:
-                self.unsure = True
                 tree = Split(condition, tree, None)
                 continue
             other = self.tree(there, ask, agree)
@@ -294,6 +299,12 @@ class Explorer:
             ):
                 tree = Split(condition, tree, other)
         return tree
+
+    def stand(self, region: Region) -> bool | None:
+        """Let the point lie in a region, if one is found; ``None`` where it surely has none."""
+        found = region.stand(self.table, _TRIED_LATER if self.unsure else _TRIED)
+        self.unsure = self.unsure or found is False
+        return found
 
     def leaves(self, tree: Tree, region: Region) -> Iterator[tuple[Region, Any]]:
         """The answers of a tree, each with where it holds; that of the first point first."""
