@@ -234,8 +234,7 @@ class Table:
 
     def is_zero(self, form: Form) -> bool:
         """Whether a form is 0 at the point; from now on that is a condition."""
-        shared = gcd(*(factor for _, factor in form)) * (-1 if form[0][1] < 0 else 1)
-        form = tuple([(product, factor // shared) for product, factor in form])
+        form = primitive(form)
         found = self._conditions[form, ZERO] = self.value(form) == 0
         return found
 
@@ -284,6 +283,12 @@ class Table:
             self._made.append((form, divisor))
             self._letters.append(self.of(form))
         return (((place,), 1),)
+
+
+def primitive(form: Form) -> Form:
+    """A form without a number that divides it, its first factor above 0: what is 0 where it is."""
+    shared = gcd(*(factor for _, factor in form)) * (-1 if form[0][1] < 0 else 1)
+    return tuple([(product, factor // shared) for product, factor in form])
 
 
 def is_constant(form: Form) -> bool:
@@ -600,9 +605,42 @@ def _of(other: Any) -> Form | None:
     return _constant(int(other)) if isinstance(other, int) else None
 
 
+class Filled(str):
+    """A text in which numbers stand that remember how they were made; as text, those at the point.
+
+    Whoever takes one reads the numbers in the place of their digits: else what it says is of one size.
+    """
+
+    #: Where in the text each number stands.
+    numbers: dict[int, Number]
+
+    @classmethod
+    def of(cls, parts: Sequence[Any]) -> Filled:
+        """A text of texts and numbers, one after the other."""
+        found = cls("".join(map(str, parts)))
+        found.numbers, place = {}, 0
+        for part in parts:
+            if isinstance(part, Number):
+                found.numbers[place] = part
+            place += len(str(part))
+        return found
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same without what its numbers are at the point."""
+        parts: list[object] = [Filled]
+        end = 0
+        for place, number in self.numbers.items():
+            parts += [self[end:place], number.form]
+            end = place + len(str(number))
+        return (*parts, self[end:])
+
+
 def remembers(value: Any) -> bool:
-    """Whether a value, or something in a list, is a number that remembers how it was made."""
-    return any(map(remembers, value)) if isinstance(value, tuple) else isinstance(value, Remembering)
+    """Whether a value, or something in a list, is or holds a number that remembers how it was made."""
+    if isinstance(value, tuple):
+        return any(map(remembers, value))
+    return isinstance(value, Remembering | Filled)
 
 
 def sizes_only(values: Sequence[Any]) -> bool:
@@ -614,6 +652,8 @@ def keyed(value: Any) -> Any:
     """A value as a key that asks nothing of numbers: forms in their place; 1, 1.0 and true are told apart."""
     if isinstance(value, Number | Real):
         return Number, value.form
+    if isinstance(value, Filled):
+        return value.key
     if isinstance(value, tuple):
         return (type(value), *getattr(value, "__dict__", {}).values(), *map(keyed, value))
     return type(value), value

@@ -7,10 +7,10 @@ from itertools import islice, pairwise, product
 from math import inf, lcm, prod
 from typing import Any, NamedTuple
 
-from ..formulas import BELOW, ZERO, Condition, Form, Product, Table
+from ..formulas import BELOW, ZERO, Condition, Form, Product, Table, primitive
 
-#: How many points are tried to find one on which conditions on several letters hold, and of each letter; and how
-#: many once that was in vain, so that not all can be told any more.
+#: How many points are tried to find one on which conditions on several letters hold, and of each letter;
+#: and how many once that was in vain, so that not all can be told any more.
 _TRIED, _EACH, _TRIED_LATER = 40_000, 64, 1_000
 
 #: Sizes beyond this are not meant where it is said what holds for all of them.
@@ -35,8 +35,10 @@ class Region(NamedTuple):
             low, high = self.between(condition.form, table)
             if condition.relation == BELOW:
                 known = True if high < 0 else False if low >= 0 else None
+                if known is None and high == 0:  # it is below 0 where it is not 0
+                    condition = Condition(primitive(condition.form), ZERO, not condition.holds)
             else:
-                known = False if low > 0 or high < 0 else None
+                known = False if low > 0 or high < 0 else True if low == high else None
             if known is not None:
                 return self if known is condition.holds else None
             letters = table.of(condition.form)
@@ -70,7 +72,11 @@ class Region(NamedTuple):
         """
         ends: dict[int, tuple[int, float]] = {}
         found: dict[Product, int] = {}
+        same = self._same() if self.joint else {}
         for atoms, factor in form:
+            if atoms in same:
+                found[()] = found.get((), 0) + factor * same[atoms]
+                continue
             part: dict[Product, int] = {(): factor}
             for atom in atoms:
                 if atom not in ends:
@@ -89,6 +95,16 @@ class Region(NamedTuple):
             most = prod(spread) * float(count) if count and all(spread) else 0.0
             low, high = low + min(most, 0.0), high + max(most, 0.0)
         return low, high
+
+    def _same(self) -> dict[Product, int]:
+        """The products that are one number all over it, as a condition says."""
+        found = {}
+        for form, relation, holds in self.joint:
+            if relation == ZERO and holds and len(form) == 2 and not form[0][0]:
+                (_, number), (atoms, factor) = form
+                if not number % factor:
+                    found[atoms] = -number // factor
+        return found
 
     def _ends(self, atom: int, table: Table) -> tuple[int, float]:
         """The least and the most that a letter or a quotient can be."""

@@ -12,7 +12,7 @@ from ..language.steps import Experts, Merge, usage_of_merge
 from ..ops import Op
 from ..ops.op import signature
 from .binding import Refused
-from .evaluation import evaluate
+from .evaluation import evaluate, filled
 from .scope import Env
 from .values import size_of
 
@@ -34,25 +34,33 @@ def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -
 
 
 def arguments(
-    tree: ast.Name | ast.Call, expression: Expression, env: Env, *, but: str = ""
+    tree: ast.Name | ast.Call, expression: Expression, env: Env, *, but: str = "", remembering: bool = False
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The values of the arguments of a call, but for one that is read otherwise; a lone name gives none."""
+    """The values of the arguments of a call, but for one that is read otherwise; a lone name gives none.
+
+    Args:
+        tree: the call, in an expression.
+        expression: which that is.
+        env: what names stand for.
+        but: the name of an argument that is read otherwise.
+        remembering: whether texts hold numbers that remember how they were made.
+    """
     if isinstance(tree, ast.Name):
         return [], {}
-    args = [_argument(arg, expression, env) for arg in tree.args]
+    args = [_argument(arg, expression, env, remembering) for arg in tree.args]
     kwargs: dict[str, Any] = {}
     for key in tree.keywords:
         assert key.arg is not None  # unpacking with ** was refused where the expression was read
         if key.arg == but:
             continue
-        kwargs[key.arg] = _argument(key.value, expression, env)
+        kwargs[key.arg] = _argument(key.value, expression, env, remembering)
     for value in (*args, *kwargs.values()):
         if type(value) is tuple:
             env.spend(size_of(value) >> 3, tree, expression)
     return args, kwargs
 
 
-def _argument(tree: ast.expr, expression: Expression, env: Env) -> Any:
+def _argument(tree: ast.expr, expression: Expression, env: Env, remembering: bool) -> Any:
     """The value of an argument; most are a word or a number, and need no more than a look."""
     if type(tree) is ast.Constant and type(tree.value) is int and -MAX_SIZE < tree.value < MAX_SIZE:
         return tree.value
@@ -62,6 +70,8 @@ def _argument(tree: ast.expr, expression: Expression, env: Env) -> Any:
             return env.locals[name]
         if name != "x" and name in env.file.names:
             return env.file.names[name]
+    if remembering and expression.texts is not None and tree in expression.texts:
+        return filled(expression.texts[tree], env, remembering=True)
     return evaluate(expression, env, tree)
 
 

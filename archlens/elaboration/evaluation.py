@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import did_you_mean, shorten
-from ..formulas import Number, Real
+from ..formulas import Filled, Number, Real
 from ..language.expression import MAX_TEXT, Expression, Parts
 from ..language.synonyms import op_meant
 from .functions import FUNCTIONS, Misuse
@@ -66,19 +66,29 @@ def _constant(tree: ast.Constant, expression: Expression, scope: Namespace) -> A
     return _bounded(tree.value, tree)
 
 
-def filled(parts: Parts, scope: Namespace) -> str:
+def filled(parts: Parts, scope: Namespace, *, remembering: bool = False) -> str:
     """A text with the values of the expressions in its braces.
+
+    Args:
+        parts: the text, and the expressions in it.
+        scope: what their names stand for.
+        remembering: whether numbers that remember how they were made stand in it as such, for who reads them.
 
     Raises:
         SpecError: one of them is neither a whole number nor a text, or the text becomes too long.
     """
-    words: list[str] = []
+    words: list[Any] = []
     length = 0
+    remembered = False
     for part in parts:
         if isinstance(part, Expression):
             value = evaluate(part, scope)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
+            if remembering and type(value) is Number:
+                words.append(value)
+                remembered = True
+                continue
             if isinstance(value, Number):
                 value = value.pinned(f"the text {shorten(ast.unparse(part.tree))}")
             if not isinstance(value, int | str) or isinstance(value, bool):
@@ -97,7 +107,7 @@ def filled(parts: Parts, scope: Namespace) -> str:
                 raise part.error(f"with this the text is longer than the {MAX_TEXT:,} characters allowed")
         else:
             words.append(part)
-    return "".join(words)
+    return Filled.of(words) if remembered else "".join(words)
 
 
 def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:

@@ -713,7 +713,7 @@ class Walk(Mixing):
         kwargs: dict[str, Any] = {}
         if isinstance(tree, ast.Call):
             try:
-                args, kwargs = arguments(tree, expression, env, but=TIED)
+                args, kwargs = arguments(tree, expression, env, but=TIED, remembering=kind.spells)
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
         return self.builder.known(kind, args, kwargs, refused_in(tree, expression))

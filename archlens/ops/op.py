@@ -351,6 +351,8 @@ class Op:
     by_position: ClassVar[bool] = False
     #: Whether it works on all its channels alone, and not on a few that would do to see how far it looks.
     whole: ClassVar[bool] = False
+    #: Whether it reads numbers that remember how they were made where they stand in a text.
+    spells: ClassVar[bool] = False
     #: What it saves for the backward pass and makes on the way, where that depends on nothing; ``None`` is
     #: unknown, and never nothing.
     saved_for_backward: ClassVar[Footprint | None] = None

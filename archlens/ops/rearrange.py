@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import prod
 from typing import Annotated, Any, NamedTuple
 
+from ..formulas import Filled
 from ..geometry import POINT
 from ..shape import ChannelsLast, Shape, times
 from .attributes import Kind, choice
@@ -27,12 +28,32 @@ class _Pattern(NamedTuple):
     right: tuple[_Group, ...]
     #: The sizes that it gives.
     sizes: dict[str, int]
+    #: Where in the text each of them stands.
+    places: dict[str, int]
+
+
+def _parsed(text: str) -> _Pattern | None:
+    """What a pattern says; ``None`` where it says nothing."""
+    if not isinstance(text, Filled):
+        return _read(text)
+    numbers = text.numbers
+    if not all(number >= 1 for number in numbers.values()):
+        return None
+    found = _read(str(text))
+    if (
+        found is None or numbers.keys() - found.places.values()
+    ):  # a size that is given twice, or a number within a name
+        for number in numbers.values():
+            number.pinned("what stands twice in a pattern, or in a name of one,")
+        return found
+    sizes = {name: numbers.get(found.places[name], size) for name, size in found.sizes.items()}
+    return found._replace(sizes=sizes)
 
 
 @lru_cache(1024)
-def _parsed(text: str) -> _Pattern | None:
-    """What a pattern says; ``None`` where it says nothing."""
+def _read(text: str) -> _Pattern | None:
     sizes: dict[str, int] = {}
+    places: dict[str, int] = {}
     sides = []
     for side in text.split("->"):
         groups: list[_Group] = []
@@ -43,6 +64,8 @@ def _parsed(text: str) -> _Pattern | None:
                 return None
             end = word.end()
             name, size = word.groups()
+            if size:
+                places.setdefault(name, word.start(2))
             if size and sizes.setdefault(name, int(size)) != int(size):
                 return None
             if word[0] == "(" and inside is None:
@@ -64,7 +87,7 @@ def _parsed(text: str) -> _Pattern | None:
     names = [[name for group in side for name in group] for side in sides]
     if sorted(names[0]) != sorted(names[1]) or len(set(names[0])) < len(names[0]):
         return None
-    return _Pattern(sides[0], sides[1], sizes)
+    return _Pattern(sides[0], sides[1], sizes, places)
 
 
 def _accepted(value: Any) -> str | None:
@@ -92,6 +115,7 @@ class Rearrange(Op, kind="rearrange", family="reshape"):
     channels: Annotated[str, choice("last", "first"), "where the channels stand in what comes out"] = "last"
 
     whole = True
+    spells = True
     names = Names(keras="", onnx="Transpose(perm)", also="permute einops transposeaxes swapaxes movedim")
     examples = (
         '24x49 >> tokens >> rearrange("l (h=4 c) -> h l c")',
