@@ -509,7 +509,8 @@ def _alike(found: list[tuple[Network, list[Region]]]) -> list[tuple[Network, lis
 
 def _shape_key(shape: Shape) -> object:
     """A shape as a key that asks nothing of numbers."""
-    sizes = [n.form if isinstance(n, Number) else n for n in shape]
+    numbers: tuple[Any, ...] = shape
+    sizes = [n.form if isinstance(n, Number) else n for n in numbers]
     return (type(shape), *getattr(shape, "__dict__", {}).values(), *sizes)
 
 
