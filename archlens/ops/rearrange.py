@@ -46,7 +46,9 @@ def _parsed(text: str) -> _Pattern | None:
         for number in numbers.values():
             number.pinned("what stands twice in a pattern, or in a name of one,")
         return found
-    sizes: dict[str, Any] = {name: numbers.get(found.places[name], size) for name, size in found.sizes.items()}
+    sizes: dict[str, Any] = {
+        name: numbers.get(found.places[name], size) for name, size in found.sizes.items()
+    }
     return found._replace(sizes=sizes)
 
 
