@@ -679,6 +679,43 @@ class Claims(TypedDict):
     networks: list[Claimed]
 
 
+class Cause(TypedDict):
+    """What else gives a figure as it was printed."""
+
+    tool: str | None
+    value: int
+    why: str
+
+
+class AuditedFigure(TypedDict):
+    """A figure of a table."""
+
+    what: str
+    printed: str
+    computed: Count
+    verdict: str
+    cause: Cause | None
+
+
+class AuditedRow(TypedDict):
+    """A network of a table."""
+
+    name: str
+    line: int
+    inputs: dict[str, Sizes]
+    problem: str | None
+    figures: list[AuditedFigure]
+
+
+class Audit(TypedDict):
+    """A published table, beside what is computed."""
+
+    schema: Literal["archlens.audit/1"]
+    table: str
+    held: bool
+    rows: list[AuditedRow]
+
+
 class Accuracy(TypedDict):
     """An accuracy that somebody published."""
 
@@ -1001,6 +1038,7 @@ class Table(PlainTable):
 
 #: What `--format json` of each command prints.
 OUTPUTS: Mapping[str, Any] = {
+    "audit": Audit,
     "board": Board,
     "check": Check,
     "claims": Claims,

@@ -45,6 +45,7 @@ FURTHER = {
     ],
     "trace": [["own_net:Net", "--input", "3x8x8"], ["own_net:Net", "--input", "3x8x8", "--coverage"]],
     "lint": [["opaque.cfg"], ["lenet5", "t5_small"]],
+    "audit": [["audit.csv", "--differing"]],
 }  # fmt: skip
 
 OWN_NET = """

@@ -39,8 +39,8 @@ SHOWN = {"sh", "json"}
 
 
 #: Fences whose content is a file, which says its name in a comment on the first line.
-FILES = {"yaml", "toml", "rst", "md", "ini", "protobuf"}
-FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py|cfg|prototxt))(?: -->)?\n")
+FILES = {"yaml", "toml", "rst", "md", "ini", "protobuf", "csv"}
+FILE = re.compile(r"(?:#|\.\.|<!--) (\S+\.(?:ya?ml|toml|rst|md|py|cfg|prototxt|csv))(?: -->)?\n")
 
 
 #: Files of bytes, which no page can show.
@@ -220,6 +220,7 @@ FORMS = {
     "board": [["lenet5", "--target", "stm32f746"], ["opaque.cfg"]],
     "roofline": [["lenet5", "--target", "a100"]],
     "memory": [["lenet5"], ["decoder.yaml"], ["mixed.yaml"], ["latent.yaml"]],
+    "audit": [["audit.csv"]],
     "claims": [["vgg16"]],
     "compare": [["lenet5", "alexnet"]],
     "lint": [["lenet5", "vgg16", "broken.yaml", "lint.yaml"]],
@@ -244,6 +245,7 @@ SPECS = {
     ),
     "opaque.cfg": "[net]\nwidth=8\nheight=8\nchannels=1\n[reorg]\nstride=2\n[avgpool]\n",
     "stated.yaml": 'input: 1x8x8\nlayers: [\'custom("mix", shape="1x8x8", params=0, macs=0)\']\n',
+    "audit.csv": "name,params,gmacs\nvgg16,138.4M,15.5\nresnet50,25.5M,4.11\nnothing,1,1\n",
     "lint.yaml": (
         "input: 3x32x32\nlayers:\n  - conv: conv(64, 3, padding=1)\n  - norm: batch_norm\n  - relu\n"
     ),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 #: The first paragraph of each command's help.
 SAY: dict[str, str] = {
+    "audit": "Compare a published table of networks with what is computed, and explain the differences.",
     "board": "RAM and flash of a network on a microcontroller, as TensorFlow Lite for Microcontrollers plans them.",
     "check": "Check networks against their budgets.",
     "claims": "Compare what others printed of a network with what is computed.",

@@ -13,6 +13,7 @@ from math import isqrt, prod
 from typing import NamedTuple
 
 from ...network import Layer, Network
+from ...ops.opaque import Opaque
 
 
 class Share(NamedTuple):
@@ -27,6 +28,14 @@ class Share(NamedTuple):
     printed: int
     #: What is wrong, as a clause: "it takes … for …".
     why: str = ""
+
+
+class Gap(NamedTuple):
+    """Layers that a tool overlooks where their module is written in one way, which no network says."""
+
+    concerns: Callable[[Layer], bool]
+    #: What is wrong, as a clause.
+    why: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class Convention:
     params: Callable[[Layer], Share]
     #: By their names, the shares of layers of which the tool makes something else where they stand.
     placed: Callable[[Network], Mapping[str, Share]] = lambda _: {}
+    #: What it may overlook in a module of someone else's, though not in what archlens builds.
+    gaps: tuple[Gap, ...] = ()
 
 
 #: Why a tool counts too little of a layer: it has no rule for torch's attention; none for a module (its name
@@ -64,6 +75,18 @@ UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 #: Layers that read their input step by step.
 RECURRENT = frozenset({"archlens.LSTM", "archlens.GRU", "archlens.RNN"})
+#: The same where a traced module has one of a form that is no op, by the name of its class in torch.nn.
+_RECURRENT_MODULES = frozenset({"LSTM", "GRU", "RNN"})
+
+
+def recurrent(layer: Layer) -> str:
+    """The module of a layer that reads its input step by step; empty where it is none."""
+    if isinstance(layer.op, Opaque):
+        name = str(layer.op)
+        return f"nn.{name}" if name in _RECURRENT_MODULES else ""
+    return met(layer) if met(layer) in RECURRENT else ""
+
+
 #: Why a tool counts nothing of one that torch runs by calling one kernel.
 IN_ONE_KERNEL = (
     "it has no rule for the kernel that torch runs it with on a CPU, and takes its products for zero"
@@ -72,6 +95,8 @@ IN_ONE_KERNEL = (
 
 def runs_in_one_kernel(layer: Layer) -> bool:
     """Whether torch runs it on a CPU by calling one kernel: an LSTM without a projection."""
+    if recurrent(layer) == "nn.LSTM":
+        return "weight_hr_l0" not in layer.facts.weights
     return met(layer) == "archlens.LSTM" and not layer.facts.torch["proj_size"]
 
 

@@ -7,10 +7,10 @@ from math import prod
 from ...network import Layer
 from .convention import (
     FUSED,
-    RECURRENT,
     SELF_ATTENTION,
     UNKNOWN,
     Convention,
+    Gap,
     Share,
     Table,
     in_one,
@@ -18,6 +18,7 @@ from .convention import (
     met,
     numel,
     over_axes,
+    recurrent,
     same,
     trainable,
 )
@@ -71,10 +72,21 @@ _TABLE: Table = {
 
 
 def _work(layer: Layer) -> Share:
-    if met(layer) in RECURRENT:
-        return Share(layer.macs, 0, UNKNOWN.format(met(layer)))
+    if name := recurrent(layer):
+        return Share(layer.macs, 0, UNKNOWN.format(name))
     rule = _TABLE.get(met(layer))
     return rule(layer) if rule else same(layer.macs)
+
+
+def _keeps_its_size(layer: Layer) -> bool:
+    """Whether a convolution could be written with ``padding="same"``, and looks further than one position."""
+    reach = layer.facts.reach
+    if not met(layer).startswith("nn.Conv") or met(layer).startswith("nn.ConvTranspose"):
+        return False
+    return isinstance(reach, tuple) and all(
+        window.stride == 1 and window.extent > 1 and window.before + window.after == window.extent - 1
+        for window in reach
+    )
 
 
 CONVENTION = Convention(
@@ -90,4 +102,15 @@ CONVENTION = Convention(
     source="fvcore/nn/flop_count.py and jit_handles.py",
     work=_work,
     params=trainable,
+    gaps=(
+        Gap(
+            lambda layer: met(layer) == "nn.AdaptiveAvgPool2d",
+            "it counts nn.AdaptiveAvgPool2d, and has no rule for x.mean((2, 3)), which means the same",
+        ),
+        Gap(
+            _keeps_its_size,
+            'it has no rule for aten::_convolution_mode, which torch runs for padding="same", '
+            "and counts the products of these convolutions as zero",
+        ),
+    ),
 )

@@ -103,7 +103,8 @@ def _order(layer: Layer, before: tuple[int, ...]) -> tuple[int, ...]:
         return (0, 2, 1)
     if met(layer) in _COPYING:
         return tuple(range(axes))
-    if layer.op.family in _FOLLOWING or layer.facts.torch.parameter is not None:
+    own = layer.facts.torch.parameter is not None and layer.shape == layer.input_shapes[0]
+    if layer.op.family in _FOLLOWING or own:
         return before
     return tuple(range(len(layer.shape) + 1))
 
