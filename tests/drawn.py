@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import archlens
 from archlens.drawing import Request
+from archlens.drawing.layout import Layout
 from archlens.drawing.metrics import width
 from archlens.drawing.picture import Group, Path, Point, Rect, Text, walk
 from archlens.drawing.plan import TooMuch
@@ -60,9 +61,18 @@ def measured(request: Request) -> Measures:
         bends(laid),
         over_boxes,
         over_words,
-        sum(_cross(a, b) for a, b in combinations(edges, 2)),
+        crossings(laid.layout),
         picture.width * picture.scale,
         picture.height * picture.scale,
+    )
+
+
+def crossings(layout: Layout) -> int:
+    """How many pairs of connections cross, of those that share neither end."""
+    ways = [(wire.tail, wire.head, list(pairwise(wire.points))) for wire in layout.wires]
+    return sum(
+        tail != other_tail and head != other_head and _cross(a, b)
+        for (tail, head, a), (other_tail, other_head, b) in combinations(ways, 2)
     )
 
 
@@ -163,12 +173,11 @@ def _goes_through(segment: Segment, box: Area, inset: float) -> bool:
 
 
 def _cross(a: list[Segment], b: list[Segment]) -> bool:
-    """Whether two connections cross, of those with two ends each: not where they part or meet."""
+    """Whether two connections cross."""
     if not a or not b or not _overlap(_around(a), _around(b)):
         return False
-    ends = [(a[0][0], b[0][0]), (a[-1][1], b[-1][1])]
-    if any(abs(p[0] - q[0]) < 4 and abs(p[1] - q[1]) < 4 for p, q in ends):
-        return False
+    # a corner that lies on the other lies beside it so
+    b = [((x + 0.013, y + 0.007), (to_x + 0.013, to_y + 0.007)) for (x, y), (to_x, to_y) in b]
     return any(_meet(s, t) for s in a if _overlap(_around([s]), _around(b)) for t in b)
 
 

@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from ..grouping import grouped
+from .ordering import Join, cheapest, crossings, ordered
 from .picture import Point
 
 #: The space between two boxes beside each other, and around the boxes of a scope.
@@ -139,6 +141,15 @@ class _Item:
     central: bool = False
     #: Whether the rows beneath go on beside it.
     hangs: bool = False
+    #: The links that a lane is for, and its number, where what the box gives out has several; all in the one
+    #: that has the number of the box otherwise.
+    serves: frozenset[int] = frozenset()
+    strand: int = -1
+
+    @property
+    def lane(self) -> int:
+        """The number of a lane."""
+        return self.strand if self.strand >= 0 else self.net
 
     @property
     def width(self) -> float:
@@ -817,37 +828,15 @@ class _Placer:
 
     def _levels(self, graph: _Graph, reduced: _Graph) -> Block:
         """Parts in rows, each beneath all that it reads, in an order in which few lines cross."""
-        level = dict.fromkeys(graph.parts, 0)
-        for part in graph.parts:
-            for to in graph.edges[part]:
-                level[to] = max(level[to], level[part] + 1)
-        for part in reversed(graph.parts):  # what nothing waits for stands before what reads it
-            if graph.edges[part] and not graph.reads[part]:
-                level[part] = min(level[to] for to in graph.edges[part]) - 1
-        least = min(level.values())
-        rows: list[list[_Item]] = [[] for _ in range(max(level.values()) - least + 1)]
-        at: dict[int, int] = {}
-        blocks: list[tuple[int, Block]] = []
-        for part in graph.parts:
-            block = self._of(part)
-            row = level[part] - least
-            rows[row].append(_Item(block))
-            blocks.append((row, block))
-            at |= dict.fromkeys(block.boxes, row)
-        spans: dict[int, tuple[int, int]] = {}
-        for row, block in blocks:
-            for number in block.entering:
-                net = self.links[number].tail
-                start = at[net] + 1 if net in at else 0
-                if row - 1 >= start:
-                    spans[net] = (start, max(spans.get(net, (0, -1))[1], row - 1))
-            for net in block.leaving:
-                if row < len(rows) - 1 and any(self.links[k].head not in at for k in self.out[net]):
-                    spans[net] = (row + 1, len(rows) - 1)
-        for net, (first, last) in spans.items():
-            for passed in rows[first : last + 1]:
-                passed.append(_Item(None, net))
-        self._ordered(rows)
+        blocks = {part: self._of(part) for part in graph.parts}
+        rows, least = self._rows(graph, blocks)
+        first = [part for part in graph.parts if not any(graph.reads[one] for one in graph.reads[part])]
+        for part in first if least else ():
+            if len(graph.edges[part]) > 1:  # further down, where what it gives out may cross less
+                others, count = self._rows(graph, blocks, late=part)
+                if count < least:
+                    rows, least = others, count
+        self._settled(rows)
         left = min(item.x for row in rows for item in row)
         right = max(item.x + item.width for row in rows for item in row)
         entering = [
@@ -867,15 +856,124 @@ class _Placer:
             min(leaving, key=lambda x: abs(x - middle), default=middle),
         )
 
-    def _ordered(self, rows: list[list[_Item]]) -> None:
-        """Put the items of each row in order and into places."""
-        joins = [self._joins(above, below) for above, below in pairwise(rows)]
+    def _rows(
+        self, graph: _Graph, blocks: Mapping[int, Block], late: int = -1
+    ) -> tuple[list[list[_Item]], int]:
+        """Each part in a row beneath all that it reads, or of one that is ``late`` a row further down; in an
+        order in which few lines cross, and how many do.
+        """
+        level = dict.fromkeys(graph.parts, 0)
+        for part in graph.parts:
+            level[part] += part == late
+            for to in graph.edges[part]:
+                level[to] = max(level[to], level[part] + 1)
+        for part in reversed(graph.parts):  # what nothing waits for stands before what reads it
+            if graph.edges[part] and not graph.reads[part]:
+                level[part] = min(level[to] for to in graph.edges[part]) - 1
+        least = min(level.values())
+        rows: list[list[_Item]] = [[] for _ in range(max(level.values()) - least + 1)]
+        at: dict[int, int] = {}
+        for part, block in blocks.items():
+            row = level[part] - least
+            rows[row].append(_Item(block))
+            at |= dict.fromkeys(block.boxes, row)
+        placed = [(level[part] - least, block) for part, block in blocks.items()]
+        spans: dict[int, tuple[int, int]] = {}
+        for row, block in placed:
+            for number in block.entering:
+                net = self.links[number].tail
+                start = at[net] + 1 if net in at else 0
+                if row - 1 >= start:
+                    spans[net] = (start, max(spans.get(net, (0, -1))[1], row - 1))
+            for net in block.leaving:
+                if row < len(rows) - 1 and any(self.links[k].head not in at for k in self.out[net]):
+                    spans[net] = (row + 1, len(rows) - 1)
+        return rows, self._lanes(rows, placed, spans, at)
+
+    def _lanes(
+        self,
+        rows: list[list[_Item]],
+        blocks: list[tuple[int, Block]],
+        spans: Mapping[int, tuple[int, int]],
+        at: Mapping[int, int],
+    ) -> int:
+        """Lanes for what passes by rows, and all in an order in which few lines cross; how many do. What one
+        box gives out has one lane, or where fewer lines cross so, one for each that reads it.
+        """
+        before = [[*row] for row in rows]
+        for net, (first, last) in spans.items():
+            for passed in rows[first : last + 1]:
+                passed.append(_Item(None, net))
+        self._swept(rows)
+        count = self._put_in_order(rows)
+        if not count:
+            return 0
+        split = [[item for item in row if item.block is not None] for row in before]
+        rank = [{id(item): i for i, item in enumerate(row)} for row in rows]
+        strand = len(self.sizes)
+        reading = {i: block for _, block in blocks for i in block.entering}
+        for net, (first, last) in spans.items():
+            heads = grouped(
+                (id(reading.get(i)), i)
+                for i in self.out[net]
+                if i in reading or (net in at and self.links[i].head not in at)
+            )
+            for some in heads.values():
+                to = max((row - 1 for row, block in blocks if block is reading.get(some[0])), default=last)
+                for row in range(first, to + 1):
+                    split[row].append(_Item(None, net, serves=frozenset(some), strand=strand))
+                strand += 1
+        for items, whole, ranked in zip(split, rows, rank, strict=True):
+            ranks = {item.net: ranked[id(item)] for item in whole if item.block is None}
+            items.sort(key=lambda item, of=ranked, net=ranks: of.get(id(item), net.get(item.net, 0)))  # type: ignore[misc]
+        fewer = self._put_in_order(split)
+        if fewer < count:
+            _merge_lanes(split)
+            rows[:] = split
+        return min(fewer, count)
+
+    def _put_in_order(self, rows: list[list[_Item]]) -> int:
+        """Put each row into the order in which fewest lines are found to cross; how many do."""
+        number = [{id(item): i for i, item in enumerate(row)} for row in rows]
+        joins: list[tuple[Join, ...]] = []
+        nets: dict[int, int] = {}
+        for k, (above, below) in enumerate(pairwise(rows)):
+            found = self._joins(above, below)
+            # where in a thing a line ends matters only beside others there
+            xs = {end: i for i, end in enumerate(sorted({(number[k][id(a)], x) for a, x, *_ in found}))}
+            to = {
+                end: i for i, end in enumerate(sorted({(number[k + 1][id(b)], x) for _, _, b, x, _ in found}))
+            }
+            joins.append(
+                tuple(
+                    Join(
+                        *(upper := (number[k][id(a)], x)),
+                        *(lower := (number[k + 1][id(b)], end)),
+                        nets.setdefault(net, len(nets)),
+                    )._replace(x=xs[upper], to=to[lower])
+                    for a, x, b, end, net in found
+                )
+            )
+        orders = ordered(tuple(tuple(range(len(row))) for row in rows), tuple(joins))
+        for row, order in zip(rows, orders, strict=True):
+            row[:] = [row[i] for i in order]
+        return crossings(orders, joins)
+
+    def _joined_ends(
+        self, rows: list[list[_Item]]
+    ) -> tuple[dict[int, list[tuple[_Item, float, float]]], dict[int, list[tuple[_Item, float, float]]]]:
+        """What each item is connected with above it and beneath it, where there, and where in it."""
         up: dict[int, list[tuple[_Item, float, float]]] = {}
         down: dict[int, list[tuple[_Item, float, float]]] = {}
-        for joined in joins:
-            for a, x, b, to in joined:
+        for above, below in pairwise(rows):
+            for a, x, b, to, _ in self._joins(above, below):
                 down.setdefault(id(a), []).append((b, to, x))
                 up.setdefault(id(b), []).append((a, x, to))
+        return up, down
+
+    def _swept(self, rows: list[list[_Item]]) -> None:
+        """Put the items of each row in the order of the means of what they are connected with."""
+        up, down = self._joined_ends(rows)
         place = {id(item): float(i) for row in rows for i, item in enumerate(row)}
         for sweep in range(_SWEEPS):
             near = down if sweep % 2 else up
@@ -888,6 +986,10 @@ class _Placer:
                 row.sort(key=mean)
                 for i, item in enumerate(row):
                     place[id(item)] = i - (len(row) - 1) / 2
+
+    def _settled(self, rows: list[list[_Item]]) -> None:
+        """Put the items of each row into places, in their order."""
+        up, down = self._joined_ends(rows)
         for row in rows:
             x = 0.0
             for item in row:
@@ -906,23 +1008,31 @@ class _Placer:
                         (sum(x * w for x, w in found) / weight, weight) if found else (item.x, 0.01)
                     )
                 _spread(row, wishes)
+        _straighten_lanes(rows)
 
-    def _joins(self, above: list[_Item], below: list[_Item]) -> list[tuple[_Item, float, _Item, float]]:
-        """What is connected from one row to the next: two items, and where in each."""
+    def _joins(self, above: list[_Item], below: list[_Item]) -> list[tuple[_Item, float, _Item, float, int]]:
+        """What is connected from one row to the next: two items, where in each, and the box it is from."""
         pins: dict[int, tuple[_Item, float]] = {}
+        of_link: dict[int, tuple[_Item, float]] = {}
         for item in above:
-            if item.block is None:
-                pins[item.net] = (item, 0.0)
-            else:
+            if item.block is not None:
                 pins |= {net: (item, points[-1][0]) for net, points in item.block.leaving.items()}
+            elif item.serves:
+                of_link |= dict.fromkeys(item.serves, (item, 0.0))
+            else:
+                pins[item.net] = (item, 0.0)
         found = []
         for item in below:
-            ends = (
-                [(item.net, 0.0)]
-                if item.block is None
-                else sorted({(self.links[i].tail, points[0][0]) for i, points in item.block.entering.items()})
-            )
-            found += [(*pins[net], item, x) for net, x in ends if net in pins]
+            if item.block is None:
+                ends = [(item.net, 0.0, next(iter(item.serves), -1))]
+            else:
+                entering = {
+                    (self.links[i].tail, points[0][0]): i for i, points in item.block.entering.items()
+                }
+                ends = sorted((*end, i) for end, i in entering.items())
+            for net, x, i in ends:
+                if pin := of_link.get(i, pins.get(net)):
+                    found.append((*pin, item, x, net))
         return found
 
     # --- rows and tracks ----------------------------------------------------------------------
@@ -951,15 +1061,21 @@ class _Placer:
         #: Where what each box gives out has come to; of what comes from outside, nothing yet.
         ways: dict[int, list[Point]] = {}
         outside: set[int] = set()
+        #: The lane in which each link is, where its box has several; and the box of each lane.
+        strands: dict[int, int] = {}
+        net_of: dict[int, int] = {}
         y = 0.0
         for number, row in enumerate(rows):
             pins: dict[int, list[tuple[float, int]]] = {}
             for item in row:
                 if item.block is None:
-                    pins.setdefault(item.net, []).append((item.x, -1))
+                    source = strands.get(next(iter(item.serves), -1), item.net)
+                    pins.setdefault(source, []).append((item.x, -1 - item.lane))
+                    net_of[item.lane] = item.net
                 else:
                     for i, points in item.block.entering.items():
-                        pins.setdefault(self.links[i].tail, []).append((points[0][0] + item.x, i))
+                        source = strands.get(i, self.links[i].tail)
+                        pins.setdefault(source, []).append((points[0][0] + item.x, i))
             starts = {net: way[-1][0] for net, way in ways.items()}
             if number == 0:
                 for net, ends in pins.items():
@@ -994,21 +1110,21 @@ class _Placer:
                 for x, i in ends:
                     start = ways.get(net)
                     if start is None:
-                        outside.add(net)
+                        outside.add(net_of.get(net, net))
                         start = [(starts.get(net, x), y)]
                     way = [*start]
                     if net in tracks and x != way[-1][0]:
                         way += [(way[-1][0], y + tracks[net]), (x, y + tracks[net])]
                     way.append((x, below))
                     if i < 0:
-                        lanes[net] = [*way, (x, below + height)]
+                        lanes[-1 - i] = [*way, (x, below + height)]
                     else:
                         entered = next(
                             item.block.entering[i]
                             for item in row
                             if item.block is not None and i in item.block.entering
                         )
-                        done = out.entering if net in outside else out.wires
+                        done = out.entering if net_of.get(net, net) in outside else out.wires
                         done[i] = _straightened([*way, *entered])
             y = below + height
             for net, way in gone.items():
@@ -1016,8 +1132,10 @@ class _Placer:
             for net in [net for net in ways if net not in gone and net not in lanes]:
                 del ways[net]  # all that read it stand in rows above
             ways |= lanes
+            strands |= {i: item.lane for item in row for i in item.serves}
         inside = out.boxes
-        for net, way in ways.items():
+        for lane, way in ways.items():
+            net = net_of.get(lane, lane)
             if any(self.links[k].head not in inside for k in self.out[net]):
                 out.leaving[net] = _straightened(way)
         across = [x for area in out.boxes.values() for x in (area.x, area.right)]
@@ -1049,7 +1167,7 @@ class _Placer:
             least: the least height.
         """
         turning = {
-            net: (top, xs, min([top, *xs]), max([top, *xs]))
+            net: ([top], xs, min([top, *xs]), max([top, *xs]))
             for net, (top, xs) in nets.items()
             if any(x != top for x in xs)
         }
@@ -1062,24 +1180,19 @@ class _Placer:
         first_of = {net: some[0] for some in together.values() for net in some}
         for some in together.values():
             ends = [turning[net] for net in some]
+            tops = [top for one in ends for top in one[0]]
             turning[some[0]] = (
-                ends[0][0], ends[0][1], min(one[2] for one in ends), max(one[3] for one in ends)
+                tops, ends[0][1], min(one[2] for one in ends), max(one[3] for one in ends)
             )  # fmt: skip
             for net in some[1:]:
                 del turning[net]
         # what leaves to a lane goes above, what comes in beneath
         order = sorted(turning, key=lambda net: (net in fed, turning[net][3] - turning[net][2], net))
-        everything = {net: (top, xs, top, top) for net, (top, xs) in nets.items()} | turning
-        if len(order) <= _MANY:
-            for _ in range(len(order)):
-                swapped = False
-                for i in range(len(order) - 1):
-                    a, b = everything[order[i]], everything[order[i + 1]]
-                    if _cost(b, a) < _cost(a, b):
-                        order[i], order[i + 1] = order[i + 1], order[i]
-                        swapped = True
-                if not swapped:
-                    break
+        if 1 < len(order) <= _MANY:
+            ends = [turning[net] for net in order]
+            wished = range(len(order))
+            costs = [[_cost(ends[a], ends[b]) + 1e-3 * (a > b) for b in wished] for a in wished]
+            order = [order[i] for i in cheapest(costs, wished)]
         levels: dict[int, int] = {}
         for net in order:
             _, _, left, right = turning[net]
@@ -1099,7 +1212,7 @@ class _Placer:
         for net, level in levels.items():
             if most == 0:
                 into_a_lane = net not in fed
-                out_of_one = all(x != everything[net][0] for x in everything[net][1]) and net in fed
+                out_of_one = all(x != nets[net][0] for x in nets[net][1]) and net in fed
                 found[net] = (
                     _LEAVE if into_a_lane else high - _ENTER if out_of_one else (high - _ENTER + _LEAVE) / 2
                 )
@@ -1110,15 +1223,61 @@ class _Placer:
 
 
 def _cost(
-    upper: tuple[float, list[float], float, float], lower: tuple[float, list[float], float, float]
+    upper: tuple[list[float], list[float], float, float],
+    lower: tuple[list[float], list[float], float, float],
 ) -> float:
     """How much it costs that one line turns above another: lines crossed, and lines on lines."""
     _, xs, left, right = upper
-    other_top, other_xs, other_left, other_right = lower
-    cost = sum(1.0 for x in set(xs) if other_left < x < other_right) + (left < other_top < right)
-    cost += 50 * (other_top in xs and other_top not in other_xs)
-    cost += 50.0 * sum(x == other_top for x in xs if other_left != other_right)
+    other_tops, other_xs, other_left, other_right = lower
+    cost = sum(1.0 for x in set(xs) if other_left < x < other_right)
+    cost += sum(left < top < right for top in other_tops)
+    cost += 50.0 * sum(top in xs and top not in other_xs for top in other_tops)
+    if other_left != other_right:
+        cost += 50.0 * sum(x in other_tops for x in xs)
     return cost
+
+
+def _merge_lanes(rows: Iterable[list[_Item]]) -> None:
+    """Make one lane of those that stand beside each other, are of one box, and are one in the rows above."""
+    above: dict[int, int] = {}
+    for row in rows:
+        here: dict[int, int] = {}
+        merged: list[_Item] = []
+        for item in row:
+            last = merged[-1] if merged else item
+            one = [above.get(lane.strand, lane.net) for lane in (last, item)]
+            if item is not last and item.block is None and last.block is None and len(set(one)) == 1:
+                last.serves |= item.serves
+            else:
+                merged.append(item)
+            if item.block is None:
+                here[item.strand] = merged[-1].strand
+        row[:] = merged
+        above = here
+
+
+def _straighten_lanes(rows: Sequence[list[_Item]]) -> None:
+    """Put lanes that go on from row to row into one line, where there is room in all of them."""
+    chains: dict[tuple[int, frozenset[int]], list[tuple[int, int]]] = {}
+    for number, row in enumerate(rows):
+        for i, item in enumerate(row):
+            if item.block is None:
+                chains.setdefault((item.net, item.serves), []).append((number, i))
+    for chain in chains.values():
+        left, right = -inf, inf
+        for number, i in chain:
+            row = rows[number]
+            if i:
+                before = row[i - 1]
+                gap = ASIDE if before.block is not None else _LANE
+                left = max(left, before.x + before.width + gap)
+            if i + 1 < len(row):
+                right = min(right, row[i + 1].x - _LANE)
+        xs = [rows[number][i].x for number, i in chain]
+        if left <= right and len(xs) > 1:
+            x = min(max(xs[-1], left), right)
+            for number, i in chain:
+                rows[number][i].x = x
 
 
 def _middle(block: Block, box: int, tail: float) -> float:
