@@ -32,7 +32,10 @@ def rows_of(*args: str) -> list[Any]:
 
 @pytest.mark.slow
 def test_timms_table_is_explained_but_for_four_figures() -> None:
-    """It prints LeViT and RepVGG with their normalizations folded into the convolutions."""
+    """LeViT and RepVGG are printed with their normalizations folded into the convolutions.
+
+    With timm 1.0.22 ``reparameterize_model`` leaves 7,756,466, 8,309,384 and 18,856,276 parameters.
+    """
     rows = rows_of(str(TIMM), "--decimals", "2")
     assert len(rows) > 50
     assert not [row["problem"] for row in rows if row["problem"]]
@@ -140,6 +143,18 @@ def test_a_figure_means_its_printed_digits(tmp_path: Path) -> None:
     assert first["figures"][1]["cause"]["why"].startswith("these are MACs")
     assert [one["verdict"] for one in second["figures"]] == ["equal", "equal"]
     assert third["figures"] == []
+
+
+def test_a_table_is_of_one_tool(tmp_path: Path) -> None:
+    """What only another tool gives may be an accident, and fvcore and thop print these of ResNets."""
+    table = tmp_path / "a.csv"
+    rows = ["resnet50,4111512576", "resnet18,1819065856", "resnet50,4133742592"]
+    table.write_text("name,macs\n" + "\n".join(rows) + "\n")
+    found = [row["figures"][0] for row in rows_of(str(table))]
+    assert [one["cause"] and one["cause"]["tool"] for one in found] == ["fvcore", "fvcore", None]
+    assert found[2]["verdict"] == "different, unexplained"
+    table.write_text("name,macs\n" + rows[2] + "\n")
+    assert rows_of(str(table))[0]["figures"][0]["cause"]["tool"] == "thop"
 
 
 def test_halves_agree_with_both_roundings() -> None:

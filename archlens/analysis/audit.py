@@ -1,8 +1,7 @@
 """Published tables beside what is computed: which figures agree, and why the others do not.
 
 A figure that is not the network's own is held against what the tools print whose way to count is known
-(:mod:`.counting`). Most tables were made with one tool, so the tool that explains the most
-figures of a table is preferred.
+(:mod:`.counting`).
 """
 
 from __future__ import annotations
@@ -103,22 +102,24 @@ def missing(row: PrintedRow, problem: str) -> AuditedRow:
 
 
 def settle(rows: Sequence[AuditedRow]) -> list[AuditedRow]:
-    """The rows with one cause for each figure: that of the tool which explains most figures of the table."""
+    """The rows with no more than one cause for each figure.
+
+    A table is taken to be made with one tool, that which explains most of its figures. What only others would
+    explain is not explained: with so many tools some gives any number.
+    """
     explained = Counter(
         tool
         for row in rows
         for one in row.figures
         for tool in {cause.tool for cause in one.causes if cause.tool}
     )
-    rank = {tool: place for place, (tool, _) in enumerate(explained.most_common())}
+    tools = {"", *(tool for tool, _ in explained.most_common(1))}
 
-    def first(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
-        return tuple(sorted(causes, key=lambda cause: rank.get(cause.tool, -1))[:1])
+    def settled(one: Audited) -> Audited:
+        causes = tuple(cause for cause in one.causes if cause.tool in tools)[:1]
+        return one._replace(causes=causes, verdict=one.verdict if causes or not one.causes else UNEXPLAINED)
 
-    return [
-        row._replace(figures=tuple(one._replace(causes=first(one.causes)) for one in row.figures))
-        for row in rows
-    ]
+    return [row._replace(figures=tuple(map(settled, row.figures))) for row in rows]
 
 
 def _causes(network: Network, quantity: str) -> Iterator[Cause]:
