@@ -844,6 +844,102 @@ def test_queries_that_are_learned(module: type[Attend]) -> None:
     assert network.macs == counted(made, (LENGTH, CHANNELS))
 
 
+class Sinking(Attend):
+    """A number of each head beside the scores, as gpt-oss has it."""
+
+    kv_heads = 1
+    sizes: tuple[int, ...] = (HEADS,)
+    masked = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sinks = nn.Parameter(torch.randn(self.sizes))
+
+    def soft(self, scores: Tensor) -> Tensor:
+        sinks = self.sinks.reshape(1, -1, 1, 1).expand(scores.shape[0], -1, scores.shape[2], -1)
+        both = torch.cat([scores, sinks], dim=-1)
+        both = both - both.max(dim=-1, keepdim=True).values
+        return F.softmax(both, dim=-1, dtype=both.dtype)[..., :-1]
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        k, v = (x.expand(-1, HEADS, -1, -1) for x in (k, v))
+        scores = q @ k.transpose(-2, -1) * SCALE
+        if self.masked:
+            scores = scores + torch.full((LENGTH, LENGTH), -1e9).triu(1)
+        return self.dropout(self.soft(scores)) @ v  # type: ignore[no-any-return]
+
+
+class SinkingFirst(Sinking):
+    """The number stands before the scores, and is a map of one position."""
+
+    sizes, masked = (1, HEADS, 1, 1), False
+
+    def soft(self, scores: Tensor) -> Tensor:
+        sinks = self.sinks.expand(scores.shape[0], HEADS, scores.shape[2], 1)
+        return torch.cat([sinks, scores], dim=3).softmax(3).split((1, LENGTH), 3)[1]
+
+
+@pytest.mark.parametrize("kind", [Sinking, SinkingFirst])
+def test_sinks(kind: type[Sinking]) -> None:
+    """They are a branch of the op; what is built again from the spec computes the same."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    (attention,) = [layer.op for layer in network if layer.op.kind == "attention"]
+    causal = {"causal": True} if kind.masked else {}
+    assert attention == OPS["attention"](HEADS, 1, sinks=True, **causal)
+    module.requires_grad_(False)
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+    again = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(2, LENGTH, CHANNELS)
+    torch.testing.assert_close(again(x), module(x))
+
+
+class SinkOfEachQuery(Sinking):
+    sizes = (1, HEADS, LENGTH, 1)
+
+    def soft(self, scores: Tensor) -> Tensor:
+        both = torch.cat([scores, self.sinks.expand(scores.shape[0], -1, -1, -1)], dim=-1)
+        return both.softmax(-1)[..., :-1]
+
+
+class TwoSinks(Sinking):
+    sizes = (1, HEADS, 1, 2)
+
+    def soft(self, scores: Tensor) -> Tensor:
+        both = torch.cat([scores, self.sinks.expand(scores.shape[0], -1, LENGTH, -1)], dim=-1)
+        return both.softmax(-1)[..., :-2]
+
+
+class ScoreThatIsCut(Sinking):
+    """The first score is left out, and not the number that stands behind all."""
+
+    def soft(self, scores: Tensor) -> Tensor:
+        sinks = self.sinks.reshape(1, -1, 1, 1).expand(scores.shape[0], -1, LENGTH, -1)
+        return torch.cat([scores, sinks], dim=-1).softmax(-1)[..., 1:]
+
+
+class LessThanAnother(Sinking):
+    """What is subtracted is the largest of the scores, and not of the row."""
+
+    def soft(self, scores: Tensor) -> Tensor:
+        sinks = self.sinks.reshape(1, -1, 1, 1).expand(scores.shape[0], -1, LENGTH, -1)
+        both = torch.cat([scores, sinks], dim=-1)
+        return (both - both.amax(-2, keepdim=True)).softmax(-1)[..., :-1]
+
+
+@pytest.mark.parametrize("kind", [SinkOfEachQuery, TwoSinks, ScoreThatIsCut, LessThanAnother])
+def test_what_is_no_sink(kind: type[Sinking]) -> None:
+    """It costs what it costs, has its weights, and is none."""
+    module = kind().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    assert not any(layer.op.attributes().get("sinks") for layer in network if layer.op.kind == "attention")
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    module.requires_grad_(False)
+    assert network.macs == counted(module, (LENGTH, CHANNELS))
+
+
 class Turning(Attend):
     """Queries and keys turned by their positions, as Llama writes it."""
 
@@ -970,6 +1066,59 @@ class ComplexConjugate(Complex):
         return -super().angles()
 
 
+class FirstNegated(Turning):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.cat((x[..., x.shape[-1] // 2 :], -x[..., : x.shape[-1] // 2]), -1)
+
+
+class Subtracted(Turning):
+    def turn(self, x: Tensor) -> Tensor:
+        cos, sin = self.waves(x)
+        return x * cos - self.half(x) * sin
+
+
+class OtherNeighbourNegated(Neighbours):
+    def half(self, x: Tensor) -> Tensor:
+        return torch.stack((x[..., 1::2], -x[..., ::2]), -1).flatten(-2)
+
+
+class InPieces(Turning):
+    """Either half by itself, as gpt-oss has it."""
+
+    def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.angles().cos()[None, None], self.angles().sin()[None, None]
+
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, -1)
+        (cos, sin), (cosine, sine) = self.waves(x), self.waves(x)  # computed anew for each
+        return torch.cat((a * cos - b * sin, b * cosine + sine * a), -1)
+
+
+class EverySecond(InPieces):
+    """Neighbours that are put together again."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
+        cos, sin = self.waves(x)
+        return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+
+
+class PutApart(InPieces):
+    """Neighbours that come out as one of either half, as DeepSeek-V3 has it."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x[..., ::2], x[..., 1::2]
+        cos, sin = self.waves(x)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+class TurnedBack(InPieces):
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x[..., : WIDTH // 2], x[..., WIDTH // 2 :]
+        cos, sin = self.waves(x)
+        return torch.cat((b * sin + a * cos, b * cos - a * sin), -1)
+
+
 class Grid(Turning):
     """The positions of a map behind one token, each axis of which turns half of the pairs, as in EVA-02."""
 
@@ -1062,6 +1211,11 @@ def _turning_on_a_map(**said: Any) -> dict[str, Any]:
         (SlowerAngles, {"base": 500.0, "step": 0.5}),
         (FromOne, {"base": 500.0, "start": 1}),
         (ComplexConjugate, {"base": 500.0, "step": -1, "interleaved": True}),
+        *((kind, {"base": 500.0, "step": -1}) for kind in (FirstNegated, Subtracted, TurnedBack)),
+        (OtherNeighbourNegated, {"base": 500.0, "step": -1, "interleaved": True}),
+        (InPieces, {"base": 500.0}),
+        (EverySecond, {"base": 500.0, "interleaved": True}),
+        (PutApart, {"base": 500.0}),
         (Grid, _turning_on_a_map()),
         (GridByNeighbours, _turning_on_a_map(interleaved=True)),
         (GridOfX, _turning_on_a_map(start=1, reverse=True)),
@@ -1077,7 +1231,8 @@ def test_rotary_positions_of_other_places(kind: type[Turning], said: dict[str, A
     module = kind().eval()
     network = archlens.trace(module, (LENGTH, CHANNELS))
     found = [layer.op for layer in network if layer.op.kind == "rotary"]
-    assert {layer.op.kind for layer in network} == {"linear", "rotary", "attention"}
+    moves = {"rearrange", "channels_first", "channel_shuffle", "channels_last"} if kind is PutApart else set()
+    assert {layer.op.kind for layer in network} - moves == {"linear", "rotary", "attention"}
     for op in found:
         own = {name: value for name, value in op.attributes().items() if name in said}
         assert own == {name: pytest.approx(value) for name, value in said.items()}
@@ -1130,6 +1285,31 @@ def test_rotary_positions_beside_others(kind: type[Grid]) -> None:
     torch.testing.assert_close(again(x), module(x))
 
 
+class OtherPieces(InPieces):
+    """The halves are turned by different angles."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, -1)
+        cos, sin = self.waves(x)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin.flip(-1)), -1)
+
+
+class BothAdded(InPieces):
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, -1)
+        cos, sin = self.waves(x)
+        return torch.cat((a * cos + b * sin, b * cos + a * sin), -1)
+
+
+class PutTogetherOfHalves(InPieces):
+    """Halves that come out as neighbours."""
+
+    def turn(self, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, -1)
+        cos, sin = self.waves(x)
+        return torch.stack((a * cos - b * sin, b * cos + a * sin), -1).flatten(-2)
+
+
 class OtherRates(Grid):
     """The second axis turns faster than the first, pair by pair."""
 
@@ -1176,11 +1356,6 @@ class NotNegated(Turning):
         return torch.cat((x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]), -1)
 
 
-class FirstNegated(Turning):
-    def half(self, x: Tensor) -> Tensor:
-        return torch.cat((x[..., x.shape[-1] // 2 :], -x[..., : x.shape[-1] // 2]), -1)
-
-
 class LearnedCosines(Turning):
     def __init__(self) -> None:
         super().__init__()
@@ -1194,12 +1369,6 @@ class AnglesOfTheInput(Turning):
     def waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         cos, sin = super().waves(x)
         return cos + 0 * x.mean(-1, keepdim=True), sin
-
-
-class Subtracted(Turning):
-    def turn(self, x: Tensor) -> Tensor:
-        cos, sin = self.waves(x)
-        return x * cos - self.half(x) * sin
 
 
 class OfAnother(Turning):
@@ -1233,11 +1402,6 @@ class NeighboursByHalves(Neighbours):
         return Turning.waves(self, x)
 
 
-class OtherNeighbourNegated(Neighbours):
-    def half(self, x: Tensor) -> Tensor:
-        return torch.stack((x[..., 1::2], -x[..., ::2]), -1).flatten(-2)
-
-
 class NeighboursExchanged(Neighbours):
     def half(self, x: Tensor) -> Tensor:
         return torch.stack((-x[..., ::2], x[..., 1::2]), -1).flatten(-2)
@@ -1254,7 +1418,7 @@ class SomeNeighbours(Neighbours):
 @pytest.mark.parametrize(
     "kind",
     [
-        *(UnevenSteps, SmallAngles, NeighboursByHalves, OtherNeighbourNegated, NeighboursExchanged),
+        *(UnevenSteps, SmallAngles, NeighboursByHalves, NeighboursExchanged),
         *(
             SomeNeighbours,
             OtherRates,
@@ -1264,10 +1428,9 @@ class SomeNeighbours(Neighbours):
             Louder,
             OtherSines,
             NotNegated,
-            FirstNegated,
             LearnedCosines,
         ),
-        *(AnglesOfTheInput, Subtracted, OfAnother),
+        *(AnglesOfTheInput, OfAnother),
     ],
 )
 def test_what_is_no_rotary_position(kind: type[Turning]) -> None:

@@ -453,6 +453,8 @@ def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 @lowers("_softmax", "_safe_softmax", "_log_softmax")
 def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    if args.get("sinks") is not None:
+        raise NotSaid("it has sinks, and is no part of attention")
     kind = "log_softmax" if "log" in node.target else "softmax"  # a safe one has zeros for NaNs
     held, name = _along(lowering, args["self"], args["dim"])
     given = {} if name == "channels" else {"axis": name}

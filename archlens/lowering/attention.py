@@ -15,6 +15,7 @@ from typing import Any
 from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
+from .algebra import SAME
 from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from .learned import by_learned
 from .lowering import (
@@ -67,6 +68,8 @@ class _Scores:
     beside: list[Draft] = field(default_factory=list)
     #: What is added to them, by the operator that does it, without the mask that is said.
     biases: dict[Node, Value] = field(default_factory=dict)
+    #: What the softmax takes beside them.
+    sinks: Value | None = None
 
 
 def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
@@ -301,6 +304,7 @@ def _scores(lowering: Lowering, held: Held) -> _Scores | None:
                 return None
             before = lowering.of(node.args["self"])
             keys = before.axes[node.args["dim"] % len(before.axes)]
+            found.sinks = node.args.get("sinks")
         elif target != "torch.dropout" and (keys is None or not _of_each(found, node)):
             return None
         inner = next((one for one in draft.inputs if _leads_back(one)), None)
@@ -476,6 +480,9 @@ def _place(
     if heads and not any(heads) and all(_is_moved(held.draft) for held in tensors):
         heads[-1] = True  # the code has taken the channels apart before
     shared = [key.axis == REPEATED for _, key, _ in zip(*places, strict=True)]
+    if any(again and not is_head for again, is_head in zip(shared, heads, strict=True)):
+        # heads are rows so far, of which several read the same keys
+        heads = [index >= shared.index(True) - 1 for index in range(len(heads))]
     count = prod(part.size for part, is_head in zip(places[0], heads, strict=True) if is_head)
     repeats = prod(part.size for part, again in zip(places[0], shared, strict=True) if again)
     _require_shared(places, heads, shared)
@@ -581,20 +588,24 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         weighs = not isinstance(draft.op, Opaque) and draft.op.kind != "parameter"  # which may be a mask
         if weighs or said in found.done or said.target in PRODUCTS:
             own |= {value.key: value for value in draft.own.values()}
+    plain, sinks = op, []
+    if found.sinks is not None:
+        sinks = [_sinks(lowering, found.sinks, op.heads, drafts[0])]
+        op = lowering.call("attention", **op.attributes() | {"sinks": True})
     try:
-        core = op.facts(*[draft.shape for draft in drafts])
+        core = op.facts(*[draft.shape for draft in (*drafts, *sinks)])
     except ShapeError as problem:
         raise NotSaid(problem.message) from None
     if core.macs != sum(ran):
         raise NotSaid(f"{core.macs:,} MACs are said, and {sum(ran):,} ran")
     bias = _bias(lowering, node, op, drafts, found) if found.done and not extra else None
     if bias is not None:
-        made = lowering.put(op, *drafts, bias)
+        made = lowering.put(op, *drafts, bias, *sinks)
         for one in found.done:
             read = lowering.own(one).values()
             lowering.folded.update(value for value in read if not value.trains)
     elif not (found.done or found.beside or own or extra):
-        made = lowering.put(op, *drafts)
+        made = lowering.put(op, *drafts, *sinks)
     else:
         if not found.layers:
             own = lowering.own(node)
@@ -603,14 +614,28 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
             core.shape,
             *drafts,
             *found.beside,
+            *sinks,
             macs=core.macs + extra,
             own=own,
             once=once,
-            base=op,
+            base=plain,
             reason=_MASKED,
         )
     lowering.checked = node
     return made
+
+
+def _sinks(lowering: Lowering, value: Value, heads: int, beside: Draft) -> Draft:
+    """A number of each head, which all samples and queries have."""
+    own = value
+    while own.node is not None and not own.key and own.node.target in ("aten.expand", *SAME):
+        own = own.node.inputs[0]
+    leaf = unviewed(own)
+    if not (leaf.key and leaf.trains) or (*own.sizes[-3:], prod(own.sizes)) != (heads, 1, 1, heads):
+        raise NotSaid("its softmax takes more than a number of each head that is learned")
+    made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes), beside)
+    samples, *axes = made.straight
+    return lowering.settled(Held(made, (samples, in_order(axes))))
 
 
 def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:

@@ -11,7 +11,7 @@ from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, alike, dims_of, product
-from .tape import Node, Tape, Turns, Value, taken
+from .tape import Lies, Node, Tape, Turns, Value, taken
 
 #: How many operators are looked at behind one; how many in all.
 _READERS, _MOST = 16, 100_000
@@ -31,9 +31,9 @@ class Compositions:
         return [self.said.get(node, node) for node in tape.nodes if node not in self.within]
 
 
-#: The angles of constant cosines and sines; ``None`` where they are others than rotary positions have. Pairs
-#: are neighbours where that is said, else one of either half. Both may be one tensor of complex numbers.
-TurnsOf = Callable[[Value, Value, bool], Turns | None]
+#: The angles of constant cosines and sines, which lie as is said; ``None`` where they are others than those
+#: of rotary positions. Both may be one tensor of complex numbers, each of a pair.
+TurnsOf = Callable[[Value, Value, Lies], Turns | None]
 
 
 def compositions(tape: Tape, turns_of: TurnsOf) -> Compositions:
@@ -94,12 +94,15 @@ class _Said(NamedTuple):
     end: Node
     target: str
     args: Mapping[str, Any]
+    #: What comes out of it, where that is not the first tensor of its last operator.
+    made: Value | None = None
 
     @property
     def node(self) -> Node:
         """The operator that stands in its place."""
         read = tuple(value for value in self.args.values() if isinstance(value, Value))
-        return Node(self.target, self.args, (self.end.outputs[0],), self.end.call, 0, read, True)
+        made = self.end.outputs[0] if self.made is None else self.made
+        return Node(self.target, self.args, (made,), self.end.call, 0, read, True)
 
 
 class _Search:
@@ -108,7 +111,7 @@ class _Search:
     def __init__(self, tape: Tape, turns_of: TurnsOf) -> None:
         self.tape, self.turns_of = tape, turns_of
         #: What the angles of cosines and sines were found to be, which are those of all layers.
-        self.turns: dict[tuple[Value, Value, bool], Turns | None] = {}
+        self.turns: dict[tuple[Value, Value, Lies], Turns | None] = {}
         self.ends = set(tape.outputs.values())
         self.readers: dict[Value, list[Node]] = {}
         self.left = _MOST
@@ -216,20 +219,52 @@ class _Search:
 
     def rotary(self, seed: Node) -> Iterator[_Said]:
         """What ends with a tensor by cosines, and with its halves or its neighbours turned by sines."""
-        x, made, interleaved = _halves_turned(seed), seed.outputs[0], seed.target == "aten.stack"
-        if interleaved:
-            x, back = _neighbours_turned(seed), next(iter(self.readers.get(made, ())), None)
-            if x is None or back is None or back.target not in VIEWS or back.outputs[0].sizes != x.sizes:
+        made = seed.outputs[0]
+        near = seed.target == "aten.stack"
+        if near:
+            back = next(iter(self.readers.get(made, ())), None)
+            if back is None or back.target not in VIEWS or back.outputs[0].sizes[:-1] != made.sizes[:-2]:
                 return
             made = back.outputs[0]
+        parts = _two(seed)
+        yield from (
+            self.in_pieces(made.node, parts, near) if parts is not None and made.node is not None else ()
+        )
+        x, sign = _turned(parts, near) if parts is not None else (None, 0)
         for end in self.after(made) if x is not None else ():
             assert x is not None
             total = self.sum(Algebra({x: x, made: made}), end.outputs[0])
             if total is None or len(total) != 2 or end.outputs[0].sizes != x.sizes:
                 continue
             cos, sin = (_factor(total, one) for one in (x, made))
-            if cos is not None and sin is not None:
-                yield from self.turned(end, x, cos, sin, interleaved)
+            if cos is not None and sin is not None and cos[1] == 1:
+                lies: Lies = "neighbours" if near else "halves"
+                yield from self.turned(end, x, cos[0], sin[0], lies, near=near, sign=sign * sin[1])
+
+    def in_pieces(self, end: Node, parts: tuple[Value, Value], near: bool) -> Iterator[_Said]:
+        """What ends with either of each pair turned by itself: a*cos - b*sin, and b*cos + a*sin."""
+        pairs = [one for one in self.behind(parts[0]) if taken(one.node, one) is not None]
+        for a in pairs:
+            for b in pairs:
+                x, apart = _pair(a, b)
+                if x is None or end.outputs[0].sizes != x.sizes or (near and not apart):
+                    continue
+                totals = [self.sum(Algebra({a: a, b: b}), part) for part in parts]
+                found = [_factor(total, one) for total in totals if total for one in (a, b)]
+                held = [one for one in found if one is not None]
+                if len(held) != 4 or any(len(total or ()) != 2 for total in totals):
+                    continue
+                (cos, plus), (sin, less), (sine, more), (cosine, also) = held
+                if (plus, also, more + less) == (1, 1, 0) and self.same(cos, sin, cosine, sine):
+                    parted = apart and not near
+                    yield from self.turned(end, x, cos, sin, "each", near=apart, sign=more, parted=parted)
+
+    def same(self, cos: Value, sin: Value, other_cos: Value, other_sin: Value) -> bool:
+        """Whether two cosines and sines, each of a pair, are those of the same angles."""
+        if (cos, sin) == (other_cos, other_sin):
+            return True
+        found = self.turns_of(cos, sin, "each")
+        return found is not None and found == self.turns_of(other_cos, other_sin, "each")
 
     def complex_rotary(self, seed: Node) -> Iterator[_Said]:
         """Neighbours as complex numbers, by constant ones."""
@@ -247,22 +282,45 @@ class _Search:
             return
         for end in self.readers.get(seed.outputs[0], ()):
             if end.target in VIEWS and end.outputs[0].sizes == x.sizes:
-                yield from self.turned(end, x, waves[0], waves[0], interleaved=True)
+                yield from self.turned(end, x, waves[0], waves[0], "each", near=True)
 
-    def turned(self, end: Node, x: Value, cos: Value, sin: Value, interleaved: bool) -> Iterator[_Said]:
-        """What ends with a tensor turned by these, where they are those of rotary positions."""
-        at = _positions(x, cos, sin)
+    def turned(
+        self,
+        end: Node,
+        x: Value,
+        cos: Value,
+        sin: Value,
+        lies: Lies,
+        *,
+        near: bool,
+        sign: int = 1,
+        parted: bool = False,
+    ) -> Iterator[_Said]:
+        """What ends with a tensor turned by these, where they are those of rotary positions.
+
+        Args:
+            end: the operator.
+            x: the tensor.
+            cos: by which it is multiplied.
+            sin: and by which the other of each pair is.
+            lies: how those lie along the channels.
+            near: whether pairs of the tensor are neighbours, and not one of either half.
+            sign: -1 where it is turned back.
+            parted: whether pairs that were neighbours come out as one of either half.
+        """
+        at = _positions(x, cos, sin, each=lies == "each")
         if at is None:
             return
-        key = (cos, sin, interleaved)
+        key = (cos, sin, lies)
         if key not in self.turns:
             self.turns[key] = self.turns_of(*key)
         turns = self.turns[key]
         if turns is None:
             return
+        turns = turns.back if sign < 0 else turns
         args = {"cos": cos, "sin": sin, "turns": turns, "positions": at, "part": x.sizes[-1], "skip": 0}
-        args["interleaved"] = interleaved
-        for outer, full, skip in self.wider(end, x, at):
+        args |= {"interleaved": near and not parted, "parted": parted}
+        for outer, full, skip in self.wider(end, x, at) if not parted else ():
             yield _Said(outer, "archlens.rotary", {"self": full, **args, "skip": skip})
         yield _Said(end, "archlens.rotary", {"self": x, **args})
 
@@ -307,6 +365,28 @@ class _Search:
                 and end.outputs[0].sizes == soft.outputs[0].sizes
             ):
                 yield _Said(end, "aten._safe_softmax", soft.args)
+
+    def sinks(self, soft: Node) -> Iterator[_Said]:
+        """A softmax of scores and of a number beside them, of which the scores' part is read alone."""
+        whole = _same(soft.args["self"])
+        lowered = _lowered(whole)
+        whole = _same(lowered) if lowered is not None else whole
+        joined, rank = whole.node, len(whole.sizes)
+        parts = _two(joined) if joined is not None and joined.target == "aten.cat" else None
+        if parts is None or soft.args["dim"] % rank != rank - 1:
+            return
+        behind = parts[1].sizes[-1] == 1 and not parts[1].flows
+        scores, sinks = parts if behind else parts[::-1]
+        if not scores.flows or sinks.flows or sinks.sizes[-1] != 1:
+            return
+        start = 0 if behind else 1
+        for node in self.reading(soft.outputs[0]):
+            for out in node.outputs:
+                part = taken(node, out)
+                alone = not any(self.is_read(one) for one in node.outputs if one is not out)
+                whole_row = (rank - 1, start, start + scores.sizes[-1], 1, False)
+                if alone and part is not None and part[1:] == whole_row:
+                    yield _Said(node, soft.target, {"self": scores, "dim": rank - 1, "sinks": sinks}, out)
 
     # --- norms ----------------------------------------------------------------------------------
 
@@ -405,35 +485,37 @@ def _weights(total: Sum, normed: Sum, shifts: bool) -> list[Value] | None:
     return None
 
 
-def _halves_turned(node: Node) -> Value | None:
-    """The tensor whose second half with the other sign stands before its first half."""
-    parts = node.args.get("tensors")
+def _two(node: Node) -> tuple[Value, Value] | None:
+    """The two tensors that are put together along the last axis, if there are as many."""
+    parts, rank = node.args.get("tensors"), len(node.outputs[0].sizes)
     if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(one, Value) for one in parts):
         return None
-    rank = len(parts[0].sizes)
-    minus = parts[0].node
-    if minus is None or minus.target != "aten.neg" or node.args.get("dim", 0) % rank != rank - 1:
-        return None
-    second, first = _channels_of(minus.args["self"]), _channels_of(parts[1])
-    if first is None or second is None or first[0] is not second[0]:
-        return None
-    half, rest = divmod(first[0].sizes[-1], 2)
-    return first[0] if not rest and (first[1:], second[1:]) == ((0, half), (half, 2 * half)) else None
+    return (parts[0], parts[1]) if node.args.get("dim", 0) % rank == rank - 1 else None
 
 
-def _neighbours_turned(node: Node) -> Value | None:
-    """The tensor whose every second channel with the other sign stands before its neighbour."""
-    parts = node.args["tensors"]
-    rank = len(node.outputs[0].sizes)
-    if len(parts) != 2 or node.args.get("dim", 0) % rank != rank - 1:
-        return None
-    minus = parts[0].node
-    if minus is None or minus.target != "aten.neg":
-        return None
-    second, first = (_every_second(one) for one in (minus.args["self"], parts[1]))
-    if first is None or second is None or first[0] is not second[0] or (first[1], second[1]) != (0, 1):
-        return None
-    return first[0] if first[0].sizes[-1] % 2 == 0 else None
+def _turned(parts: tuple[Value, Value], near: bool) -> tuple[Value | None, int]:
+    """The tensor whose pairs stand exchanged, one of each negated; and 1 where that is the first, else -1."""
+    for sign, minus in ((1, parts[0].node), (-1, parts[1].node)):
+        if minus is not None and minus.target == "aten.neg":
+            negated = minus.args["self"]
+            first, second = (parts[1], negated) if sign > 0 else (negated, parts[0])
+            x, apart = _pair(first, second)
+            if x is not None and apart == near:
+                return x, sign
+    return None, 0
+
+
+def _pair(first: Value, second: Value) -> tuple[Value | None, bool]:
+    """The tensor of whose pairs two values are the first and the second, and whether those are neighbours."""
+    a, b = _channels_of(first), _channels_of(second)
+    if a is not None and b is not None and a[0] is b[0]:
+        half, rest = divmod(a[0].sizes[-1], 2)
+        if not rest and (a[1:], b[1:]) == ((0, half), (half, 2 * half)):
+            return a[0], False
+    c, d = _every_second(first), _every_second(second)
+    if c is not None and d is not None and c[0] is d[0] and (c[1], d[1]) == (0, 1):
+        return (c[0] if c[0].sizes[-1] % 2 == 0 else None), True
+    return None, False
 
 
 def _every_second(value: Value) -> tuple[Value, int] | None:
@@ -494,6 +576,22 @@ def _behind_others(node: Node, made: Value, x: Value, at: int) -> tuple[Value, i
     return (whole, skip) if apart and rest.stop == whole.sizes[at] else None
 
 
+def _lowered(value: Value) -> Value | None:
+    """The scores that their own largest was taken from, which changes nothing of their softmax."""
+    node = value.node
+    if node is None or node.target != "aten.sub" or node.args.get("alpha", 1) != 1:
+        return None
+    whole: Value = node.args["self"]
+    most = node.args.get("other")
+    made = most.node if isinstance(most, Value) else None
+    if made is None or made.target not in ("aten.max", "aten.amax") or made.args.get("self") is not whole:
+        return None
+    dim = made.args.get("dim")
+    dim = dim[0] if isinstance(dim, list) and len(dim) == 1 else dim
+    along = isinstance(dim, int) and dim % len(whole.sizes) == len(whole.sizes) - 1
+    return whole if along and made.args.get("keepdim") and made.outputs[0] is most else None
+
+
 def _same(value: Value) -> Value:
     """What a value is that was only copied."""
     while value.node is not None and value.node.target in SAME:
@@ -501,21 +599,24 @@ def _same(value: Value) -> Value:
     return value
 
 
-def _factor(total: Sum, x: Value) -> Value | None:
-    """The one constant that a tensor is multiplied by in a sum, once."""
+def _factor(total: Sum, x: Value) -> tuple[Value, int] | None:
+    """The one constant that a tensor is multiplied by in a sum, once; and 1, or -1 where it is subtracted."""
     for one, times in total.items():
         rest = dict(one)
-        if rest.pop(x, 0) == 1 and times == 1 and len(rest) == 1:
+        if rest.pop(x, 0) == 1 and times in (1, -1) and len(rest) == 1:
             ((value, power),) = rest.items()
             if power == 1 and not value.flows and value.sizes:
-                return value
+                return value, int(times)
     return None
 
 
-def _positions(x: Value, cos: Value, sin: Value) -> int | None:
-    """The axis of a tensor along which cosines and sines differ, beside its channels; its last is those."""
+def _positions(x: Value, cos: Value, sin: Value, *, each: bool) -> int | None:
+    """The axis of a tensor along which cosines and sines differ, beside its channels; its last is those.
+
+    They are as many as channels, or ``each`` is of a pair of these.
+    """
     sizes = (1,) * (len(x.sizes) - len(cos.sizes)) + cos.sizes
-    channels = sizes[-1] * (2 if cos.dtype.startswith("complex") else 1)
+    channels = sizes[-1] * (2 if each else 1)
     if cos.sizes != sin.sizes or len(sizes) != len(x.sizes) or channels != x.sizes[-1]:
         return None
     along = [place for place, n in enumerate(sizes[:-1]) if n != 1]
@@ -548,6 +649,7 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     **dict.fromkeys(("aten.cat", "aten.stack"), _Search.rotary),
     "aten.view_as_real": _Search.complex_rotary,
     "aten.isnan": _Search.safe_softmax,
+    "aten._softmax": _Search.sinks,
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arrangement import Part, in_order
-from .lowering import Held, Lowering, samples_first
+from .arrangement import Axes, Part, in_order, viewed
+from .lowering import Held, Lowering, NotSaid, samples_first
 from .tape import Node
 
 #: Where positions begin, and how far they are apart, where nothing is said.
@@ -18,15 +18,21 @@ def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held, head = samples_first(lowering.of(x)), x.sizes[-1]
     batch, *axes = held.axes
     heads = [axis for place, axis in enumerate(held.axes) if place not in (0, at, len(axes))]
-    lies = (batch, held.axes[at], in_order([*heads, axes[-1]]))
+    own: Axes = (axes[-1],)
+    if args["parted"]:  # it moves neighbours to either half of a head
+        apart = viewed(own, (head // 2, 2))
+        if apart is None:
+            raise NotSaid("the channels cannot be told apart")
+        own = apart[::-1]
+    lies = (batch, held.axes[at], in_order([*heads, *own]))
     draft = lowering.settled(Held(held.draft, lies, held.call), last=True)
     turns, skip = args["turns"], args["skip"]
     given: dict[str, Any] = {"grid": turns.grid} if turns.grid else {}
     given |= {"skip": skip} if skip else {}
     given |= {name: getattr(turns, name) for name, plain in _PLAIN.items() if getattr(turns, name) != plain}
     given |= {"reverse": True} if turns.is_reversed else {}
-    apart = args["interleaved"]
-    op = lowering.call("rotary", head, None if part == head else part, turns.base, apart, **given)
+    near = args["interleaved"]
+    op = lowering.call("rotary", head, None if part == head else part, turns.base, near, **given)
     made = lowering.put(op, draft)
     lowering.folded.update(lowering.own(node).values())
     stride, inner = made.shape.channels, []
@@ -34,6 +40,5 @@ def turned(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         if place not in (0, at):
             stride //= size
             inner.append((Part(2, stride, size),) if size > 1 else ())
-    own = (Part(2, 1, head),) if head > 1 else ()
-    found = [made.straight[0], *inner, own]
+    found = [made.straight[0], *inner, (Part(2, 1, head),) if head > 1 else ()]
     return Held(made, (*found[:at], made.straight[1], *found[at:]), node.call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 #: The size of the batch that a module is run on: a prime number that no other size is a multiple of, so that
 #: an axis that holds the samples is known wherever it goes.
@@ -83,6 +83,11 @@ class Pairs(NamedTuple):
     attributes: Mapping[str, Any]
 
 
+#: How cosines and sines lie along channels: one for each, whose pairs are one of either half or neighbours;
+#: or one for each pair.
+Lies = Literal["halves", "neighbours", "each"]
+
+
 class Turns(NamedTuple):
     """The angles by which pairs of channels are turned: a position times ``base**(-i/n)`` for pair i of n."""
 
@@ -94,6 +99,15 @@ class Turns(NamedTuple):
     step: float | tuple[float, ...] = 1
     #: Whether the last axis turns the first pairs.
     is_reversed: bool = False
+
+    @property
+    def back(self) -> Turns:
+        """The same the other way round."""
+        start, step = (
+            tuple(-one for one in given) if isinstance(given, tuple) else -given
+            for given in (self.start, self.step)
+        )
+        return self._replace(start=start, step=step)
 
 
 class Rows(NamedTuple):

@@ -13,7 +13,7 @@ from math import isclose, pi, prod
 import torch
 from torch import Tensor
 
-from ..lowering.tape import Turns, Value
+from ..lowering.tape import Lies, Turns, Value
 from .masks import _values
 
 #: The most cosines that are looked at.
@@ -35,12 +35,12 @@ _BASE = 10000.0
 _FRACTION, _TURN = 64, 512
 
 
-def turns_of(cos: Value, sin: Value, interleaved: bool) -> Turns | None:
+def turns_of(cos: Value, sin: Value, lies: Lies) -> Turns | None:
     """What the angles of rotary positions are, by position and pair of channels.
 
-    Pairs are neighbours where that is said, else one of either half. Both values may be one tensor of complex
-    numbers. All angles are compared with those that are said, so that no scaled ones are taken for others,
-    however short the sequence is; ``None`` where they are others, or not known.
+    Both values may be one tensor of complex numbers. All angles are compared with those that are said, so
+    that no scaled ones are taken for others, however short the sequence is; ``None`` where they are others,
+    or not known.
     """
     if prod(cos.sizes) > _WAVES:
         return None
@@ -48,17 +48,19 @@ def turns_of(cos: Value, sin: Value, interleaved: bool) -> Turns | None:
         with torch.no_grad():
             waves = [_values(one) for one in (cos, sin)]
             if waves[0].is_complex():
-                waves = [one.repeat_interleave(2, -1) for one in (waves[0].real, waves[0].imag)]
+                waves = [waves[0].real, waves[0].imag]
             c, s = (wave.double().reshape(-1, wave.shape[-1]) for wave in waves)
-            half = c.shape[-1] // 2
-            own, other = (
-                (slice(0, None, 2), slice(1, None, 2)) if interleaved else (slice(half), slice(half, None))
-            )
-            if not all(torch.equal(one[:, own], one[:, other]) for one in (c, s)):
-                return None
-            c, s = c[:, own], s[:, own]
+            if lies != "each":
+                half = c.shape[-1] // 2
+                near = lies == "neighbours"
+                first, second = (
+                    (slice(0, None, 2), slice(1, None, 2)) if near else (slice(half), slice(half, None))
+                )
+                if not all(torch.equal(one[:, first], one[:, second]) for one in (c, s)):
+                    return None
+                c, s = c[:, first], s[:, first]
             for axes in range(1, _AXES + 1):
-                found = _told(c, s, axes) if half % axes == 0 else None
+                found = _told(c, s, axes) if c.shape[1] % axes == 0 else None
                 if found is not None and _alike(found, c, s):
                     return found
     except Exception:  # whatever it raises where it does not run again
