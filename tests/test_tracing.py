@@ -1113,6 +1113,21 @@ def test_what_runs_in_training_alone_beside_the_parts_of_one_name() -> None:
         ]
 
 
+def test_what_computes_otherwise_in_training_alone() -> None:
+    """A weight that nothing reads in either mode makes no head of what training does to the others."""
+
+    class Augmented(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.token = nn.Linear(4, 4), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.body(x).cumsum(1) if self.training else self.body(x)
+
+    network = archlens.trace(Augmented(), (4,))
+    assert [(layer.name, layer.training) for layer in network] == [("body", False), ("unused", False)]
+
+
 def test_types_of_tensors_are_kept() -> None:
     """Buffers of any type have their bytes, and weights those of the type that they are kept in."""
 

@@ -1119,6 +1119,30 @@ class TurnedBack(InPieces):
         return torch.cat((b * sin + a * cos, b * cos - a * sin), -1)
 
 
+_KEPT: dict[int, Tensor] = {}
+
+
+class Kept(Turning):
+    """Angles that are kept from one run to the next, beside the module."""
+
+    def angles(self) -> Tensor:
+        if id(self) not in _KEPT:
+            _KEPT[id(self)] = torch.arange(LENGTH, device=self.frequencies.device)[:, None] * 0.5
+        return _KEPT[id(self)] * self.frequencies
+
+
+def test_what_is_kept_from_run_to_run() -> None:
+    """It is what it was made of by then, for as long as nobody writes to it."""
+    module = Kept().eval()
+    first, second = (archlens.trace(module, (LENGTH, CHANNELS)) for _ in range(2))
+    assert [layer.op for layer in first] == [layer.op for layer in second]
+    assert [layer.op.attributes()["step"] for layer in second if layer.op.kind == "rotary"] == [0.5, 0.5]
+    _KEPT[id(module)].zero_()
+    third = archlens.trace(module, (LENGTH, CHANNELS))
+    assert "rotary" not in {layer.op.kind for layer in third}
+    del _KEPT[id(module)]
+
+
 class Grid(Turning):
     """The positions of a map behind one token, each axis of which turns half of the pairs, as in EVA-02."""
 

@@ -919,10 +919,10 @@ class Lowering:
         return (each, once) if known else None
 
     @property
-    def uncalled(self) -> bool:
-        """Whether there are weights that nothing read."""
+    def uncalled(self) -> frozenset[str]:
+        """The keys of the weights that nothing read."""
         read = {value for draft in self.drafts for value in draft.own.values()}
-        return any(value.trains and value not in read for value in self.tape.state.values())
+        return frozenset(key for key, one in self.tape.state.items() if one.trains and one not in read)
 
     @property
     def blind(self) -> int:

@@ -26,9 +26,13 @@ from ..backends.conformance import slots, tensors
 from ..bounds import allowed, worked
 from ..lowering.counting import COUNTED, FREE
 from ..lowering.known import KNOWN
+from ..lowering.lowering import sources
 from ..lowering.tape import BATCH, Call, LooksUp, Node, TakenApart, Tape, Value
 from .untouched import as_it_was
 from .whole import WHOLE
+
+#: Where a tensor without an input says what it was made by, for a run that finds it again.
+_MADE_BY = "_archlens_made_by"
 
 #: What a call of an operator is worth, in layers laid out.
 _CALL = 300
@@ -94,9 +98,18 @@ class _Recorder:
         return text if text and "\n" not in text else call.kind.rpartition(".")[2]
 
     def value(self, tensor: Tensor) -> Value:
-        """The value that a tensor has now; one that nobody has seen is a constant."""
+        """The value that a tensor has now; one that nobody has seen is a constant.
+
+        What code keeps from one run to the next, as a cache of positions, is what it was made by then.
+        """
         found = self.values.get(id(tensor))
-        return found if found is not None else self.remember(tensor)
+        if found is not None:
+            return found
+        found = self.remember(tensor)
+        made, version = getattr(tensor, _MADE_BY, (None, 0))
+        if made is not None and tensor._version == version and not sources(made):
+            found = self.values[id(tensor)] = made
+        return found
 
     def remember(self, tensor: Tensor, **what: Any) -> Value:
         if not tensor.is_meta:
@@ -147,6 +160,9 @@ class _Recorder:
             raise RuntimeError(f"more than {self.most:,} operations ran")
         changed = self.alike(next(_tensors(out), None)) if written else []
         node.outputs = tuple(self.remember(tensor, node=node) for tensor in _tensors(out))
+        for tensor, one in zip(_tensors(out), node.outputs, strict=True):
+            if tensor.is_meta and not flows:
+                setattr(tensor, _MADE_BY, (one, tensor._version))
         self.tape.nodes.append(node)
         for other in changed:  # what lies in the same memory is written, too
             self.write("aten.write", {"self": other, "source": out}, other, 0)

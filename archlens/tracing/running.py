@@ -110,6 +110,8 @@ def run(
             trains = lowered(True)
         except SpecError:  # it need not run in training mode on this input
             trains = None
+        if trains is not None and trains.uncalled >= found.uncalled:
+            trains = None  # it has no layers of its own there, however else it computes
     network = found.network(name, origin, trains)
     # what ran may depend on any of them: a search asks the origin, which knows whether it does
     asked = [
