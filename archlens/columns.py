@@ -451,18 +451,6 @@ class _Whole(_Column, Number):
 
     __int__ = __trunc__ = __index__
 
-    def __floor__(self) -> Any:
-        return self
-
-    __ceil__ = __floor__
-
-    def __round__(self, digits: SupportsIndex | None = None) -> Any:
-        return self
-
-    def truncated(self) -> Any:
-        """Itself."""
-        return self
-
     def bit_length(self) -> int:
         """How many bits the largest has."""
         bits = max(abs(self.low), abs(self.high)).bit_length()

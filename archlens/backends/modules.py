@@ -444,6 +444,15 @@ class ConvMap(nn.Module):
         return out if self.bias is None else out + self.bias.view(-1, *(1,) * (x.dim() - 2))
 
 
+def binomial(kernel: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
+    """The binomial filter of a size along each axis; its values add up to 1."""
+    filt = torch.ones((), dtype=dtype)
+    for f in kernel:
+        row = torch.tensor([comb(f - 1, k) / 2 ** (f - 1) for k in range(f)], dtype=dtype)
+        filt = filt.unsqueeze(-1) * row
+    return filt
+
+
 class BlurPool(nn.Module):
     """Blurs each channel with a fixed binomial filter, at every so many positions."""
 
@@ -452,11 +461,7 @@ class BlurPool(nn.Module):
     def __init__(self, kernel: Any, stride: Any, padding: Any = 0) -> None:
         super().__init__()
         self.stride, self.padding = stride, padding
-        filt = torch.ones(1, 1)
-        for f in kernel:
-            row = torch.tensor([comb(f - 1, k) / 2 ** (f - 1) for k in range(f)])
-            filt = filt.unsqueeze(-1) * row
-        self.register_buffer("filt", filt, persistent=False)
+        self.register_buffer("filt", binomial(kernel)[None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         conv: Any = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]

@@ -32,7 +32,7 @@ from .lowering import (
     unviewed,
 )
 from .masks import MULTIHEAD
-from .parts import concatenated, cut, padded, side_by_side
+from .parts import concatenated, padded, part_of, side_by_side
 from .pieces import written
 from .tape import TAKES, Node, Rows, Value, taken
 
@@ -171,10 +171,7 @@ def take(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     for out in node.outputs:
         part = taken(node, out)
         assert part is not None
-        made = cut(lowering, held, part.dim, part.start, part.stop, part.step)
-        if part.drops:
-            made = Held(made.draft, (*made.axes[: part.dim], *made.axes[part.dim + 1 :]))
-        found.append(made)
+        found.append(part_of(lowering, held, part))
     return found
 
 

@@ -244,12 +244,13 @@ def _leaving_out(lowering: Lowering, node: Node, projected: Sequence[Draft]) -> 
     if len(said_terms) == len(terms):
         lowering.folded.update(value for value in read if not value.trains)
         return lowering.put(op, *projected, _total(lowering, said_terms))
+    core = op.facts(*[draft.shape for draft in projected])
     return lowering.opaque(
         "attention",
-        op.facts(*[draft.shape for draft in projected]).shape,
+        core.shape,
         *projected,
         *said_terms,
-        macs=op.facts(*[draft.shape for draft in projected]).macs,
+        macs=core.macs,
         own={value.key: value for value in read},
         base=op,
         reason=_MASKED,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .algebra import SAME
 from .arrangement import REPEATED, Axis, Part, in_order, permuted, sizes, viewed
 from .lowering import PERMUTES, VIEWED, Draft, Held, Lowering, NotSaid, permutation
-from .parts import cut
+from .parts import part_of
 from .tape import TAKES, Node, Value, taken
 
 #: The most operators between a parameter and what reads it.
@@ -81,9 +81,8 @@ def _step(lowering: Lowering, node: Node, out: Value, held: Held) -> Held:
     elif node.target in TAKES:
         part = taken(node, out)
         if part is not None:
-            made = cut(lowering, held, part.dim, part.start, part.stop, part.step)
-            axes = made.axes if not part.drops else (*made.axes[: part.dim], *made.axes[part.dim + 1 :])
-            held = made
+            held = part_of(lowering, held, part)
+            axes = held.axes
     if axes is None:
         raise NotSaid("it multiplies by what was computed without the input")
     return Held(held.draft, tuple(axes), node.call)

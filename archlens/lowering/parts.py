@@ -8,7 +8,15 @@ from typing import Any
 
 from .arrangement import REPEATED, permuted, sizes
 from .lowering import Draft, Held, Lowering, NotSaid
-from .tape import TakenApart
+from .tape import Taken, TakenApart
+
+
+def part_of(lowering: Lowering, held: Held, part: Taken) -> Held:
+    """What one operator takes of a tensor."""
+    made = cut(lowering, held, part.dim, part.start, part.stop, part.step)
+    if not part.drops:
+        return made
+    return Held(made.draft, (*made.axes[: part.dim], *made.axes[part.dim + 1 :]))
 
 
 def cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: int = 1) -> Held:

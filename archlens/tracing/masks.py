@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import comb, prod
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..backends.modules import RelativeBuckets, RelativePositions
+from ..backends.modules import RelativeBuckets, RelativePositions, binomial
 from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, sources
 from ..lowering.masks import LOW, Leaves, Masked
@@ -105,10 +105,7 @@ def is_binomial(weight: Value) -> bool:
             found = _values(weight).double()
     except Exception:  # whatever it raises where it does not run again
         return False
-    wanted = torch.ones(1, dtype=torch.float64)
-    for size in found.shape[2:]:
-        row = [comb(size - 1, i) / 2 ** (size - 1) for i in range(size)]
-        wanted = wanted[..., None] * torch.tensor(row, dtype=torch.float64)
+    wanted = binomial(found.shape[2:], torch.float64)
     return torch.allclose(found, wanted.expand_as(found), rtol=1e-3, atol=0)
 
 
