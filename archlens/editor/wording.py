@@ -11,7 +11,7 @@ from ..errors import printable
 from ..language import Spec
 from ..language.spec import Param
 from ..language.steps import Block, Listing, Value
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_around
 from ..views import explanation
 from . import naming
 from .vocabulary import vocabulary
@@ -94,12 +94,7 @@ def _steps(network: Network | None) -> list[str]:
     if network is None:
         return []
     names = [layer.name for layer in network.layers]
-    return list(dict.fromkeys([*names, *(scope for name in names for scope in _scopes(name))]))
-
-
-def _scopes(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts)))
+    return list(dict.fromkeys([*names, *(scope for name in names for scope in scopes_around(name))]))
 
 
 def called(text: str) -> str:
@@ -217,7 +212,8 @@ def hints(network: Network, source: str, first: int, last: int) -> list[Hint]:
             rows.setdefault(span.line, []).append(layer)
     found = []
     for line, layers in sorted(rows.items()):
-        ends = [one for one in layers if _column(one) == max(map(_column, layers))]
+        last_column = max(map(_column, layers))
+        ends = [one for one in layers if _column(one) == last_column]
         sizes = list(dict.fromkeys(str(one.shape) for one in ends))
         more = f"{len(ends)} layers: {', '.join(sizes[:12])}" if len(ends) > 1 else ends[0].name
         found.append(Hint(line, f"{sizes[0]}{' …' if len(sizes) > 1 else ''}", printable(more)))

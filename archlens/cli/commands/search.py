@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -142,11 +142,7 @@ def searched(name: str, given: Given, space: Space, wanted: Any) -> Searched:
     input, values = given.read()
     meant = dialects.find(name)
     with _progress(space.count) as progress:
-        return search.run(meant, space, wanted, input=input, values=_values(values), progress=progress)
-
-
-def _values(values: Mapping[str, str]) -> Mapping[str, Any]:
-    return dict(values)
+        return search.run(meant, space, wanted, input=input, values=values, progress=progress)
 
 
 @contextmanager
