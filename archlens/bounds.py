@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 
 from .errors import UsageError, shorten, usage
 
@@ -78,20 +79,17 @@ def together() -> Iterator[dict[str, _File]]:
         _FILES.reset(token)
 
 
-def laid_out(file: str, variant: str, layers: int) -> None:
-    """Take down that a variant of a file was laid out, or what is worth so many layers."""
-    if (files := _FILES.get()) is not None:
-        found = files.setdefault(file, _File()).worth
-        found[variant] = max(layers, found.get(variant, 0))
-
-
-def check_together(file: str, variant: str) -> None:
-    """Look whether another variant of a file may be laid out, or has been.
+@contextmanager
+def counted(file: str, variant: str) -> Iterator[Callable[[int], None]]:
+    """Within it a variant of a file is laid out, and it is said how many layers that is worth.
 
     Raises:
-        UsageError: the variants of the file have too many layers together.
+        UsageError: the variants of the file have too many layers together, without it or with it.
     """
-    _check(file, variant, f"the networks of {shorten(file)} have more than {allowed():,} layers together")
+    too_much = f"the networks of {shorten(file)} have more than {allowed():,} layers together"
+    _check(file, variant, too_much)
+    yield partial(_take_down, file, variant)
+    _check(file, variant, too_much)
 
 
 def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> None:
@@ -100,8 +98,15 @@ def shown(file: str, variant: str, layers: int, boxes: int, characters: int) -> 
     Raises:
         UsageError: the pages of the file are too much work together.
     """
-    laid_out(file, variant, layers + _PAGE + _BOX * boxes + characters // _CHARACTERS)
+    _take_down(file, variant, layers + _PAGE + _BOX * boxes + characters // _CHARACTERS)
     _check(file, variant, f"the pages of {shorten(file)} are more work together than {allowed():,} layers")
+
+
+def _take_down(file: str, variant: str, layers: int) -> None:
+    """Take down that a variant of a file was made something of that is worth so many layers."""
+    if (files := _FILES.get()) is not None:
+        found = files.setdefault(file, _File()).worth
+        found[variant] = max(layers, found.get(variant, 0))
 
 
 def _check(file: str, variant: str, too_much: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,24 +58,43 @@ def study(network: Any, /, *, input: Any = None, **values: Any) -> Study:
         SpecError: the spec is wrong, or a layer does not fit.
         UsageError: there is no such network, param or input.
     """
-    if isinstance(network, Network):
-        network = network.with_values(**values) if values else network
-        network = network if input is None else network.with_input(input)
-        return Study(network)
-    if is_module(network):
+    made = _network(network, input, values)
+    return Study(made)
+
+
+def _network(meant: Any, input: Any, values: Mapping[str, Any]) -> Network:
+    """The network that a value means, on an input and with values.
+
+    Raises:
+        SpecError: the spec is wrong, or a layer does not fit.
+        UsageError: there is no such network, param or input, or the value means none.
+    """
+    if isinstance(meant, Network):
+        network = meant.with_values(**values) if values else meant
+        return network if input is None else network.with_input(input)
+    if is_module(meant):
         if values:
             raise usage(f"a torch module has no params, and so no {shorten(next(iter(values)))}")
-        return Study(traced(network, input))
-    if isinstance(network, Spec):
-        meant: Meant = Found(network, "")
-    elif isinstance(network, str) and "\n" in network:
-        meant = Found(read(network), "")
-    else:
-        try:
-            meant = dialects.find(os.fspath(network))
-        except TypeError:
-            what = type(network).__name__
-            raise usage(
-                f"a network, a spec, a module, a name or a path is needed, and this is a {what}"
-            ) from None
-    return Study(dialects.network(meant, input=input, values=values))
+        return traced(meant, input)
+    found = _found(meant)
+    return dialects.network(found, input=input, values=values)
+
+
+def _found(meant: Any) -> Meant:
+    """What a spec, its text, a name or a path means.
+
+    Raises:
+        SpecError: the spec is wrong.
+        UsageError: it is none of them, or there is no such network.
+    """
+    if isinstance(meant, Spec):
+        return Found(meant, "")
+    if isinstance(meant, str) and "\n" in meant:
+        return Found(read(meant), "")
+    try:
+        return dialects.find(os.fspath(meant))
+    except TypeError:
+        what = type(meant).__name__
+        raise usage(
+            f"a network, a spec, a module, a name or a path is needed, and this is a {what}"
+        ) from None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from ..bounds import allowing, check_together, laid_out
+from ..bounds import allowing, counted
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import did_you_mean, error, shorten, usage
@@ -167,10 +167,10 @@ class File(Outside):
             raise usage(f"--real is for torch modules, and {shorten(self.variant or self.name)} is none")
         model = self._model()
         check_variant(self.variant, model.variants, self.path)
-        check_together(self.path, self.variant)
         read = Read("", self.path, model=model, called=self.called, variant=self.variant)
-        network = read.made_of(self.text, input, values)
-        laid_out(self.path, self.variant, len(network.layers))
+        with counted(self.path, self.variant) as worth:
+            network = read.made_of(self.text, input, values)
+            worth(len(network.layers))
         return network
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..bounds import allowed, allowing, check_together, laid_out
+from ..bounds import allowed, allowing, counted
 from ..errors import Diagnostic, SpecError, UsageError, error
 from ..language.spec import Spec
 from ..network import Network, Origin, Setting
@@ -47,19 +47,36 @@ def elaborate(
         UsageError: there is no such variant, param or input, or a param was left without a value; or the
             variants of the file have too many layers together, where that is bounded.
     """
-    file = spec.source.name
-    if advice:  # else it is one of many in a search, which is bounded by itself
-        check_together(file, variant)
     walk = Walk(spec, variant, values or {}, inference=inference)
     given = given_inputs(spec, input)
-    walk.builder.origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
+    file = spec.source.name
+    walk.builder.origin = origin = FromSpec(spec.name, file, spec, variant, values or {}, given, allowed())
+    if not advice:  # it is one of many in a search, which is bounded by itself
+        network = _run(walk, origin, advice)
+    else:
+        with counted(file, variant) as worth:
+            try:
+                network = _run(walk, origin, advice)
+            finally:
+                worth(max(len(walk.builder.layers), walk.builder.steps // 10))
+    if not inference:
+        vars(network)["fixed"] = ""  # it is what its origin makes: nobody need lay it out once more to see so
+    return network
+
+
+def _run(walk: Walk, origin: FromSpec, advice: bool) -> Network:
+    """The network of a walk that is about to begin, on the inputs of its origin.
+
+    Raises:
+        SpecError: the spec is wrong or a layer does not fit; carries the network up to there.
+    """
     try:
-        network = walk.run(given)
+        return walk.run(origin.inputs)
     except LayerShapeError as failed:
         if not advice:
             raise SpecError(Diagnostic(str(failed), failed.span), walk.network()) from None
         builder = walk.builder
-        smallest = partial(smallest_input, spec, variant, values or {}, builder.inputs)
+        smallest = partial(smallest_input, origin.spec, origin.variant, origin.values, builder.inputs)
         searched = smallest if builder.steps < _SEARCH_STEPS else None
         said = explained(failed, builder.layers, builder.inputs, searched)
         raise SpecError(said, walk.network(), failed.unplaced) from None
@@ -73,14 +90,6 @@ def elaborate(
             walk.last.span if walk.last else None,
             help="one after the other they can be as many as you like",
         ) from None
-    finally:
-        if advice:
-            laid_out(file, variant, max(len(walk.builder.layers), walk.builder.steps // 10))
-    if advice:
-        check_together(file, variant)
-    if not inference:
-        vars(network)["fixed"] = ""  # it is what its origin makes: nobody need lay it out once more to see so
-    return network
 
 
 def declared_inputs(spec: Spec, variant: str, values: Mapping[str, Any]) -> Mapping[str, Shape]:
