@@ -123,8 +123,8 @@ def spec_schema() -> Schema:
             "body": {
                 "description": "A step, or a list of them.",
                 "anyOf": [
-                    {"$ref": "#/$defs/step"},
                     {"type": "array", "items": {"$ref": "#/$defs/body"}},
+                    {"$ref": "#/$defs/step"},
                 ],
             },
             "block": {
@@ -142,7 +142,7 @@ def spec_schema() -> Schema:
                     },
                 ],
             },
-            "step": {"anyOf": [{"$ref": "#/$defs/expression"}, _mapping_step()]},
+            "step": {"anyOf": [_mapping_step(), {"$ref": "#/$defs/expression"}]},  # the shorter list first
             "variant": {
                 "anyOf": [
                     {"type": "null"},

@@ -31,12 +31,15 @@ class Ended(NamedTuple):
     stderr: str
 
 
-def run(*args: str, cwd: Path | None = None) -> Ended:
+def run(*args: str, cwd: Path | None = None, encoding: str = "utf-8") -> Ended:
     """``archlens`` with these arguments, where nobody looks on: neither stream is a terminal.
 
     What it does not catch is raised, and would be a traceback.
     """
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), encoding, errors, newline="")
+        for errors in ("strict", "backslashreplace")
+    )
     threshold = gc.get_threshold()
     code: object = 0
     with (

@@ -49,22 +49,38 @@ def started(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     return subprocess.run([sys.executable, "-m", "archlens", *args], capture_output=True, cwd=cwd, env=whole)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
+def test_streams_that_cannot_write_all(command: str, tmp_path: Path) -> None:
+    """What a console lacks is written as an escape, and nothing is lost."""
+    (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
+    words = command.replace("NAME", "net.yaml").split()
+    usual = run(*words, cwd=tmp_path)
+    for encoding in ("cp1252", "cp437"):
+        ended = run(*words, cwd=tmp_path, encoding=encoding)
+        assert ended.returncode == usual.returncode
+        for there, here in [(ended.stdout, usual.stdout), (ended.stderr, usual.stderr)]:
+            assert there == here.encode(encoding, "backslashreplace").decode(encoding)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
-def test_streams_that_cannot_write_all(command: str, encoding: str, tmp_path: Path) -> None:
-    """What a console lacks is written as an escape, and nothing is lost or raised.
+def test_a_console_that_cannot_write_all(encoding: str, tmp_path: Path) -> None:
+    """The same of a process, whose streams are Python's own.
 
     Where it says that it has ASCII alone, click takes that for a mistake, and writes UTF-8.
     """
     (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
-    words = command.replace("NAME", "net.yaml").split()
-    ended = started(*words, cwd=tmp_path, PYTHONIOENCODING=encoding, LC_ALL="C")
-    usual = started(*words, cwd=tmp_path, PYTHONIOENCODING="utf-8")
-    assert ended.returncode == usual.returncode
-    for there, here in [(ended.stdout, usual.stdout), (ended.stderr, usual.stderr)]:
-        assert there == here.decode("utf-8").encode(encoding, "backslashreplace")
-        assert b"Traceback" not in there
+    ended = started("shapes", "net.yaml", cwd=tmp_path, PYTHONIOENCODING=encoding, LC_ALL="C")
+    usual = run("shapes", "net.yaml", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout == usual.stdout.encode(encoding, "backslashreplace")
+    assert ended.stderr == usual.stderr.encode(encoding, "backslashreplace")
+    assert b"\\u65e5" in ended.stdout
+    (tmp_path / "net.yaml").write_text(SPEC.replace("conv(4, 3)", "conv(4, 9)  # 日本"), "utf-8")
+    ended = started("shapes", "net.yaml", cwd=tmp_path, PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert ended.returncode == 1
+    assert b"\\u65e5" in ended.stderr
+    assert b"Traceback" not in ended.stderr
 
 
 @pytest.mark.slow
