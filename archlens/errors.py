@@ -136,6 +136,16 @@ def usage(message: str, *, span: Span | None = None, notes: Iterable[str] = (), 
     return UsageError(Diagnostic(message, span, tuple(notes), help))
 
 
+def not_installed(what: str, extra: str) -> UsageError:
+    """What to raise where a package is missing, which an extra of archlens installs.
+
+    >>> not_installed("pages need Jinja2", "report").diagnostic.message
+    'pages need Jinja2, which is not installed'
+    """
+    installs = f"pip install 'archlens-nn[{extra}]', or in a checkout: pip install '.[{extra}]'"
+    return usage(f"{what}, which is not installed", help=installs)
+
+
 #: How long a word a suggestion is looked for, and among how many.
 _WORD = 100
 _KNOWN = 2000

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import showing
 from .counts import AtLeast
-from .errors import Located, Span, SpecError, did_you_mean, shorten, usage
+from .errors import Located, Span, SpecError, did_you_mean, not_installed, shorten, usage
 from .ops import STATED, Facts, Op, ask
 from .ops.op import NONE
 from .ops.opaque import UNKNOWN
@@ -661,10 +661,7 @@ class Network:
         try:
             import networkx
         except ImportError:
-            raise usage(
-                "a graph is a networkx.DiGraph, and networkx is not installed",
-                help="pip install 'archlens-nn[graph]'",
-            ) from None
+            raise not_installed("a graph is a DiGraph of networkx", "graph") from None
         graph = networkx.DiGraph(name=self.name)
         for name, shape in self.inputs.items():
             graph.add_node(name, shape=shape)

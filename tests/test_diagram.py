@@ -1557,5 +1557,5 @@ def test_digraph() -> None:
 
 def test_digraph_without_networkx(monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "networkx", None)
-    with pytest.raises(UsageError, match="networkx is not installed"):
+    with pytest.raises(UsageError, match="DiGraph of networkx, which is not installed"):
         archlens.load("lenet5").digraph()

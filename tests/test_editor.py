@@ -418,4 +418,7 @@ def test_without_pygls() -> None:
     root = Path(__file__).parents[1]
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
     assert ended.returncode == 2
-    assert ended.stderr == "error: archlens lsp needs pygls\n  = help: pip install 'archlens-nn[lsp]'\n"
+    assert ended.stderr == (
+        "error: archlens lsp needs pygls, which is not installed\n"
+        "  = help: pip install 'archlens-nn[lsp]', or in a checkout: pip install '.[lsp]'\n"
+    )

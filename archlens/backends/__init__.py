@@ -5,7 +5,7 @@ Nothing outside this room imports it at start; torch itself is imported by what 
 
 from __future__ import annotations
 
-from ..errors import usage
+from ..errors import not_installed
 
 
 def require_torch() -> None:
@@ -17,7 +17,4 @@ def require_torch() -> None:
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise usage(
-            "this needs torch, which is not installed",
-            help="pip install 'archlens-nn[torch]', or in a checkout: pip install '.[torch]'",
-        ) from None
+        raise not_installed("this needs torch", "torch") from None

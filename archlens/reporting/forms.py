@@ -19,7 +19,7 @@ from ..drawing.plan import Plans
 from ..drawing.theme import AUTO
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
-from ..errors import printable, printable_lines, usage
+from ..errors import not_installed, printable, printable_lines
 from ..explorer import policy, within
 from ..forms import markdown
 from ..forms.table import Command, Content, Link, Table, Worded, words_of
@@ -232,9 +232,7 @@ def _environment() -> jinja2.Environment:
     try:
         import jinja2
     except ImportError:
-        raise usage(
-            "pages need Jinja2, which is not installed", help="pip install 'archlens-nn[report]'"
-        ) from None
+        raise not_installed("pages need Jinja2", "report") from None
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=jinja2.select_autoescape(["html.j2"]),

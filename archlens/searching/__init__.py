@@ -6,7 +6,7 @@ numpy; whoever enters it asks first whether it is there.
 
 from __future__ import annotations
 
-from ..errors import usage
+from ..errors import not_installed
 
 
 def require_numpy() -> None:
@@ -18,7 +18,4 @@ def require_numpy() -> None:
     try:
         import numpy  # noqa: F401
     except ImportError:
-        raise usage(
-            "a search needs numpy, which is not installed",
-            help="pip install 'archlens-nn[search]', or in a checkout: pip install '.[search]'",
-        ) from None
+        raise not_installed("a search needs numpy", "search") from None

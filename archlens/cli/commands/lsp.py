@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ... import __version__
-from ...errors import usage
+from ...errors import not_installed
 
 
 @click.command("lsp")
@@ -29,5 +29,5 @@ def command(pause: float, stdio: bool) -> None:
     except ModuleNotFoundError as problem:
         if (problem.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
-        raise usage("archlens lsp needs pygls", help="pip install 'archlens-nn[lsp]'") from None
+        raise not_installed("archlens lsp needs pygls", "lsp") from None
     serve(__version__, pause)

@@ -6,7 +6,7 @@ import struct
 from io import BytesIO
 from typing import Any
 
-from ...errors import printable, usage
+from ...errors import not_installed, printable, usage
 from ..metrics import SANS, Font
 from ..picture import Group, Item, Path, Rect, Text
 from ..request import HasPicture
@@ -30,9 +30,7 @@ def to_bytes(drawn: HasPicture) -> bytes:
     try:
         from reportlab.pdfgen.canvas import Canvas
     except ImportError:
-        raise usage(
-            "PDF is written by reportlab, which is not installed", help="pip install 'archlens-nn[diagram]'"
-        ) from None
+        raise not_installed("PDF is written by reportlab", "diagram") from None
     picture = drawn.picture
     names = _registered(picture.font)
     scale = min(picture.printed, _MOST / max(picture.width, picture.height))

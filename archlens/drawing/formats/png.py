@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...errors import usage
+from ...errors import not_installed, usage
 from ..metrics import FONTS, SANS, is_known, using
 from ..picture import Picture, Text, walk
 from ..request import HasPicture
@@ -23,9 +23,7 @@ def to_bytes(drawn: HasPicture) -> bytes:
     try:
         from resvg_py import svg_to_bytes
     except ImportError:
-        raise usage(
-            "PNG is painted by resvg-py, which is not installed", help="pip install 'archlens-nn[diagram]'"
-        ) from None
+        raise not_installed("PNG is painted by resvg-py", "diagram") from None
     picture = drawn.picture
     font = picture.font
     family = "Archlens Sans" if font == SANS else font.family
