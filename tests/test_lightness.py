@@ -149,7 +149,7 @@ def test_help_imports_no_command() -> None:
     code = "run('--help'); sys.stderr.write('loaded:' + ' '.join(sys.modules))"
     run = RUN.partition("for code in")[0].format(ready="archlens.cli")
     result = subprocess.run([sys.executable, "-c", run + code], capture_output=True, text=True, check=True)
-    assert "Print every layer of a network" in result.stdout
+    assert "Print every layer: output shape" in result.stdout
     assert "archlens.cli.commands." not in result.stderr
     assert "archlens.analysis" not in result.stderr
 

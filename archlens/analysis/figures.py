@@ -215,7 +215,7 @@ FIGURES: dict[str, Figure] = {
     "active_params": Figure(
         "active params",
         Kind.COUNT,
-        "Parameters that one token meets: all but those of experts that it does not go to.",
+        "Parameters used for one token: all but those of experts that it is not routed to.",
         _active_params,
         scoped=True,
         adds_up=True,
@@ -243,7 +243,7 @@ FIGURES: dict[str, Figure] = {
     "total_macs": Figure(
         "total MACs",
         Kind.COUNT,
-        "What MACs would be if every token went to all experts.",
+        "MACs if every token went to all experts.",
         _total_macs,
         scoped=True,
         adds_up=True,
@@ -319,7 +319,7 @@ FIGURES: dict[str, Figure] = {
     "sram": Figure(
         "arena",
         Kind.BYTES,
-        "Bytes of the arena of TensorFlow Lite for Microcontrollers, in int8 unless other types are given.",
+        "Bytes of the arena of TensorFlow Lite for Microcontrollers, by default in int8.",
         _sram,
         where=Where.LIMITS,
         own=False,
@@ -327,7 +327,7 @@ FIGURES: dict[str, Figure] = {
     "flash": Figure(
         "flash",
         Kind.BYTES,
-        "Bytes of weights, biases and scales as they lie in flash, in int8 unless other types are given.",
+        "Bytes of weights, biases and scales in flash, by default in int8.",
         _flash,
         where=Where.LIMITS,
         own=False,
@@ -353,7 +353,7 @@ FIGURES: dict[str, Figure] = {
     "depth": Figure(
         "depth",
         Kind.LAYERS,
-        "The most convolutions and matrix products with weights on one way through the network.",
+        "The most convolutions and matrix products with weights on any path through the network.",
         _depth,
         scoped=True,
         head=Head("depth", 7, "Depth: convolutions and matrix products with weights, the most on one way."),

@@ -64,9 +64,9 @@ class _Commands(click.Group):
 def cli() -> None:
     """Exact shapes, parameters and multiply-accumulates of neural networks, without torch.
 
-    NAME is a network of the zoo (`archlens list` shows them), or a spec file of your own:
-    my.yaml, or my.yaml:variant; or a torch module, model.py:Net, whose code runs; or a file of
-    another tool, as model.onnx, model.keras or yolo.yaml, in which nothing runs.
+    NAME is a network of the zoo (see `archlens list`), a spec file of your own (my.yaml or
+    my.yaml:variant), a torch module (model.py:Net, whose code is run), or a file of another tool
+    (such as model.onnx, model.keras or yolo.yaml, which is only read).
     """
 
 

@@ -135,8 +135,7 @@ def size_option(function: F) -> F:
         metavar="N",
         expose_value=False,
         callback=_allow,
-        help=f"How many layers a network may have, and the variants of a file together; unless it is given, "
-        f"{MAX_LAYERS:,}.",
+        help=f"The most layers that a network or all variants of a file may have; by default {MAX_LAYERS:,}.",
     )(function)
 
 
@@ -148,13 +147,13 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
-        help="Another input shape, without the batch; shapes and explain take letters, too: 3xHxW.",
+        help="Another input shape, without the batch; shapes and explain also take letters: 3xHxW.",
     )
     @click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
     )
     @click.option(
-        "--real", is_flag=True, help="Compute one sample, for a torch module whose code looks at values."
+        "--real", is_flag=True, help="Run one real sample, for a torch module whose code depends on values."
     )
     @size_option
     @wraps(function)
@@ -173,14 +172,18 @@ def board_options(function: F) -> F:
     for option in (
         click.option("--target", metavar="BOARD", help=f"A board: {known}; or a .toml file."),
         click.option(
-            "--weights", type=click.Choice([*WEIGHTS]), default="int8", show_default=True, help="Their type."
+            "--weights",
+            type=click.Choice([*WEIGHTS]),
+            default="int8",
+            show_default=True,
+            help="Data type of the weights.",
         ),
         click.option(
             "--activations",
             type=click.Choice([*ACTIVATIONS]),
             default="int8",
             show_default=True,
-            help="Their type; with int16 biases are int64, with int8 int32.",
+            help="Data type of the activations; biases are int64 with int16, int32 with int8.",
         ),
     )[::-1]:
         function = option(function)

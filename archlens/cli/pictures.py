@@ -19,7 +19,7 @@ def fit_option(picture: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--fit",
         metavar="FIT",
-        help=f"What {picture} is read on: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
+        help=f"Where {picture} will be read: {', '.join(NAMED)}, or a width (90mm, 5in, 700px).  "
         f"[default: {SCREENS}; .pdf and .tex: {PAPER}]",
     )
 
@@ -29,7 +29,7 @@ def font_option(command: _Command) -> _Command:
     return click.option(
         "--font",
         metavar="FONT",
-        help=f"That of the text, which PDF and PNG hold: {', '.join(FONTS_BY_NAME)}, or a .ttf file.  "
+        help=f"The font of the text, embedded in PDF and PNG: {', '.join(FONTS_BY_NAME)}, or a .ttf file.  "
         f"[default: {SANS.name}]",
     )(command)
 
@@ -39,7 +39,7 @@ def theme_option(what: str, default: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--theme",
         type=click.Choice([*THEMES, AUTO]),
-        help=f"{what}; with auto an .svg is as the pages of its reader are.  [default: {default}]",
+        help=f"{what}; with auto an .svg follows the reader's colours.  [default: {default}]",
     )
 
 

@@ -39,21 +39,21 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
     "sets",
     multiple=True,
     metavar="PARAM=VALUE",
-    help="A value for a param of all networks; {name} stands for the name in it, too.",
+    help="A value for a param of all networks, in which {name} stands for the name, too.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="WHAT=HEAD[:UNIT]",
-    help="Which column holds the name, input, params, macs or flops, where its head does not say so, and the "
-    "unit of its numbers: k, M, G or B, T.",
+    help="The column of name, input, params, macs or flops, if its head does not say so, and the unit of its "
+    "numbers: k, M, G or B, T.",
 )
 @click.option(
     "--decimals",
     type=click.IntRange(0, 9),
     metavar="N",
-    help="How many decimals the numbers were printed with, where the file has lost zeros at their ends.",
+    help="How many decimals the numbers have, if trailing zeros were dropped.",
 )
 @click.option("--only", metavar="PATTERN", help="Audit only the rows whose name matches, as in resnet*.")
 @click.option("--differing", is_flag=True, help="Show only what is not equal.")
@@ -71,7 +71,7 @@ def command(
     form: str,
     path: str | None,
 ) -> None:
-    """Compare a published table of networks with what is computed, and explain the differences.
+    """Explain where a published table differs from computed figures.
 
     TABLE is a CSV file with a column of names and columns of params, MACs or FLOPs. Figures must agree to
     their printed digits; one that differs is explained where a known counting tool gives it. The exit code

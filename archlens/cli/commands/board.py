@@ -14,18 +14,17 @@ from ..output import write_table
 @click.command("board")
 @network_argument
 @board_options
-@click.option(
-    "--tensors", is_flag=True, help="List every tensor, with the steps and the bytes where it lies."
-)
+@click.option("--tensors", is_flag=True, help="List every tensor with its lifetime and address.")
 @format_option()
 @output_option
 def command(
     load: Load, target: str | None, weights: str, activations: str, tensors: bool, form: str, path: str | None
 ) -> None:
-    """RAM and flash of a network on a microcontroller, as TensorFlow Lite for Microcontrollers plans them.
+    """Compute the RAM and flash that a network needs on a board.
 
-    The arena is planned as that runtime plans it, with the bytes below which no plan can be beside it.
-    What it needs beside is said. --target compares with a board: stm32f746, or a file of your own.
+    The arena is planned as TensorFlow Lite for Microcontrollers plans it and shown with the
+    lower bound of any plan; what is not included is listed. --target compares with a board, such as
+    stm32f746, or a file of your own.
     """
     board = boards.find(target) if target is not None else None
     found = deploy(load(), weights=weights, activations=activations)

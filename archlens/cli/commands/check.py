@@ -32,9 +32,11 @@ def _limits(function: F) -> F:
 @_limits
 @board_options
 @network_options
-@click.option("--locked", is_flag=True, help="Fail where a network is not as archlens.lock says.")
-@click.option("--update", is_flag=True, help="Write today's figures to archlens.lock.")
-@click.option("--tolerance", metavar="PERCENT", help="How far locked figures may drift, as in '1 %'.")
+@click.option("--locked", is_flag=True, help="Fail if a network differs from archlens.lock.")
+@click.option("--update", is_flag=True, help="Write the current figures to archlens.lock.")
+@click.option(
+    "--tolerance", metavar="PERCENT", help="How far figures may drift from the locked ones, as in '1 %'."
+)
 @format_option(checks=True)
 @output_option
 def command(

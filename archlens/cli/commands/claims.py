@@ -28,10 +28,10 @@ from ..output import write_table
 @format_option(checks=True)
 @output_option
 def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> None:
-    """Compare what others printed of a network with what is computed.
+    """Compare the published figures of networks with computed ones.
 
-    About a figure that differs the spec's `published:` says why, or that nobody knows why; one about which it
-    is silent makes the exit code 1. Of an Ultralytics file, the figures are those in its comments.
+    The `published:` section of a spec says why a figure differs, or that the reason is unknown. The exit code
+    is 1 if a figure differs without either. For an Ultralytics file, the figures are those in its comments.
     """
     named = chosen("claims", name, every, example="resnet50")
     networks = [Given((), ()).make(one) for each in named for one in printed(each)]

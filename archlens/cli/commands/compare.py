@@ -29,24 +29,24 @@ _FORMS = {form.name: form.extension for form in forms().values() if not form.che
 @names_argument
 @network_options
 @all_option
-@click.option("--no-smallest", is_flag=True, help="Leave the smallest inputs out: they are found by trying.")
+@click.option("--no-smallest", is_flag=True, help="Leave out the smallest inputs, which are found by trial.")
 @click.option("--format", "form", type=click.Choice(list(_FORMS)), help="Of the table.  [default: table]")
 @click.option(
     "-o",
     "--output",
     "path",
     metavar="FILE",
-    help="The chart, if it ends in .svg, .png, .pdf or .tex; the table, if in .txt, .md, .csv, .json, .html.",
+    help="Write the chart (.svg, .png, .pdf, .tex) or the table (.txt, .md, .csv, .json, .html).",
 )
 @click.option(
-    "--x", metavar="NAME", help=f"What lies along the chart: {', '.join(MEASURES)}.  [default: macs]"
+    "--x", metavar="NAME", help=f"The horizontal axis of the chart: {', '.join(MEASURES)}.  [default: macs]"
 )
-@click.option("--y", metavar="NAME", help="What stands upright in it, of the same.  [default: top1]")
-@click.option("--area", metavar="NAME", help="What bubbles are as large as, or none.  [default: params]")
-@click.option("--front", is_flag=True, help="Draw the Pareto front into the chart.")
+@click.option("--y", metavar="NAME", help="The vertical axis, from the same list.  [default: top1]")
+@click.option("--area", metavar="NAME", help="The area of the bubbles, or none.  [default: params]")
+@click.option("--front", is_flag=True, help="Draw the Pareto front.")
 @fit_option("the chart")
 @font_option
-@theme_option("Of the chart", "light")
+@theme_option("Colours of the chart", "light")
 def command(
     name: tuple[str, ...],
     given: Given,
@@ -62,7 +62,7 @@ def command(
     font: str | None,
     theme: str | None,
 ) -> None:
-    """Put networks side by side, and their accuracy over their MACs into a chart.
+    """Compare networks in a table, and plot accuracy against MACs.
 
     A family, such as efficientnet, means each of its networks. --input and --set apply to all. The accuracies
     are published ones, of the networks as their specs have them; the table says where each is from.

@@ -18,24 +18,24 @@ from ..output import write_table
     type=click.Choice(["layer", "scope", "op"]),
     default="layer",
     show_default=True,
-    help="What a row stands for.",
+    help="What each row is.",
 )
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="How deep a scope is, with --by scope.",
+    help="The depth of scopes, with --by scope.",
 )
 @click.option(
     "--count-as",
     type=click.Choice([*counting.names(), "all"]),
     metavar="TOOL",
-    help=f"Count as a tool does, and say what that is: {', '.join(counting.names())}; or all of them.",
+    help=f"Count as another tool does: {', '.join(counting.names())}; or all of them.",
 )
 @format_option()
 @output_option
 def command(load: Load, by: str, depth: int, count_as: str | None, form: str, path: str | None) -> None:
-    """What a network costs: MACs, and beside them all other work, itemised, with its formulas."""
+    """Itemise the work of a network: MACs and all other operations."""
     ledger = cost(load())
     write_table(view.table(ledger, by=by, depth=depth, count_as=count_as), form, path)

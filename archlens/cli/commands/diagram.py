@@ -28,25 +28,25 @@ from ..pictures import extension_of, fit_option, font_option, theme_option
     "path",
     metavar="FILE",
     required=True,
-    help=f"Where to; its extension is the format: {', '.join(extensions())}.",
+    help=f"The file to write; its extension is the format: {', '.join(extensions())}.",
 )
 @click.option("--style", type=click.Choice(style_names()), default="graph", show_default=True)
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
-    help="How many levels of scopes are opened; without it, as many as can be read.",
+    help="How many levels of scopes to open; by default as many as are legible.",
 )
 @click.option(
     "--direction",
     type=click.Choice(["tb", "lr"]),
-    help="A graph's: top to bottom, or left to right; without it, what fits.",
+    help="The direction of a graph, top to bottom or left to right; by default whichever fits.",
 )
 @fit_option("it")
 @click.option(
     "--font-size",
     type=float,
     metavar="SIZE",
-    help=f"The smallest text, in points or pixels there.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
+    help=f"The smallest text, in points or pixels.  [default: {PRINT:g} pt in print, {SCREEN:g} px]",
 )
 @font_option
 @click.option(
@@ -54,21 +54,21 @@ from ..pictures import extension_of, fit_option, font_option, theme_option
     type=click.Choice(SCALES),
     default=SCALES[0],
     show_default=True,
-    help="How height and width grow with the size, with --style volumes.",
+    help="How drawn sizes grow with real ones, with --style volumes.",
 )
-@click.option("--layer", metavar="NAME", help="The layer whose field is drawn, with --style field.")
-@click.option("--scope", metavar="SCOPE", help="One scope alone, as in layer1.0.")
+@click.option("--layer", metavar="NAME", help="The layer whose receptive field is drawn, with --style field.")
+@click.option("--scope", metavar="SCOPE", help="Draw only this scope, such as layer1.0.")
 @click.option(
     "--labels",
     metavar="NAMES",
-    help=f"Figures of each box, parted by commas: {', '.join(LABELS)}.",
+    help=f"Figures in each box, separated by commas: {', '.join(LABELS)}.",
 )
 @click.option(
     "--heat",
     type=click.Choice(tuple(HEATS)),
-    help="Colour boxes by a figure, with --style graph and volumes.",
+    help="Colour boxes by a figure, with --style graph or volumes.",
 )
-@click.option("--bare", is_flag=True, help="The drawing alone: no title, no key, no notes.")
+@click.option("--bare", is_flag=True, help="Only the drawing: no title, no key, no notes.")
 @click.option(
     "--palette",
     type=click.Choice(PALETTES),
@@ -81,7 +81,7 @@ from ..pictures import extension_of, fit_option, font_option, theme_option
     type=click.Choice(["theme", "none"]),
     default="theme",
     show_default=True,
-    help="What is behind it; with none, whatever it stands on.",
+    help="The background; none is transparent.",
 )
 @theme_option("Light or dark", "auto for an .svg that is read on a screen, or else light")
 def command(
@@ -103,9 +103,9 @@ def command(
     palette: str,
     ground: str,
 ) -> None:
-    """Draw a network: its layers, stages and blocks, feature maps, or where its costs are.
+    """Draw a network: layers, stages and blocks, or feature maps.
 
-    A network that does not fit is drawn up to the layer that failed, which is red and says why.
+    If a layer does not fit, the network is drawn up to that layer, which is red and says why.
     """
     extension = extension_of(path)
     problem: SpecError | None = None

@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 @click.argument("new", shell_complete=complete_names)
 @format_option(checks=True)
 @size_option
-@click.option("--exit-code", is_flag=True, help="Exit with 1 where there is a difference.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference.")
 @click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="[INPUT=]CxHxW",
-    help="What torch modules run on; else what the other network does.",
+    help="The input of torch modules; by default that of the other network.",
 )
 @fit_option("a picture")
 @font_option
-@theme_option("Of a picture", "light")
+@theme_option("Colours of a picture", "light")
 @click.option(
     "-o",
     "--output",
     "path",
     metavar="FILE",
-    help="Where to; a picture of the changes, if it ends in .svg, .png, .pdf or .tex.",
+    help="Write to a file; a picture of the changes if it ends in .svg, .png, .pdf or .tex.",
 )
 def command(
     old: str,
@@ -65,12 +65,12 @@ def command(
     theme: str | None,
     path: str | None,
 ) -> None:
-    """Show what changed from one network to another.
+    """Show the changes from one network to another.
 
     OLD and NEW are names of networks, spec files (my.yaml, my.yaml:variant), files of other tools
-    (model.onnx), files as they were at a revision of git (main:my.yaml, HEAD~1:models/model.onnx), or
-    torch modules (package:Net). Layers are aligned by structure, so that a renamed scope or an inserted
-    block leaves the others where they are.
+    (model.onnx), files at a git revision (main:my.yaml, HEAD~1:models/model.onnx), or torch modules
+    (package:Net). Layers are aligned by structure, so renaming a scope or inserting a block does not
+    affect the others.
     """
     ending = extension_of(path or "")
     drawn = ending in ANY

@@ -26,9 +26,10 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.argument("layer", required=False, shell_complete=_complete)
 @output_option
 def command(load: Load, layer: str | None, path: str | None) -> None:
-    """Derive each number step by step: formula, numbers, rounding, where params and MACs come from.
+    """Derive each number of a layer step by step, with formulas.
 
-    LAYER is a layer or a scope, such as conv1 or layer1.0; without it every layer is explained.
+    It shows formulas, values and rounding, and where params and MACs come from. LAYER is a layer or a scope,
+    such as conv1 or layer1.0; without it every layer is explained.
     """
     formula = load.formulas()
     width = text_options(path)["width"]

@@ -34,31 +34,31 @@ if TYPE_CHECKING:
     "-o", "--output", "path", metavar="FILE", default="explorer.html", show_default=True, help="Where to."
 )
 @click.option(
-    "--pages", metavar="DIR", help="A folder of HTML pages of `archlens report`, to which networks lead."
+    "--pages", metavar="DIR", help="A folder of HTML pages by `archlens report`, which networks link to."
 )
 @click.option(
     "--playground",
     is_flag=True,
-    help="Write a folder, whose page has an editor of specs with archlens itself behind it.",
+    help="Write a folder with an editor of specs that runs archlens in the browser.",
 )
 @click.option(
     "--pyodide",
     metavar="DIR",
-    help="Where the npm package pyodide is, for --playground; without it npm is asked for it.",
+    help="The folder of the npm package pyodide, for --playground; by default npm installs it.",
 )
 def command(
     name: tuple[str, ...], given: Given, path: str, pages: str | None, playground: bool, pyodide: str | None
 ) -> None:
-    """Write a page on which networks are explored: one HTML file, which works from a folder.
+    """Write an interactive page of networks as a single HTML file.
 
-    Without NAME it is of the zoo: bars, tables and charts of any figures, each network with what it is, where
-    its figures are from, and two side by side. Of up to eight networks, and of the five that it begins with,
-    it has every layer, too: the graph whose scopes open and close, each number derived, and what each layer
-    sees of the input. Convolutions and receptive fields are explained in moving pictures. It asks nothing of
-    any network.
+    The page works offline. Without NAME it covers the zoo: bars, tables and charts of any figure, a summary
+    of each network with its sources, and two networks side by side. For up to eight named networks, or the
+    five that it starts with, it also has every layer: a graph whose scopes open and close, the derivation of
+    each number, and the part of the input that each layer sees. Convolutions and receptive fields are
+    animated. The page makes no requests.
 
-    --playground writes a folder in which specs are typed, and inputs and params changed, with archlens itself
-    behind it, by Pyodide: it works without a server, and nothing that is typed leaves the browser.
+    --playground writes a folder with an editor for specs, inputs and params, in which archlens itself runs
+    with Pyodide. It needs no server, and nothing that you type leaves the browser.
     """
     if pyodide is not None and not playground:
         raise usage("--pyodide is for --playground")

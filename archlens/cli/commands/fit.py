@@ -22,11 +22,11 @@ from .search import searched, space_options, varied
 def command(
     name: str, vary: tuple[str, ...], where: tuple[str, ...], given: Given, form: str, path: str | None
 ) -> None:
-    """Find the largest configuration of a network that keeps within limits.
+    """Find the largest configuration of a network within limits.
 
-    That is the one with the largest value of what is varied first, of these the one with the largest of the
-    next, and so on: `--vary alpha=0.05..2:0.01 --set resolution=192 --where 'macs <= 300M'` is the widest at
-    192 pixels. The exit code is 1 where none keeps within them.
+    The first --vary is maximised first, then the next, and so on: `--vary alpha=0.05..2:0.01 --set
+    resolution=192 --where 'macs <= 300M'` finds the widest network at 192 pixels. The exit code is 1 if no
+    configuration is within the limits.
     """
     require_numpy()
     from ...searching import search

@@ -17,13 +17,14 @@ from ..output import remark, write, write_bytes
 
 @click.command("format")
 @click.argument("files", nargs=-1, metavar="FILE...")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a file would be changed.")
-@click.option("--diff", is_flag=True, help="Write nothing; print what would be changed.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
-    """Lay spec files out in one way: indentation, blanks, the spacing of expressions.
+    """Format spec files: indentation and spacing.
 
-    What a spec says, its comments and its quotes stay as they are, and so do lines. FILE is written in
-    place; `-` reads standard input and prints. Files of other tools are left alone.
+    Indentation, spaces and the spacing of expressions become uniform. The meaning of a spec, its comments,
+    quotes and line breaks do not change. FILE is rewritten in place; `-` reads standard input and prints.
+    Files of other tools are left alone.
     """
     if not files:
         raise usage(

@@ -51,7 +51,7 @@ def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 @click.option(
     "--ignore", multiple=True, metavar="CODES", shell_complete=complete_codes, help="Leave these rules out."
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 on any finding, and not on errors only.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on any finding, not only on errors.")
 @format_option(checks=True, first="text")
 @output_option
 def command(
@@ -64,10 +64,11 @@ def command(
     form: str,
     path: str | None,
 ) -> None:
-    """Find what is most likely a mistake in networks, or worth knowing of them.
+    """Find probable mistakes in networks.
 
-    Of a file with variants each is checked. `archlens rules` lists what is looked for. The exit code is 1
-    where there is a finding of level error, or any with --strict, and 2 where the command is wrong.
+    Findings are mistakes, or facts that are worth knowing. All variants of a file are checked. `archlens
+    rules` lists the rules. The exit code is 1 if there is an error, or with --strict any finding, and 2 if
+    the command is wrong.
     """
     called = dict.fromkeys(chosen("lint", name, every, example="my.yaml"))
     rules = choose(_words(select, "--select"), _words(ignore, "--ignore"))

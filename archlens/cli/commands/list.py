@@ -23,7 +23,10 @@ from ..output import write_table
 @click.argument("pattern", required=False)
 @format_option()
 def command(pattern: str | None, form: str) -> None:
-    """List the networks of the zoo, or those whose name matches PATTERN (a part of it, or res*50)."""
+    """List the networks of the zoo.
+
+    PATTERN is a part of a name, or a pattern such as res*50.
+    """
     chosen = [name for name in names() if pattern is None or _matches(name, pattern)]
     if not chosen:
         assert pattern is not None

@@ -15,14 +15,14 @@ from ...errors import not_installed
     default=0.4,
     show_default=True,
     metavar="SECONDS",
-    help="How long nobody must have typed before the rules are checked.",
+    help="How long to wait after a keystroke before the rules are checked.",
 )
-@click.option("--stdio", is_flag=True, help="As editors ask for it; there is no other way.")
+@click.option("--stdio", is_flag=True, help="Accepted because editors pass it; it is the only transport.")
 def command(pause: float, stdio: bool) -> None:
-    """Speak the Language Server Protocol on standard input and output, for editors.
+    """Run a language server on standard input and output, for editors.
 
-    It marks mistakes as one types, explains ops and layers, shows what each step makes, completes, renames
-    and formats. It needs pygls: pip install 'archlens-nn[lsp]'.
+    It reports mistakes as you type, explains ops and layers, shows the output shape of each step, completes,
+    renames and formats. It needs pygls: pip install 'archlens-nn[lsp]'.
     """
     try:
         from ...editor.server import serve

@@ -12,18 +12,18 @@ from ..output import write_table
 
 @click.command("memory")
 @network_argument
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size.")
 @click.option(
     "--dtype",
     type=click.Choice(list(BITS)),
     default="float32",
     show_default=True,
-    help="Type of the weights.",
+    help="Data type of the weights.",
 )
 @click.option(
     "--activations",
     type=click.Choice(list(BITS)),
-    help="Type of the activations; as the weights, or float32 beside int8 and int4.",
+    help="Data type of the activations; by default that of the weights, or float32 with int8 and int4.",
 )
 @click.option(
     "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True, help="In training."
@@ -33,10 +33,11 @@ from ..output import write_table
 def command(
     load: Load, batch: int, dtype: str, activations: str | None, optimizer: str, form: str, path: str | None
 ) -> None:
-    """Bytes of weights, of the peak activations of an inference and of training, to the unit.
+    """Compute the memory of weights, inference and training.
 
-    The peak is given three times: every op into memory of its own; in place where that is possible;
-    and as torch does it eagerly. Which tensors are alive at each peak is said beneath.
+    All figures are exact. The peak of activations is given three times: with separate memory for the output
+    of every op; in place where possible; and as eager torch does it. The tensors that are alive at each peak
+    are listed below.
     """
     network = load()
     found = account(network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer)

@@ -14,7 +14,10 @@ from ..output import remark, write
 @click.command("new")
 @click.argument("name")
 def command(name: str) -> None:
-    """Write a commented spec NAME.yaml to start from, in this folder; it works as it stands."""
+    """Write a commented spec to start from.
+
+    The file is NAME.yaml in this folder, and works as it is.
+    """
     stem = name.removesuffix(".yaml").removesuffix(".yml")
     if not stem.strip() or stem != Path(stem).name or not stem.isprintable() or stem.startswith((".", "-")):
         raise usage(f"{shorten(name)} cannot be the name of a spec", help="a plain name, as in my_network")

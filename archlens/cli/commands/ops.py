@@ -43,10 +43,11 @@ def _network_called(word: str) -> str:
 @format_option()
 @output_option
 def command(op: str | None, form: str, path: str | None) -> None:
-    """List the ops of the language, or explain OP: arguments, formulas, names elsewhere, examples.
+    """List the ops of the language, or explain one.
 
-    What another tool calls it, such as Conv2D, Gemm or swish, is answered with its name here. OP may
-    also be what joins, names, repeats and shares steps: residual, each, again, experts.
+    OP is explained with its arguments, formulas, examples and names in other tools. Names from other tools,
+    such as Conv2D, Gemm or swish, are translated. OP may also be a construct that joins, names, repeats or
+    shares steps: residual, each, again, experts.
     """
     if op is None:
         bring_all()

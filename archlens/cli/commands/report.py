@@ -24,22 +24,23 @@ from ..output import progress, write_files
 @names_argument
 @network_options
 @all_option
-@click.option("-o", "--output", "path", metavar="DIR", required=True, help="The folder that the pages go to.")
+@click.option("-o", "--output", "path", metavar="DIR", required=True, help="The folder to write to.")
 @click.option("--format", "form", type=click.Choice(list(FORMS)), default="markdown", show_default=True)
 @click.option(
     "--verification",
     "reported",
     multiple=True,
     metavar="FILE",
-    help="What `archlens verify --format json` wrote; without it, verification*.json in DIR.",
+    help="Output of `archlens verify --format json`; by default verification*.json in DIR.",
 )
 def command(
     name: tuple[str, ...], given: Given, every: bool, path: str, form: str, reported: tuple[str, ...]
 ) -> None:
-    """Write a page about each network: figures, diagrams, every layer, cost, published figures, the spec.
+    """Write a page about each network, with figures and diagrams.
 
-    Of a file with variants each has its page. --all also writes a page that leads to all others. An HTML page
-    is one file; a Markdown one has its pictures beside it. The same networks give the same bytes.
+    It has every layer, the cost, published figures and the spec. Each variant of a file gets its own page.
+    --all also writes an index page. An HTML page is a single file; the pictures of a Markdown page are
+    separate files. The output is reproducible to the byte.
     """
     named = [(one, found) for one in chosen("report", name, every, example="lenet5") for found in each(one)]
     subjects = [(one, found, given.make(found)) for one, found in named]

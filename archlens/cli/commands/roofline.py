@@ -14,16 +14,16 @@ from ..output import write_table
 @click.command("roofline")
 @network_argument
 @board_options
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size.")
 @format_option()
 @output_option
 def command(
     load: Load, target: str | None, weights: str, activations: str, batch: int, form: str, path: str | None
 ) -> None:
-    """Multiply-accumulates for each byte that a layer moves, and the time that no machine can beat.
+    """Compute arithmetic intensities and lower bounds on the time.
 
-    With --target a layer is bound by compute or by memory, and bounds from below on the time are said.
-    They are no prediction: kernels reach a part of a peak, and which part is not known.
+    With --target each layer is bound by compute or by memory, and lower bounds on the time are given. They
+    are not predictions: kernels reach only a fraction of the peak, and that fraction is not known.
     """
     board = boards.find(target) if target is not None else None
     found = roofline.find(load(), weights=weights, activations=activations, batch=batch)

@@ -15,9 +15,10 @@ from .lint import complete_codes
 @click.argument("code", required=False, shell_complete=complete_codes)
 @format_option()
 def command(code: str | None, form: str) -> None:
-    """List the rules of `archlens lint`, or explain one: what it does, why it matters, what to use instead.
+    """List the rules of `archlens lint`, or explain one.
 
-    CODE is a code such as AL301, its start such as AL3, or a name such as bias-before-norm.
+    An explanation says what the rule finds, why it matters and what to do instead. CODE is a code such as
+    AL301, a prefix such as AL3, or a name such as bias-before-norm.
     """
     chosen = list(RULES.values()) if code is None else meant(code)
     if code is None or len(chosen) > 1 or form != "table":

@@ -21,10 +21,9 @@ _SCHEMAS = {"spec": spec_schema, "pyproject": pyproject_schema}
 @click.argument("name", metavar="[COMMAND]", required=False)
 @output_option
 def command(what: str, name: str | None, path: str | None) -> None:
-    """Print a JSON Schema: for editors, of spec files or of [tool.archlens] in pyproject.toml; for programs,
-    of what a command prints with --format json.
+    """Print a JSON Schema of specs, settings or JSON output.
 
-    WHAT is spec, unless pyproject is asked for; or output, and then COMMAND says of which command.
+    WHAT is spec (the default), pyproject, or output followed by a COMMAND.
     """
     write(json.dumps(_schema(what, name), indent=2, ensure_ascii=False), path)
 

@@ -33,8 +33,7 @@ def space_options(function: F) -> F:
         "--where",
         multiple=True,
         metavar="LIMITS",
-        help="What a configuration has to keep within, as 'params <= 5M, macs <= 600M'; layer4.params is "
-        "that of a scope.",
+        help="Limits, as in 'params <= 5M, macs <= 600M'; layer4.params is the figure of a scope.",
     )(function)
     return click.option(
         "--vary",
@@ -53,18 +52,22 @@ def space_options(function: F) -> F:
     "--pareto",
     multiple=True,
     metavar="COLUMNS",
-    help="Keep what no other beats in all of these: macs,-alpha; - stands where larger is better.",
+    help="Keep the Pareto front of these: macs,-alpha; - marks what is better when larger.",
 )
-@click.option("--sort", multiple=True, metavar="COLUMNS", help="Order by these; -macs has the largest first.")
+@click.option("--sort", multiple=True, metavar="COLUMNS", help="Sort by these; -macs puts the largest first.")
 @click.option(
     "--figures",
     multiple=True,
     metavar="FIGURES",
-    help="What is found of each, beside what is asked of it; params,macs unless it is given.",
+    help="Further figures to compute; by default params,macs.",
 )
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Draw so many, in the place of all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of what is drawn.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="How many are shown; a file has all.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Draw this many configurations instead of all."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --sample.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="How many rows to show; a file has all."
+)
 @format_option()
 @output_option
 def command(
@@ -81,10 +84,10 @@ def command(
     form: str,
     path: str | None,
 ) -> None:
-    """Find the configurations of a network that keep within limits, and the best of them.
+    """Find the best configurations of a network within limits.
 
-    The figures are those of `archlens check`, and exact. -o FILE writes all that was found as .csv, .parquet
-    or .json; whoever interrupts a search has what was found so far.
+    The figures are those of `archlens check`, and exact. -o FILE writes all results as .csv, .parquet or
+    .json. A search that is interrupted keeps the results so far.
     """
     require_numpy()
     from ...searching import search

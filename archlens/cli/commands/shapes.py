@@ -22,14 +22,14 @@ _WARNINGS = 3
 @click.command("shapes")
 @network_argument
 @click.option("--depth", type=click.IntRange(min=1), help="Fold scopes deeper than this into subtotals.")
-@click.option("--fold", is_flag=True, help="Show neighbours that repeat once, as x3.")
+@click.option("--fold", is_flag=True, help="Show consecutive repeats once, as x3.")
 @format_option()
-@click.option("--columns", metavar="A,B,...", help=f"Which columns: {', '.join([*COLUMNS, *SETS])}.")
+@click.option("--columns", metavar="A,B,...", help=f"The columns: {', '.join([*COLUMNS, *SETS])}.")
 @output_option
 def command(
     load: Load, depth: int | None, fold: bool, form: str, columns: str | None, path: str | None
 ) -> None:
-    """Print every layer of a network: output shape, the arithmetic behind it, params, MACs."""
+    """Print every layer: output shape, arithmetic, params, MACs."""
     chosen = choose(columns) if columns else DEFAULT
     formula = load.formulas()
     if formula is not None:

@@ -11,5 +11,5 @@ from ..output import write_code
 @click.command("show")
 @click.argument("name", shell_complete=complete_names)
 def command(name: str) -> None:
-    """Print the text of a network's spec."""
+    """Print the spec of a network."""
     write_code(described(name).spec.source.text, "yaml", None)

@@ -17,12 +17,15 @@ from ..output import write_table
     "--upto",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help=f"Try every size up to this; without it, up to the input's own, and to {sizes.MOST:,} at most. What "
-    "takes more than seconds is given up, and says how far it came; --max-layers allows more.",
+    help=f"Try every size up to this; by default up to the own input, and at most {sizes.MOST:,}. A "
+    "search that would take long stops and says how far it got; --max-layers allows more.",
 )
 @format_option()
 @output_option
 def command(load: Load, upto: int | None, form: str, path: str | None) -> None:
-    """Find the inputs that a network takes: the smallest, which fit, which lose no pixel, what they cost."""
+    """Find the input sizes that a network accepts.
+
+    It gives the smallest input, the sizes that fit, those that lose no pixel, and what they cost.
+    """
     study = Study(load())
     write_table(view.table(study, sizes.find(study.network, bound=upto)), form, path)

@@ -15,7 +15,7 @@ from ..output import write_code
 def command(load: Load, path: str | None) -> None:
     """Print a network as readable PyTorch source.
 
-    A class per block, loops for repeats, the shape beside each line. The text imports torch alone, and has
-    the state dict and the outputs of the module that archlens.build makes.
+    It has a class for each block, loops for repeats and the shape after each line. The source imports only
+    torch, and has the same state dict and outputs as the module that archlens.build makes.
     """
     write_code(emit(load()), "python", path)

@@ -17,7 +17,10 @@ from ..output import write_table
 @format_option()
 @output_option
 def command(load: Load, coverage: bool, form: str, path: str | None) -> None:
-    """How a torch module became a network: what ran, what that became, and what is not known of it."""
+    """Show how a torch module became a network.
+
+    It lists what ran, the layers that it became, and what is not known of them.
+    """
     network = load()
     origin = network.origin
     if not isinstance(origin, Traced) or origin.account is None:

@@ -31,17 +31,17 @@ from ..output import progress, write_table
 @all_option
 @click.option(
     "--device",
-    help="cpu, cuda, cuda:1 or meta; unless it is given cpu, or meta for what would take too much there.",
+    help="cpu, cuda, cuda:1 or meta; by default cpu, or meta for networks that are too large for it.",
 )
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Samples at once.")
-@click.option("--weights", metavar="FILE", help="Weights that have to fit, of one network.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size.")
+@click.option("--weights", metavar="FILE", help="A file of weights that one network must be able to load.")
 @click.option(
     "--unbounded",
     is_flag=True,
-    help="Also verify what takes minutes or gigabytes. Networks of the zoo may take what they take.",
+    help="Also verify networks that take minutes or gigabytes; those of the zoo are always verified.",
 )
 @click.option("--layers", is_flag=True, help="Show every check of every layer.")
-@click.option("--brief", is_flag=True, help="In JSON, say how many checks passed, and not each.")
+@click.option("--brief", is_flag=True, help="In JSON, give the number of checks that passed instead of each.")
 @format_option(checks=True)
 @output_option
 def command(
@@ -57,12 +57,11 @@ def command(
     form: str,
     path: str | None,
 ) -> None:
-    """Compare what archlens says of networks with what torch does, layer by layer.
+    """Check networks against torch, layer by layer.
 
-    Shapes are held against a real forward pass, weights against torch's own, MACs against fvcore and
-    torch's counter. The network of a torch module is held against that module, and has to compute the same.
-    An ONNX file runs in onnxruntime, too, where that is installed. One check that fails makes the exit
-    code 1.
+    Shapes are checked against a real forward pass, weights against torch's own, and MACs against fvcore and
+    torch's counter. The network of a torch module is checked against that module and must compute the same.
+    An ONNX file also runs in onnxruntime if that is installed. The exit code is 1 if a check fails.
     """
     called = chosen("verify", name, every, example="lenet5")
     if weights is not None and len(name) != 1:
