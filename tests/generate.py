@@ -179,8 +179,6 @@ def listed_commands() -> Files:
     lines = [
         f'"""What commands do, so that none is imported to say it; ``{COMMAND}`` writes it."""',
         "",
-        "# ruff: noqa: E501",
-        "",
         "from __future__ import annotations",
         "",
         "#: The first paragraph of each command's help.",

@@ -1,7 +1,5 @@
 """What commands do, so that none is imported to say it; ``python tests/generate.py`` writes it."""
 
-# ruff: noqa: E501
-
 from __future__ import annotations
 
 #: The first paragraph of each command's help.
