@@ -36,6 +36,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from archlens import dialects
 from archlens.dialects.format import Read
 
+#: The types of weights.
+FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
+
 #: How many samples open files are run on.
 SAMPLES = 3
 
@@ -114,16 +117,15 @@ def counted(model: Any, filled: bool = False) -> int:
     A single number that has a path as its name is a parameter. The light files of the ``onnx`` wheel have
     the sizes of their weights alone, which a node fills.
     """
-    floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE}
     sizes = {
         one.name: tuple(one.dims)
         for one in model.graph.initializer
-        if one.data_type in floats and len(one.dims)
+        if one.data_type in FLOATS and len(one.dims)
     }
     held = {one.name: one for one in model.graph.initializer}
     for node in model.graph.node:
         for one in node.attribute if node.op_type == "Constant" else ():
-            if one.HasField("t") and one.t.data_type in floats and len(one.t.dims):
+            if one.HasField("t") and one.t.data_type in FLOATS and len(one.t.dims):
                 sizes[node.output[0]] = tuple(one.t.dims)
         if filled and node.op_type == "ConstantOfShape" and node.input[0] in held:
             sizes[node.output[0]] = tuple(onnx.numpy_helper.to_array(held[node.input[0]]))
@@ -153,8 +155,8 @@ def differences(
         yield f"params {network.params:,} for {params:,}"
     if macs not in (None, network.macs) or network.unknown:
         yield f"MACs {network.macs:,} for {macs}; unknown: {dict(network.unknown)}"
-    for one in model.graph.initializer:  # large ones carry no size, and infer_shapes copies them
-        if prod(one.dims) > 1000:
+    for one in model.graph.initializer:  # large weights carry no size, and infer_shapes copies them
+        if prod(one.dims) > 1000 and one.data_type in FLOATS:
             one.ClearField("raw_data")
             one.data_location = onnx.TensorProto.EXTERNAL
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph

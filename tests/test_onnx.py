@@ -1653,7 +1653,7 @@ FUSED: dict[str, tuple[bytes, dict[str, tuple[int, ...]], list[str], tuple[int, 
     "groups of queries": (
         node("GroupQueryAttention", "x", "y k v", domain="com.microsoft", num_heads=2, kv_num_heads=1),
         {},
-        ["attention"],
+        ["attention(2, kv_heads=1, causal=true)"],
         (10, 8),
         0,
         2 * 10 * 10 * 8,
@@ -1912,3 +1912,274 @@ def test_a_batch_of_another_name_in_each_input(tmp_path: Path) -> None:
     network = loaded(tmp_path, model([node("Mul", "ids mask", "y")], [], inputs, [info("y", ["s72", 5])]))
     assert network.inputs == {"ids": (5,), "mask": (5,)}
     assert network.output == (5,)
+
+
+# --- rotary positions -----------------------------------------------------------------------------------
+
+
+def floats(name: str, sizes: Sequence[int], values: Sequence[float], form: str = "f") -> bytes:
+    """A tensor of floats: of 32 bits, of 16, or the upper halves of the former."""
+    kind = {"f": 1, "e": 10, "b": 16}[form]
+    upper = form == "b"
+    raw = struct.pack(f"<{len(values)}{'f' if upper else form}", *values)
+    raw = b"".join(raw[i + 2 : i + 4] for i in range(0, len(raw), 4)) if upper else raw
+    return b"".join(field(1, n) for n in sizes) + field(2, kind) + field(8, name) + field(9, raw)
+
+
+def elsewhere(name: str, sizes: Sequence[int], place: str, start: int, length: int) -> bytes:
+    """A tensor whose numbers lie in another file."""
+    said = {"location": place, "offset": str(start), "length": str(length)}
+    entries = b"".join(field(13, field(1, key) + field(2, value)) for key, value in said.items())
+    return b"".join(field(1, n) for n in sizes) + field(2, 1) + field(8, name) + entries + field(14, 1)
+
+
+LENGTH, HEADS, WIDTH = 6, 2, 8
+
+
+def waves(
+    base: float = 500.0, faster: float = 1.0, first: int = 0, length: int = LENGTH, twice: bool = True
+) -> list[list[float]]:
+    """The cosines and the sines of each pair, by positions."""
+    half = WIDTH // 2
+    angles = [[(first + i) * faster * base ** (-k / half) for k in range(half)] for i in range(length)]
+    rows = [row * 2 if twice else row for row in angles]
+    return [[of(angle) for row in rows for angle in row] for of in (math.cos, math.sin)]
+
+
+TURNING = [
+    node("MatMul", "x w", "q"),
+    node("Reshape", "q apart", "h"),
+    node("Transpose", "h", "t", perm=[0, 2, 1, 3]),
+    node("Slice", "t zero four last", "a"),
+    node("Slice", "t four eight last", "b"),
+    node("Neg", "b", "minus"),
+    node("Concat", "minus a", "both", axis=-1),
+    node("Mul", "t cos", "by_cos"),
+    node("Mul", "both sin", "by_sin"),
+    node("Add", "by_cos by_sin", "r"),
+    node("Transpose", "r", "back", perm=[0, 2, 1, 3]),
+    node("Reshape", "back together", "y"),
+]
+
+
+def turning(
+    tables: Sequence[bytes], nodes: Sequence[bytes] = (), length: int | str = LENGTH, batch: int | str = 2
+) -> bytes:
+    """Tokens projected and turned, as exporters write that down."""
+    ints = {"zero": [0], "four": [4], "eight": [8], "last": [-1]}
+    shapes = {"apart": [0, -1, HEADS, WIDTH], "together": [0, -1, HEADS * WIDTH]}
+    held = [tensor(name, [len(one)], one, 7) for name, one in (ints | shapes).items()]
+    held.append(tensor("w", [HEADS * WIDTH, HEADS * WIDTH]))
+    at = [batch, length, HEADS * WIDTH]
+    return model([*nodes, *TURNING], [*held, *tables], [info("x", at)], [info("y", at)])
+
+
+ONES = (1, 1, LENGTH, WIDTH)
+
+
+@pytest.mark.parametrize("form", "feb")
+def test_rotary_positions_of_tables_in_the_file(form: str, tmp_path: Path) -> None:
+    cos, sin = waves()
+    data = turning([floats("cos", ONES, cos, form), floats("sin", ONES, sin, form)])
+    network = loaded(tmp_path, data)
+    assert [str(layer.op) for layer in network] == ["linear(16, bias=false)", "rotary(8, base=500)"]
+    assert (network.params, dict(network.unknown)) == (16 * 16, {})
+
+
+@pytest.mark.parametrize(
+    "given", [{"faster": 0.5}, {"first": 1}, {"base": 500.0, "faster": 1.001}], ids=["slower", "late", "near"]
+)
+def test_what_are_no_rotary_positions(given: dict[str, Any], tmp_path: Path) -> None:
+    cos, sin = waves(**given)
+    network = loaded(tmp_path, turning([floats("cos", ONES, cos), floats("sin", ONES, sin)]))
+    assert "rotary" not in [layer.op.kind for layer in network]
+    assert network.output == (LENGTH, HEADS * WIDTH)
+
+
+def test_one_cosine_that_is_another(tmp_path: Path) -> None:
+    """Whichever it is: each of a short table is looked at."""
+    for place in range(LENGTH * WIDTH):
+        cos, sin = waves()
+        cos[place] += 0.01
+        network = loaded(tmp_path, turning([floats("cos", ONES, cos), floats("sin", ONES, sin)]))
+        assert "rotary" not in [layer.op.kind for layer in network], place
+
+
+def test_rotary_positions_of_tables_beside_the_file(tmp_path: Path) -> None:
+    """As torch's exporter writes them; a file outside the folder is not looked at, nor one that is cut."""
+    beside = tmp_path / "models"
+    beside.mkdir()
+    cos, sin = waves()
+    count = LENGTH * WIDTH * 4
+    (beside / "net.data").write_bytes(struct.pack(f"<8x{len(cos) * 2}f", *cos, *sin))
+    (tmp_path / "net.data").write_bytes((beside / "net.data").read_bytes())
+    (beside / "cut.data").write_bytes((beside / "net.data").read_bytes()[:-1])
+    for place, kind in (
+        ("net.data", True),
+        ("./net.data", True),
+        ("../net.data", False),
+        (str(tmp_path / "net.data"), False),
+        ("cut.data", False),
+        ("none.data", False),
+        (".", False),
+        ("\0", False),
+        ("/dev/zero", False),
+    ):
+        tables = [elsewhere("cos", ONES, place, 8, count), elsewhere("sin", ONES, place, 8 + count, count)]
+        network = network_of(find(written(beside, turning(tables))))
+        assert ("rotary" in [layer.op.kind for layer in network]) is kind, place
+
+
+@pytest.mark.parametrize("length", [LENGTH, 5000])
+def test_rotary_positions_of_an_open_length(length: int, tmp_path: Path) -> None:
+    """Cosines that the graph computes of the length, which may be longer than what is computed at once."""
+    steps = [
+        node("Shape", "x", "n", start=1, end=2),
+        node("Squeeze", "n", "count"),
+        node("Range", "nought count one", "ids"),
+        node("Cast", "ids", "at", to=1),
+        node("Unsqueeze", "at last", "column"),
+        node("Mul", "column m.inv_freq", "angles"),
+        node("Concat", "angles angles", "all", axis=-1),
+        node("Cos", "all", "cos"),
+        node("Sin", "all", "sin"),
+    ]
+    rates = [500.0 ** (-k / 4) for k in range(4)]
+    more = [tensor("nought", [], [0], 7), tensor("one", [], [1], 7), floats("m.inv_freq", [1, 4], rates)]
+    data = turning(more, steps, "seq", "batch")
+    network = loaded(tmp_path, data, str(length) + "x16")
+    assert [str(layer.op) for layer in network] == ["linear(16, bias=false)", "rotary(8, base=500)"]
+    assert network.params == 16 * 16
+
+
+FUSED_TURNS = {
+    "of onnxruntime": (node("RotaryEmbedding", "x ids cos sin", "y", domain="com.microsoft"), [2, 0, 1], 8),
+    "neighbours": (
+        node("RotaryEmbedding", "x ids cos sin", "y", domain="com.microsoft", interleaved=1),
+        [2, 0, 1],
+        8,
+    ),
+    "of a longer head": (
+        node(
+            "RotaryEmbedding",
+            "x ids cos sin",
+            "y",
+            domain="com.microsoft",
+            num_heads=1,
+            rotary_embedding_dim=8,
+        ),
+        [2, 0, 1],
+        16,
+    ),
+    "of ONNX": (node("RotaryEmbedding", "x cos sin ids", "y", num_heads=2), [0, 1, 2], 8),
+}
+
+
+@pytest.mark.parametrize("one", FUSED_TURNS)
+@pytest.mark.parametrize("ids", [[0], [0, 1, 2, 3, 4, 5] * 2])
+def test_rotary_positions_of_one_operator(one: str, ids: list[int], tmp_path: Path) -> None:
+    data, _, head = FUSED_TURNS[one]
+    if one == "of ONNX" and len(ids) == 1:
+        ids = [*range(LENGTH)] * 2
+    cos, sin = waves(length=20, twice=False)
+    held = [floats("cos", [20, 4], cos), floats("sin", [20, 4], sin)]
+    held.append(tensor("ids", [1] if len(ids) == 1 else [2, LENGTH], ids, 7))
+    at = [2, LENGTH, 16]
+    network = loaded(tmp_path, model([data], held, [info("x", at)], [info("y", at)], opset=23))
+    part = "" if head == 8 else ", part=8"
+    apart = ", interleaved=true" if one == "neighbours" else ""
+    turned = [str(layer.op) for layer in network if layer.op.kind == "rotary"]
+    assert turned == [f"rotary({head}{part}, base=500{apart})"]
+    assert network.params == 0
+
+
+def test_positions_that_are_an_input(tmp_path: Path) -> None:
+    cos, sin = waves(length=20, twice=False)
+    data = node("RotaryEmbedding", "x ids cos sin", "y", domain="com.microsoft")
+    held = [floats("cos", [20, 4], cos), floats("sin", [20, 4], sin)]
+    inputs = [info("x", ["n", LENGTH, 16]), info("ids", ["n", LENGTH], 7)]
+    network = loaded(tmp_path, model([data], held, inputs, [info("y", ["n", LENGTH, 16])]))
+    assert [str(layer.op) for layer in network][-1] == "RotaryEmbedding"
+    assert network.output == (LENGTH, 16)
+
+
+def test_a_decoder_whose_operator_of_attention_turns(tmp_path: Path) -> None:
+    cos, sin = waves(length=20, twice=False)
+    data = node(
+        "GroupQueryAttention",
+        "x - - - - lengths total cos sin",
+        "y",
+        domain="com.microsoft",
+        num_heads=2,
+        kv_num_heads=1,
+        do_rotary=1,
+    )
+    held = [floats("cos", [20, 4], cos), floats("sin", [20, 4], sin)]
+    held += [tensor("lengths", [2], [5, 5], 6), tensor("total", [1], [6], 6)]
+    at = [2, LENGTH, 32]
+    network = loaded(tmp_path, model([data], held, [info("x", at)], [info("y", [2, LENGTH, 16])]))
+    assert [str(layer.op) for layer in network if layer.op.family == "attention"] == [
+        "rotary(8, base=500)",
+        "rotary(8, base=500)",
+        "attention(2, kv_heads=1, causal=true)",
+    ]
+
+
+# --- what a file holds for each of its samples ------------------------------------------------------------
+
+
+def masked(mask: bytes, batch: int | str, said: bytes) -> bytes:
+    nodes = [
+        node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
+        node("MatMul", "x t", "scores"),
+        node("Add", "scores mask", "left"),
+        node("Softmax", "left", "weights", axis=-1),
+        node("MatMul", "weights x", "y"),
+    ]
+    at = [batch, HEADS, LENGTH, WIDTH]
+    whole = graph(nodes, [mask], [info("x", at)], [info("y", at)]) + field(13, said)
+    return field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17))
+
+
+def test_a_mask_that_stands_for_each_sample(tmp_path: Path) -> None:
+    """As an exporter keeps one for the two samples that a file is written for."""
+    low = -3.4e38
+    rows = [[0.0 if k <= q else low for k in range(LENGTH)] for q in range(LENGTH)]
+    mask = [one for row in rows for one in row]
+    folded = field(4, field(1, "pkg.onnxscript.optimizer.folded_from") + field(2, "['mask']"))
+    said = info("mask", [2, 1, LENGTH, LENGTH]) + folded
+    for kept, causal in ((mask * 2, True), (mask + [0.0] * len(mask), False)):
+        network = loaded(tmp_path, masked(floats("mask", [2, 1, LENGTH, LENGTH], kept), 2, said))
+        assert any("causal=true" in str(layer.op) for layer in network) is causal
+        assert network.output == (HEADS, LENGTH, WIDTH)
+
+
+@pytest.mark.parametrize("length", [LENGTH, 200])
+@pytest.mark.parametrize("behind", ["none", "one row", "one column"])
+def test_a_mask_that_the_graph_computes(length: int, behind: str, tmp_path: Path) -> None:
+    """Of the positions of queries and keys, with an open length; another one is taken for no causal mask."""
+    at = ["batch", HEADS, "seq", WIDTH]
+    where = {"none": "le", "one row": "le_or_row", "one column": "le_but_column"}[behind]
+    nodes = [
+        node("Shape", "x", "n", start=2, end=3),
+        node("Squeeze", "n", "count"),
+        node("Range", "nought count one", "ids"),
+        node("Unsqueeze", "ids last", "column"),
+        node("LessOrEqual", "ids column", "le"),
+        node("Equal", "column one", "row"),
+        node("Or", "le row", "le_or_row"),
+        node("Equal", "ids nought", "is_first"),
+        node("Not", "is_first", "others"),
+        node("And", "le others", "le_but_column"),
+        node("Where", f"{where} zero low", "mask"),
+        node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
+        node("MatMul", "x t", "scores"),
+        node("Add", "scores mask", "left"),
+        node("Softmax", "left", "weights", axis=-1),
+        node("MatMul", "weights x", "y"),
+    ]
+    held = [tensor("nought", [], [0], 7), tensor("one", [], [1], 7), tensor("last", [1], [-1], 7)]
+    held += [floats("zero", [], [0.0]), floats("low", [], [-3.4e38])]
+    network = loaded(tmp_path, model(nodes, held, [info("x", at)], [info("y", at)]), f"{HEADS}x{length}x8")
+    said = [str(layer.op) for layer in network]
+    assert any("causal=true" in one for one in said) is (behind == "none"), said

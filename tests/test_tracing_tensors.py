@@ -390,3 +390,19 @@ def test_factors_of_channels_that_are_a_vector(shape: str, module: Scaled, expec
     built.load_state_dict(module.state_dict())
     x = torch.rand(2, *map(int, shape.split("x")))
     assert torch.equal(built(x), module(x))
+
+
+def test_tokens_that_are_viewed_with_more_axes_than_a_map_has() -> None:
+    """They are read as they are by what has no op, and no op moves them so."""
+
+    class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(4, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.first(x).transpose(1, 2).reshape(-1, 8, 2, 3, 2, 3).cumsum(2)  # type: ignore[no-any-return]
+
+    network = archlens.trace(Viewed(), (36, 4))
+    assert network.output == (8, 2, 3, 2, 3)
+    assert [layer.op.kind for layer in network][-1] == "opaque"

@@ -54,6 +54,8 @@ class Model(ABC):
     renamed: Mapping[str, str] = {}
     #: Why layers may share tensors in the file that have their own where it came from.
     why_shared = ""
+    #: What opens the file again.
+    again: Callable[[], BinaryIO] | None = None
 
     @property
     @abstractmethod
@@ -150,10 +152,16 @@ class File(Outside):
 
     def _model(self) -> Model:
         try:
-            with uncollected(), open(self.path, "rb") if self.stored is None else self.stored() as file:
-                return self.format.read(file, self.path)
+            with uncollected(), self.opened() as file:
+                model = self.format.read(file, self.path)
         except OSError as problem:
             raise usage(f"{shorten(self.path, 200)} cannot be read: {problem.strerror or problem}") from None
+        model.again = self.opened
+        return model
+
+    def opened(self) -> BinaryIO:
+        """The file itself."""
+        return self.stored() if self.stored is not None else open(self.path, "rb")
 
     def network(self, input: Any, values: Mapping[str, Any], real: bool = False) -> Network:
         """Its network.

@@ -220,13 +220,12 @@ class _Search:
     def rotary(self, seed: Node) -> Iterator[_Said]:
         """What ends with a tensor by cosines, and with its halves or its neighbours turned by sines."""
         made = seed.outputs[0]
-        near = seed.target == "aten.stack"
+        parts, near = _put_together(seed)
         if near:
             back = next(iter(self.readers.get(made, ())), None)
             if back is None or back.target not in VIEWS or back.outputs[0].sizes[:-1] != made.sizes[:-2]:
                 return
             made = back.outputs[0]
-        parts = _two(seed)
         yield from (
             self.in_pieces(made.node, parts, near) if parts is not None and made.node is not None else ()
         )
@@ -491,6 +490,20 @@ def _two(node: Node) -> tuple[Value, Value] | None:
     if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(one, Value) for one in parts):
         return None
     return (parts[0], parts[1]) if node.args.get("dim", 0) % rank == rank - 1 else None
+
+
+def _put_together(node: Node) -> tuple[tuple[Value, Value] | None, bool]:
+    """The two tensors that are put together as channels, if there are as many, and whether as neighbours.
+
+    A file may write a stack as a concatenation of what has an axis more.
+    """
+    parts = _two(node)
+    if parts is None or node.target == "aten.stack":
+        return parts, parts is not None
+    apart = [one.node.inputs[0] for one in parts if one.node is not None and one.node.target in VIEWS]
+    if len(apart) < 2 or any(one.sizes != (*of.sizes, 1) for one, of in zip(parts, apart, strict=True)):
+        return parts, False
+    return (apart[0], apart[1]), True
 
 
 def _turned(parts: tuple[Value, Value], near: bool) -> tuple[Value | None, int]:

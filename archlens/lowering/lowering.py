@@ -471,7 +471,8 @@ class Lowering:
                     op = self.call("window_reverse", _one(within), _one(sides))
                     yield self.put(op, draft, call=at)
             spatial = in_order(rest[1:])
-            if rank == 2 and rest[:1] == (own[1],) and spatial == own[0] and not last:
+            is_map = 2 <= len(rest) <= 4 and rest[:1] == (own[-1],)
+            if rank == 2 and is_map and spatial == own[0] and not last:
                 first = self.put(self.call("channels_first"), draft, call=at)
                 yield self.put(self.call("reshape", sizes(rest)), first, call=at)
         elif not last and 1 <= len(rest) <= 4 and in_order(rest) == in_order(own):

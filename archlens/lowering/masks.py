@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from random import Random
 from typing import Any, NamedTuple
 
 from .algebra import SAME, VIEWS, plain_number
 from .numbers import EACH
-from .tape import Node, Value
+from .reader import Of, Reader
+from .tape import BATCH, Node, Value
 
 #: What is added to a score, or stands in its place, so that nothing is left of it.
 LOW = -1e4
@@ -17,6 +20,9 @@ MULTIHEAD = "torch.nn.modules.activation.MultiheadAttention"
 
 #: The most operators behind a mask.
 _OPERATORS = 64
+
+#: How many samples or heads of a mask are looked at, how many of its rows, and how many places of some.
+_MATRICES, _ROWS, _COLUMNS = 64, 8192, 64
 
 
 class Masked(NamedTuple):
@@ -98,14 +104,20 @@ def is_low(fill: Any) -> bool:
 Triangle = tuple[Any, Any]
 
 
-def leaves(said: Masked) -> Leaves | None:
+def leaves(said: Masked, held: Of = lambda _: None) -> Leaves | None:
     """Which scores a mask leaves: those of a query and of what stands before it; ``None`` for others.
 
     It is told by what constants of a file hold, and by what is computed of these.
+
+    Args:
+        said: how scores are masked.
+        held: what gives the numbers of a tensor of the file.
     """
     rows, columns = said.mask.sizes[-2:] if len(said.mask.sizes) > 1 else (0, 0)
-    found = _Triangles().of(said.mask)
-    if found is None or (rows, columns) != said.scores or rows != columns or rows < 2:
+    if (rows, columns) != said.scores or rows != columns or rows < 2:
+        return None
+    found = _Triangles().of(said.mask) or _looked(said.mask, held)
+    if found is None:
         return None
     low, high = found
     if said.fill is not None or said.mask.dtype == "bool":
@@ -115,6 +127,33 @@ def leaves(said: Masked) -> Leaves | None:
     else:
         causal = bool(low == 0 and high <= LOW)
     return Leaves(causal=True) if causal else None
+
+
+def _looked(mask: Value, held: Of) -> Triangle | None:
+    """What a mask holds up to its diagonal and behind it; ``None`` where that differs.
+
+    Of a long one these are looked at: both ends of each row, its diagonal and what is behind that, and of
+    some rows more.
+    """
+    if mask.flows or mask.trains or any(n > _MATRICES for n in mask.sizes[:-2] if n % BATCH):
+        return None
+    length, draw = mask.sizes[-1], Random(0)
+    found: list[set[Any]] = [set(), set()]
+    try:
+        of = Reader(held).of(mask)
+        for row in range(0, length, length // _ROWS + 1):
+            columns = {0, row, row + 1, length - 1}
+            if row % (length // _MATRICES + 1) == 0:
+                columns.update(
+                    range(length) if length <= _COLUMNS else draw.choices(range(length), k=_COLUMNS)
+                )
+            for first in product(*[range(n) if n % BATCH else range(1) for n in mask.sizes[:-2]]):
+                for column in columns - {length}:
+                    found[column > row].add(of((*first, row, column)))
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None
+    low, high = found
+    return (low.pop(), high.pop()) if len(low) == len(high) == 1 else None
 
 
 def _is_low(fill: Any) -> bool:

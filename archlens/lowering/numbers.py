@@ -130,21 +130,21 @@ def spread(x: Numbers, sizes: Sequence[int]) -> Numbers:
     if x.sizes == tuple(sizes):
         return x
     own = (1,) * (len(sizes) - len(x.sizes)) + x.sizes
-    steps = [0 if n == 1 else step for n, step in zip(own, _steps(own), strict=True)]
+    steps = [0 if n == 1 else step for n, step in zip(own, steps_of(own), strict=True)]
     places = product(*map(range, sizes))
     return Numbers(tuple(sizes), [x.values[sum(map(operator.mul, at, steps))] for at in places])
 
 
 def picked(x: Numbers, places: Sequence[Sequence[int]]) -> Numbers:
     """The values at some places of each axis."""
-    steps = _steps(x.sizes)
+    steps = steps_of(x.sizes)
     found = [x.values[sum(map(operator.mul, at, steps))] for at in product(*places)]
     return Numbers(tuple(map(len, places)), found)
 
 
 def permuted(x: Numbers, dims: Sequence[int]) -> Numbers:
     """The axes in another order."""
-    steps = _steps(x.sizes)
+    steps = steps_of(x.sizes)
     sizes = tuple(x.sizes[i] for i in dims)
     own = [steps[i] for i in dims]
     return Numbers(sizes, [x.values[sum(map(operator.mul, at, own))] for at in product(*map(range, sizes))])
@@ -175,5 +175,6 @@ def gathered(x: Numbers, indices: Numbers, dim: int) -> Numbers:
     return Numbers((*x.sizes[:dim], *indices.sizes, *x.sizes[dim + 1 :]), picked(x, places).values)
 
 
-def _steps(sizes: Sequence[int]) -> list[int]:
+def steps_of(sizes: Sequence[int]) -> list[int]:
+    """How far apart neighbours along each axis lie."""
     return [prod(sizes[i + 1 :]) for i in range(len(sizes))]

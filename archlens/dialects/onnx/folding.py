@@ -192,7 +192,7 @@ def range_(at: At) -> Tensor | None:
     start, limit, delta = (at.x(i).values or [0] for i in range(3))
     count = max(math.ceil((limit[0] - start[0]) / delta[0]), 0)
     if count > VALUES:
-        return Tensor((count,), at.x().dtype)
+        return at.write("aten.arange", {"start": start[0], "step": delta[0]}, (count,))
     return made((count,), [start[0] + i * delta[0] for i in range(count)], at.x().dtype)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 from warnings import warn
@@ -16,9 +17,11 @@ from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.masks import leaves
 from ...lowering.tape import TakenApart
+from ...lowering.waves import turns_of
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
 from ..format import Model
+from .floats import floats
 from .folding import FOLDS
 from .operators import OPERATORS
 from .operators.lookups import rows_of
@@ -153,7 +156,8 @@ class Onnx(Model):
             run = self._batched(name, shapes, run, samples)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
-        lowering = Lowering(run.tape, aten.TABLE, leaves, rows_of=rows_of)
+        own = partial(leaves, held=run.numbers), partial(turns_of, held=run.numbers)
+        lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of)
         try:
             lowering.run()
         except TakenApart:
@@ -270,6 +274,7 @@ class Onnx(Model):
             example,
         )
         run.symbol, run.late = self.symbol, late
+        run.floats = partial(floats, path=self.path, again=self.again)
         env: dict[str, Tensor] = {}
         for called, one in self.known.items():
             shape = shapes[called]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -37,12 +37,24 @@ _KIND = "pkg.torch.export.graph_signature.InputSpec.kind"
 #: Where it says what it has computed a tensor of, and how long a list of names is looked at.
 _FOLDED, _LISTED = "pkg.onnxscript.optimizer.folded_from", 4096
 
+#: How many digits the place of a byte has at most.
+_DIGITS = 18
+
 #: How many axes a tensor may have; and graphs within graphs.
 AXES, DEPTH = 32, 8
 
 
 class Misfit(Exception):
     """Something in a node does not fit, and what it is."""
+
+
+class Stretch(NamedTuple):
+    """Where numbers lie, one behind the other."""
+
+    start: int
+    stop: int
+    #: The other file that they lie in, beside this one; empty where it is this.
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -56,6 +68,8 @@ class Held:
     values: list[Any] | None = None
     #: What a square one holds up to its diagonal, and what behind it, where that is all: as masks do.
     triangle: tuple[Any, Any] | None = None
+    #: Where all its numbers lie, if in one place.
+    lies: Stretch | None = None
 
 
 class Info(NamedTuple):
@@ -290,6 +304,16 @@ class Reading:
                 value = self.wire.text(one) if short or key.startswith("pkg.torch.onnx.") else ""
         return key, value
 
+    def _entry(self, whole: Field) -> tuple[str, str]:
+        """What is said of a tensor that lies in another file, by its name."""
+        key = value = ""
+        for one in self._parts(whole):
+            if one.number == 1:
+                key = self.wire.text(one)
+            elif one.number == 2:
+                value = self.wire.text(one)
+        return key, value
+
     def _attribute(self, whole: Field, depth: int) -> dict[str, Any]:
         name, kind, said = "", 0, {}
         lists: dict[int, list[Any]] = {}
@@ -331,6 +355,7 @@ class Reading:
         """A tensor: what it is called, its sizes and its type; and its values, where they are few."""
         sizes: list[int] = []
         name, kind, elsewhere = "", 0, False
+        said: dict[str, str] = {}
         data: list[Field] = []
         for one in self._parts(whole):
             if one.number == 1:
@@ -342,11 +367,14 @@ class Reading:
                     data.append(one)
             elif one.number == 8:
                 name = self.wire.text(one)
+            elif one.number == 13:
+                said |= [self._entry(one)]
             elif one.number == 14:
                 elsewhere = one.value == 1
         if len(sizes) > AXES or any(n < 0 for n in sizes):
             raise Broken(f"the tensor {shorten(name)} has {written(sizes[:AXES])} values")
         found = Held(name, tuple(sizes), DTYPES.get(kind, "undefined"))
+        found.lies = _stretch(said) if elsewhere else _stretch_of(data)
         if not elsewhere and prod(sizes) <= (VALUES if "int" in found.dtype else FACTORS):
             values = self._values(found.dtype, data)
             found.values = values if values is not None and len(values) == prod(sizes) else None
@@ -357,24 +385,24 @@ class Reading:
         return found
 
     def _triangle(self, held: Held, data: Field) -> tuple[Any, Any] | None:
-        """What a matrix holds up to its diagonal and behind it; a weight differs in its first row."""
-        form, n = _RAW.get(held.dtype), held.sizes[-1]
-        if data.number != 9 or data.wire != BYTES or form is None or prod(held.sizes) != n * n or n > _SIDE:
+        """What matrices hold up to their diagonals and behind them; weights differ in the first row."""
+        form, n = RAW.get(held.dtype), held.sizes[-1]
+        if data.number != 9 or data.wire != BYTES or form is None or n > _SIDE:
             return None
-        size = struct.calcsize(form)
-        if data.stop - data.start != size * n * n:
+        size, rows = struct.calcsize(form), prod(held.sizes[:-1])
+        if data.stop - data.start != size * n * rows or rows * n > _SIDE * _SIDE:
             return None
         first = self.wire.read(data.start, data.start + size * 2)
         low, high = first[:size], first[size:]
-        for i in range(n):
+        for i in range(rows):  # of all matrices, as each sample or head may have one
             row = self.wire.read(data.start + i * n * size, data.start + (i + 1) * n * size)
-            if row != low * (i + 1) + high * (n - 1 - i):
+            if row != low * (i % n + 1) + high * (n - 1 - i % n):
                 return None
         return struct.unpack(f"<2{form}", first)
 
     def _filled(self, held: Held, data: Field) -> list[Any] | None:
         """The values of a tensor that has the same one everywhere."""
-        form = _RAW.get(held.dtype)
+        form = RAW.get(held.dtype)
         if data.number != 9 or data.wire != BYTES or form is None:
             return None
         size, count = struct.calcsize(form), held.sizes[0]
@@ -403,10 +431,10 @@ class Reading:
         found: list[Any] = []
         for one in data:
             if one.number == 9:
-                if dtype not in _RAW or one.wire != BYTES or one.stop - one.start > 8 * VALUES:
+                if dtype not in RAW or one.wire != BYTES or one.stop - one.start > 8 * VALUES:
                     return None
                 raw = self.wire.read(one.start, one.stop)
-                form = _RAW[dtype]
+                form = RAW[dtype]
                 if len(raw) % struct.calcsize(form):
                     return None
                 found += [value for (value,) in struct.iter_unpack(f"<{form}", raw)]
@@ -470,10 +498,24 @@ class Reference(NamedTuple):
 
 
 #: How numbers of a type lie in raw data.
-_RAW = {
+RAW = {
     "float32": "f", "float64": "d", "float16": "e", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H",
     "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "bool": "?",
 }  # fmt: skip
+
+
+def _stretch_of(data: Sequence[Field]) -> Stretch | None:
+    """Where the numbers of a tensor lie in the file; packed ones lie as raw ones do."""
+    plain = len(data) == 1 and data[0].number in (4, 9, 10) and data[0].wire == BYTES
+    return Stretch(data[0].start, data[0].stop) if plain else None
+
+
+def _stretch(said: Mapping[str, str]) -> Stretch | None:
+    """Where the numbers of a tensor lie in another file."""
+    start, length = said.get("offset", "0"), said.get("length", "")
+    if not (start.isdecimal() and length.isdecimal() and len(start) < _DIGITS and len(length) < _DIGITS):
+        return None
+    return Stretch(int(start), int(start) + int(length), said.get("location", ""))
 
 
 def _bits(form: str, bits: int) -> Any:

@@ -236,9 +236,13 @@ class Run:
         self.filled: set[str] = set()
         #: The buffers, and the masks and tables of angles that the exporter computed.
         self.untrained: set[str] = set()
+        #: The tensors of the file, by their names and where they stand.
+        self.held: dict[str, Held] = {}
         #: What the tensors of the file are called in the network.
         self.keys: dict[str, str] = {}
-        self.called_so: set[str] = set()
+        self.called_so: dict[str, str] = {}
+        #: What gives the floating-point numbers of one of them.
+        self.floats: Callable[[Held], tuple[float, ...] | None] = lambda _: None
         #: Where the graph stands that a branch is part of.
         self.around: dict[str, str] = {}
         #: What the file says of tensors, by their names and where they stand.
@@ -284,8 +288,18 @@ class Run:
             while found in self.called_so:
                 found += "_"
             self.keys[name] = found
-            self.called_so.update([found] if found else [])
+            self.called_so.update({found: name} if found else {})
         return found
+
+    def numbers(self, value: Value) -> Sequence[float] | None:
+        """The numbers of a tensor of the file, where they are known."""
+        found = self.held.get(self.called_so.get(value.key, ""))
+        numbers = self.floats(found) if found is not None else None
+        count = prod(value.sizes)
+        if numbers is not None and len(numbers) == count * self.samples:  # each sample's, which stand once
+            numbers = numbers[:count] if numbers == numbers[:count] * self.samples else None
+        value.numbers = numbers
+        return numbers
 
     def write(
         self,
@@ -380,11 +394,12 @@ class Run:
     ) -> None:
         """Run the nodes that lead to some tensors."""
         for held in graph.held.values():
+            self.held[prefix + held.name] = held
             env[held.name] = Tensor(
                 held.sizes, held.dtype, held.values, prefix + held.name, triangle=held.triangle
             )
             known = graph.known.get(held.name)
-            if known is not None and (known.buffer or _computed(held, known.folded)):
+            if known is not None and (known.buffer or _computed(held, known.folded, self.samples)):
                 self.untrained.add(prefix + held.name)
         for info in (*graph.known.values(), *graph.outputs):
             self.said.setdefault(prefix + info.name, info)
@@ -569,12 +584,12 @@ class Run:
             )
 
 
-def _computed(held: Held, folded: str) -> bool:
+def _computed(held: Held, folded: str, samples: int) -> bool:
     """Whether a tensor is a mask or a table of angles that torch's exporter has worked out.
 
     What lies in a module has a dot in its name; a weight of the outermost one has none, and another form.
     """
-    mask = set(held.sizes[:-2]) <= {1} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
+    mask = set(held.sizes[:-2]) <= {1, samples} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
     return "'cos'" in folded or "'sin'" in folded or (mask and folded != "" and "." not in folded)
 
 

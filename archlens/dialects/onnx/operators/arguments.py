@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ....geometry import Window
@@ -108,3 +109,34 @@ def of_file(at: At, tensor: Tensor, *, trains: bool) -> Tensor:
     value = at.run.value(Tensor(tensor.sizes, tensor.dtype, key=tensor.key))
     value.trains = trains
     return Tensor(tensor.sizes, tensor.dtype, tensor.values, tensor.key, value)
+
+
+def beside(at: At, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors that are computed with value by value.
+
+    What a file for so many samples holds for each of them, as a mask, stands once for those of any batch.
+    """
+    run = at.run
+    flowing = [one.sizes for one in tensors if one.flows]
+    if run.example is None or not flowing:
+        return list(tensors)
+    rank = max(map(len, flowing))
+    places = [
+        i
+        for i in range(rank)
+        if any(n[i - rank :][:1] == (run.batch,) for n in flowing if len(n) >= rank - i)
+    ]
+    return [_once(at, one, [place - rank for place in places]) for one in tensors]
+
+
+def _once(at: At, x: Tensor, places: Sequence[int]) -> Tensor:
+    """A constant with one position along axes, counted from the last, that it has the samples along."""
+    weight = x.key and x.dtype.startswith("float") and x.key not in at.run.untrained and x.value is None
+    held = [i for i in places if len(x.sizes) >= -i and x.sizes[i] == at.run.samples]
+    if x.flows or weight or not held or at.run.samples == 1:
+        return x
+    rank = len(x.sizes)
+    sizes = tuple(1 if i - rank in held else n for i, n in enumerate(x.sizes))
+    values = x.values[: prod(sizes)] if x.values is not None and held == [-rank] else None
+    alike = values is not None and x.values == values * (prod(x.sizes) // prod(sizes))
+    return Tensor(sizes, x.dtype, values if alike else None, x.key, triangle=x.triangle)

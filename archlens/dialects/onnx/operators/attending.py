@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
+from ....lowering.waves import turns_of
 from ..proto import Misfit, written
 from ..running import At, Tensor
 from .products import linear
@@ -114,8 +116,63 @@ def attention(at: At) -> Sequence[Tensor]:
 @runs("RotaryEmbedding")
 @runs("RotaryEmbedding", domain=_FUSED)
 def rotary(at: At) -> Tensor:
-    """Channels turned by the angles of their positions, which the file holds as tables."""
-    return at.write("RotaryEmbedding", {"inputs": _all(at)}, at.x().sizes)
+    """Channels turned by the angles of their positions, which the file holds as tables.
+
+    It is written down as what it computes where the positions are known, and as one operator where not.
+    """
+    x, fused = at.x(), at.node.domain == _FUSED
+    ids, cos, sin = (at.given(1), at.x(2), at.x(3)) if fused else (at.given(3), at.x(1), at.x(2))
+    flat, half = len(x.sizes) == 3, cos.sizes[-1] if cos.sizes else 0
+    known = not (cos.flows or sin.flows) and len(cos.sizes) == len(sin.sizes) == 2 and len(x.sizes) in (3, 4)
+    places = _places(ids, x.sizes[1 if flat else 2]) if ids is not None and known else None
+    if places is None or cos.sizes != sin.sizes or at.node.decimal("scale", 1.0) != 1:
+        return at.write("RotaryEmbedding", {"inputs": _all(at)}, x.sizes)
+    width = at.node.integer("rotary_embedding_dim", 0) or 2 * half
+    heads = at.node.integer("num_heads", 0) or x.sizes[-1] // (2 * half or 1)
+    apart = _apart(at, x, heads) if flat else x
+    if width != 2 * half or width > apart.sizes[-1]:
+        raise Misfit(f"its angles of {written(cos.sizes)} are not for {apart.sizes[-1]} channels")
+    made = _turned(at, apart, [cos, sin], places, bool(at.node.integer("interleaved", 0)))
+    if made is None:
+        return at.write("RotaryEmbedding", {"inputs": _all(at)}, x.sizes)
+    return _together(at, made) if flat else made
+
+
+def _places(ids: Tensor, length: int) -> list[int] | None:
+    """The position of each token, where they are known and those of all samples."""
+    if ids.flows or not ids.values:
+        return None
+    if prod(ids.sizes) == 1:  # where they begin
+        return [ids.values[0] + i for i in range(length)]
+    first = ids.values[:length]
+    return first if ids.values == first * (len(ids.values) // length) and ids.sizes[-1] == length else None
+
+
+def _turned(
+    at: At, x: Tensor, tables: Sequence[Tensor], places: list[int], interleaved: bool
+) -> Tensor | None:
+    """The first channels of each head turned by the angles of so many pairs; ``None`` where it is no rotary.
+
+    Args:
+        at: where it runs.
+        x: with its heads apart.
+        tables: the cosines and the sines, by positions and pairs.
+        places: the position of each token.
+        interleaved: whether neighbours are a pair.
+    """
+    length, (rows, half) = len(places), tables[0].sizes
+    if not all(0 <= one < rows for one in places):
+        raise Misfit(f"its angles of {written((rows, half))} are not for all of its positions")
+    args: dict[str, Any] = {"self": x, "positions": 2, "part": 2 * half, "skip": 0}
+    args |= {"interleaved": interleaved, "parted": False}
+    for name, table in zip(("cos", "sin"), tables, strict=True):
+        taken = {"self": table, "dim": 0, "index": Tensor((length,), "int64", places)}
+        args[name] = at.write("aten.index_select", taken, (length, half), dtype=table.dtype)
+    cos, sin = (at.run.value(args[name]) for name in ("cos", "sin"))
+    args["turns"] = turns_of(cos, sin, "each", at.run.numbers)
+    if args["turns"] is None and not at.run.dry:
+        return None
+    return at.write("archlens.rotary", args, x.sizes)
 
 
 def _all(at: At, *but: int) -> list[Tensor]:
@@ -201,8 +258,15 @@ def grouped(at: At) -> Sequence[Tensor]:
         for one, many in zip(parts, (heads, groups, groups), strict=True)
         if one is not None
     ]
+    tables = [one for one in (at.given(7), at.given(8)) if one is not None and not one.flows]
+    turned = bool(at.node.integer("do_rotary", 0))
+    if turned and len(tables) == 2 and not at.has(3) and not at.has(9):
+        places, neighbours = list(range(length)), bool(at.node.integer("rotary_interleaved", 0))
+        both = [_turned(at, one, tables, places, neighbours) for one in apart[:2]]
+        found = [one for one in both if one is not None]
+        apart[: len(found)], turned = found, not found
     key, value = _behind(at, at.given(3), apart[1]), _behind(at, at.given(4), apart[2])
-    turns = at.node.integer("do_rotary", 0) or at.node.integer("local_window_size", -1) > 0
+    turns = turned or at.node.integer("local_window_size", -1) > 0
     beside = _all(at, *range(7), *(() if turns else (7, 8)))
     beside += apart[:1] if turns or at.has(3) else []
     made = _attended(at, [apart[0], key, value], causal=True, beside=beside)

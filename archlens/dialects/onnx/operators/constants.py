@@ -16,6 +16,7 @@ def constant(at: At) -> Tensor:
     held = attributes.get("value")
     if isinstance(held, Held):
         key = at.prefix + at.node.outputs[0] if held.sizes else ""
+        at.run.held[key] = held
         return Tensor(held.sizes, held.dtype, held.values, key, triangle=held.triangle)
     for name, dtype in (("value_float", "float32"), ("value_int", "int64"), ("value_string", "string")):
         if name in attributes:

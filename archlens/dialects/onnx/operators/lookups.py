@@ -68,6 +68,8 @@ def gather_nd(at: At) -> Tensor:
     skips = at.node.integer("batch_dims", 0)
     deep = indices.sizes[-1] if indices.sizes else 0
     sizes = (*indices.sizes[:-1], *x.sizes[skips + deep :])
+    if not skips and deep <= len(x.sizes):
+        return at.write("aten.gather_nd", {"self": x, "indices": indices}, sizes, dtype=x.dtype)
     return at.write("GatherND", {"inputs": [x, indices]}, sizes, dtype=x.dtype)
 
 

@@ -113,7 +113,6 @@ def lrn(at: At) -> Tensor:
 @runs(
     "LpNormalization",
     "MeanVarianceNormalization",
-    "CumSum",
     "ReverseSequence",
     "ScatterND",
     "ScatterElements",
@@ -122,8 +121,16 @@ def lrn(at: At) -> Tensor:
 def of_one_size(at: At) -> Tensor:
     x = at.x()
     reads = [one for one in at.inputs if one is not None]
-    name = "aten.cumsum" if at.node.op == "CumSum" else at.node.op
-    return at.write(name, {"inputs": reads}, x.sizes)
+    return at.write(at.node.op, {"inputs": reads}, x.sizes)
+
+
+@runs("CumSum")
+def summed(at: At) -> Tensor:
+    x, axis = at.x(), at.values(1)
+    turned = at.node.integer("exclusive", 0) or at.node.integer("reverse", 0)
+    if turned or not axis:
+        return at.write("CumSum", {"self": x}, x.sizes)
+    return at.write("aten.cumsum", {"self": x, "dim": axis_of(axis[0], len(x.sizes))}, x.sizes)
 
 
 @runs("Trilu")

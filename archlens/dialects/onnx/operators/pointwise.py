@@ -8,7 +8,7 @@ from typing import Any
 from ..folding import broadcast
 from ..proto import Misfit
 from ..running import At, Tensor
-from .arguments import filling, plainly
+from .arguments import beside, filling, plainly
 from .registry import runs
 
 _PLAIN = {
@@ -105,7 +105,7 @@ _BOOLEAN = frozenset(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual
 
 @runs(*_BINARY)
 def binary(at: At) -> Tensor:
-    tensors = [one for one in at.inputs if one is not None]
+    tensors = beside(at, [one for one in at.inputs if one is not None])
     op = at.node.op
     if not tensors:
         raise Misfit("it reads nothing")
@@ -124,7 +124,7 @@ def binary(at: At) -> Tensor:
         return at.write("Mean", {"tensors": tensors}, sizes)
     for other in tensors[1:]:
         sizes = broadcast(made.sizes, other.sizes)
-        a, b = _plain_number(made), _plain_number(other)
+        a, b = _plain_number(at, made), _plain_number(at, other)
         if op == "Add" and sizes in (made.sizes, other.sizes):
             kept = [one for one, beside in ((made, other), (other, made)) if filling(at, beside) == 0]
             if kept and kept[0].flows and kept[0].sizes == sizes:  # as of a mask that masks nothing
@@ -167,11 +167,11 @@ def _scaled(tensors: list[Tensor]) -> Tensor:
     )
 
 
-def _plain_number(tensor: Tensor) -> float | None:
+def _plain_number(at: At, tensor: Tensor) -> float | None:
     """The number that a constant is; ``None`` where it is none, or a weight of one value."""
     if tensor.flows or tensor.values is None or len(tensor.values) != 1:
         return None
-    if tensor.key and "." in tensor.key and tensor.key[:1] != "/":
+    if "." in tensor.key and tensor.key[:1] != "/" and tensor.key not in at.run.untrained:
         return None
     value = tensor.values[0]
     return float(value) if isinstance(value, int | float) else None
@@ -179,7 +179,7 @@ def _plain_number(tensor: Tensor) -> float | None:
 
 @runs("Where")
 def where(at: At) -> Tensor:
-    condition, a, b = at.x(), at.x(1), at.x(2)
+    condition, a, b = beside(at, [at.x(), at.x(1), at.x(2)])
     sizes = broadcast(condition.sizes, a.sizes, b.sizes)
     chosen = filling(at, condition)
     if chosen is not None and filling(at, one := a if chosen else b) is not None:
