@@ -164,6 +164,9 @@ def search(
     seed: int = 0,
     input: Any = None,
     max_layers: int | None = None,
+    jobs: int = 0,
+    engine: str = "",
+    keep: str = "",
     **values: Any,
 ) -> Searched:
     """The configurations of a network that keep within limits, with exact figures.
@@ -181,6 +184,11 @@ def search(
         seed: of what is drawn.
         input: the input of all.
         max_layers: as :func:`load` takes it.
+        jobs: in how many processes they are looked at; 0 for this one, or with an engine for one on each
+            core.
+        engine: what runs these: ``"processes"``; or ``"dask"`` or ``"ray"``, on the cluster that these are
+            set up for, else on so many workers here.
+        keep: a file in which what is done is written down; the same search goes on from there.
         **values: values for params of all.
 
     Returns:
@@ -209,7 +217,16 @@ def search(
     )
     asked = search.asked(space, where, figures=figures, pareto=pareto, sort=sort)
     with allowing(max_layers):
-        return search.run(dialects.find(name), space, asked, input=input, values=values)
+        return search.run(
+            dialects.find(name),
+            space,
+            asked,
+            input=input,
+            values=values,
+            jobs=jobs,
+            engine=engine,
+            keep=keep,
+        )
 
 
 def build(network: Network, *, device: Any = None, dtype: Any = None) -> Any:

@@ -469,9 +469,9 @@ def test_the_largest_that_fits() -> None:
 
 
 def test_an_interrupted_search_has_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from archlens.searching import search
+    from archlens.searching import task
 
-    evaluated, seen = search.evaluated, []
+    evaluated, seen = task.evaluated, []
 
     def interrupted(*given: Any) -> Any:
         if len(seen) == 2:
@@ -479,7 +479,7 @@ def test_an_interrupted_search_has_what_was_found(monkeypatch: pytest.MonkeyPatc
         seen.append(given)
         yield from evaluated(*given)
 
-    monkeypatch.setattr(search, "evaluated", interrupted)
+    monkeypatch.setattr(task, "evaluated", interrupted)
     command = [
         "search",
         "resnet18",

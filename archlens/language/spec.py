@@ -158,6 +158,13 @@ class Spec:
     #: What is used of other specs, once they have been read.
     parts: dict[str, Part] = field(default_factory=dict)
 
+    @property
+    def texts(self) -> Iterator[str]:
+        """Its text, and those of all that it uses."""
+        yield self.source.text
+        for part in self.parts.values():
+            yield from part.spec.texts
+
 
 def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
     """The spec in a text.

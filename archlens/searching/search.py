@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..analysis.figures import QUANTITIES
+from ..bounds import allowed
 from ..errors import did_you_mean, shorten, usage
+from . import engines
 from .conditions import Condition, figure, read
-from .evaluating import LATER, SIZES, Part, Source, Wanted, evaluated, one_by_one
+from .evaluating import SIZES, Wanted
+from .keeping import Keeping, keeping
 from .space import INPUT, Space
+from .task import Kept, Task
 
 if TYPE_CHECKING:
     from ..dialects import Meant
+    from .engines import Engine
 
 #: The figures that are found unless others are asked for.
 USUAL = ("params", "macs")
 
-#: How many configurations that are laid out one by one are looked at between two reports of how far it is.
-_STEP = 64
+#: How many configurations are looked at together where what is done is kept, or done elsewhere; and where
+#: figures are among those that are found of each by itself.
+_PART, _TRIED = 1 << 14, 1 << 9
 
 
 class Key(NamedTuple):
@@ -277,6 +286,9 @@ def run(
     input: Any = None,
     values: Mapping[str, Any] | None = None,
     progress: Progress = lambda looked, held: None,
+    jobs: int = 0,
+    engine: str = "",
+    keep: str = "",
 ) -> Searched:
     """Look at all configurations.
 
@@ -289,75 +301,94 @@ def run(
         input: the input of all, where it is given.
         values: values for params of all.
         progress: is told how far it is.
+        jobs: how many processes look at them; 0 for this one, or with an engine for one on each core.
+        engine: what runs these, of :mod:`archlens.searching.engines`; empty for the own ones, or for none.
+        keep: a file in which all that is done is written down; where it has something of that, it is not done
+            again. Empty for none.
 
     Raises:
-        UsageError: there is no such param or input, or an order has no numbers.
+        UsageError: there is no such param, input or engine, or an order has no numbers; or the file is of
+            another search.
     """
-    source = Source(meant, space, input, values or {})
-    found = _Finding(source, wanted)
+    task = Task(
+        meant,
+        space,
+        wanted.figures,
+        wanted.conditions,
+        not wanted.conditions and not wanted.pareto,
+        input,
+        values or {},
+        allowed(),
+    )
+    found = _Finding(task, progress)
     if wanted.pareto or wanted.sort:  # what is wrong with them is said before the work
         found.searched().ordered([*wanted.pareto, *wanted.sort])
-    try:
-        for domain in space.domains():
-            for part in evaluated(source, wanted.figures, domain):
-                found.add(part, progress)
-    except KeyboardInterrupt:
-        pass
+    engine = engine or ("processes" if jobs > 1 else "")
+    runs = engines.find(engine) if engine else None
+    jobs = jobs or os.cpu_count() or 1
+    with keeping(keep, task.digest, len(task.figures), space.count) if keep else nullcontext() as kept:
+        try:
+            if runs is None and kept is None:
+                for domain in space.domains():
+                    for part in task.parts(domain):
+                        found.add(part)
+            else:
+                _in_parts(task, found, runs, jobs, kept)
+        except KeyboardInterrupt:
+            pass
     searched = found.searched()
     if wanted.pareto:
         searched = searched.best(wanted.pareto)
     return searched.ordered(wanted.sort or [])
 
 
+def _in_parts(task: Task, found: _Finding, runs: Engine | None, jobs: int, kept: Keeping | None) -> None:
+    """Look at all configurations in parts that are small enough to be done again."""
+    tried = any(QUANTITIES[one.quantity].tried for one in task.figures)
+    done = kept.done if kept is not None else {}
+    left = []
+    for number, domain in enumerate(task.space.domains(_TRIED if tried else _PART)):
+        if number in done:
+            for part in done[number]:
+                found.add(part)
+        else:
+            left.append((number, domain))
+    results = runs(task, left, jobs) if runs else ((number, task(domain)) for number, domain in left)
+    with closing(results):
+        for number, parts in results:
+            if kept is not None:
+                kept.add(number, parts)
+            for part in parts:
+                found.add(part)
+
+
 class _Finding:
     """What was found so far."""
 
-    def __init__(self, source: Source, wanted: Asked) -> None:
-        self.source = source
-        self.wanted = wanted
-        self.needed = [tuple([wanted.figures.index(one) for one in c.needs]) for c in wanted.conditions]
+    def __init__(self, task: Task, progress: Progress) -> None:
+        self.task = task
+        self.progress = progress
+        self.name = task.source.name
         self.rows: list[Any] = [np.zeros(0, np.int64)]
-        self.values: list[list[Any]] = [[] for _ in wanted.figures]
-        self.known: list[list[Any]] = [[] for _ in wanted.figures]
+        self.values: list[list[Any]] = [[] for _ in task.figures]
+        self.known: list[list[Any]] = [[] for _ in task.figures]
         self.refusals: list[Any] = [np.zeros(0, np.int32)]
         self.reasons: dict[str, int] = {"": 0}
         self.looked = self.refused = self.held = 0
 
-    def add(self, part: Part, progress: Progress) -> None:
+    def add(self, part: Kept) -> None:
         """Take up a part of the configurations."""
-        if part.refused:
-            self.refused += len(part.rows)
-            self.looked += len(part.rows)
-            if not self.wanted.conditions and not self.wanted.pareto:
-                place = self.reasons.setdefault(part.refused, len(self.reasons))
-                self._keep(part.rows, part.figures, np.full(len(part.rows), place, np.int32))
-            progress(self.looked, self.held)
-            return
-        ready: list[tuple[Condition, list[Any]]] = []
-        later: list[tuple[Condition, list[Any]]] = []
-        for condition, needed in zip(self.wanted.conditions, self.needed, strict=True):
-            here = [part.figures[number] for number in needed]
-            (later if any(value is LATER for value in here) else ready).append((condition, here))
-        keep = np.ones(len(part.rows), bool)
-        for condition, here in ready:
-            keep &= condition.holds(here) if all(value is not None for value in here) else False
-        if all(value is not LATER for value in part.figures):
-            self.looked += len(part.rows)
-            self.held += int(keep.sum())
-            self._keep(part.rows[keep], _taken(part.figures, keep))
-            progress(self.looked, self.held)
-            return
-        self.looked += int((~keep).sum())
-        rows = part.rows[keep]
-        for start in range(0, len(rows), _STEP):
-            for one in one_by_one(self.source, self.wanted.figures, rows[start : start + _STEP]):
-                self.add(one, progress)
+        self.looked += part.looked
+        self.held += part.held
+        self.refused += part.looked if part.refused else 0
+        if len(part.rows):
+            place = self.reasons.setdefault(part.refused, len(self.reasons))
+            self._keep(part.rows, part.figures, np.full(len(part.rows), place, np.int32))
+        self.progress(self.looked, self.held)
 
-    def _keep(self, rows: Any, values: Sequence[Any], refusals: Any = None) -> None:
-        if not len(rows):
-            return
+    def _keep(self, rows: Any, values: Sequence[Any], refusals: Any) -> None:
         self.rows.append(rows)
-        self.refusals.append(np.zeros(len(rows), np.int32) if refusals is None else refusals)
+        self.refusals.append(refusals)
         for number, value in enumerate(values):
             self.known[number].append(np.full(len(rows), value is not None))
             if value is None:
@@ -371,10 +402,10 @@ class _Finding:
         """The same in the order of the configurations."""
         rows = np.concatenate(self.rows)
         found = Searched(
-            self.source.name,
-            self.source.space,
-            self.wanted.figures,
-            self.wanted.conditions,
+            self.name,
+            self.task.space,
+            self.task.figures,
+            self.task.conditions,
             rows,
             tuple([np.concatenate(one) if one else np.zeros(0, np.int64) for one in self.values]),
             tuple([np.concatenate(one) if one else np.zeros(0, bool) for one in self.known]),
@@ -385,17 +416,6 @@ class _Finding:
             self.held,
         )
         return found.taken(np.argsort(rows, kind="stable"))
-
-
-def _taken(values: Sequence[Any], keep: Any) -> list[Any]:
-    return [
-        value
-        if value is None
-        else tuple([one[keep] for one in value])
-        if isinstance(value, tuple)
-        else value[keep]
-        for value in values
-    ]
 
 
 def widest(space: Space) -> list[Key]:

@@ -172,14 +172,20 @@ class Space:
         sizes = np.array([len(axis.values) for axis in self.axes], np.int64)
         return rows[:, None] // np.array(self.radix, np.int64) % sizes
 
-    def domains(self) -> Iterator[Domain]:
-        """The configurations in parts within which numbers differ alone, and none of which is large."""
+    @property
+    def key(self) -> Any:
+        """What two have in common whose configurations are the same, in the same order."""
+        drawn = None if self._drawn is None else self._drawn.tobytes()
+        return self.axes, self.trees, drawn
+
+    def domains(self, most: int = _TOGETHER) -> Iterator[Domain]:
+        """The configurations in parts within which numbers differ alone, and of at most so many."""
         kinds = [
             [None] * len(axis.values) if number in self._alike else [kind_of(value) for value in axis.values]
             for number, axis in enumerate(self.axes)
         ]
         if self._drawn is not None:
-            yield from self._drawn_domains(kinds)
+            yield from self._drawn_domains(kinds, most)
             return
         parts = []
         for number, known in enumerate(kinds):
@@ -188,9 +194,9 @@ class Space:
                 grouped.setdefault(kind, []).append(place)
             parts.append([Block((number,), np.array(one, np.int64)[:, None]) for one in grouped.values()])
         for blocks in product(*parts):
-            yield from _cut(blocks)
+            yield from _cut(blocks, most)
 
-    def _drawn_domains(self, kinds: list[list[Any]]) -> Iterator[Domain]:
+    def _drawn_domains(self, kinds: list[list[Any]], most: int) -> Iterator[Domain]:
         count = len(self._drawn)
         group = np.zeros(count, np.int64)
         for number, known in enumerate(kinds):
@@ -200,7 +206,7 @@ class Space:
         rows = np.hstack([self._drawn, np.arange(count)[:, None]])
         for number in range(int(group.max()) + 1):
             one = Block(tuple(range(len(self.axes) + 1)), rows[group == number])
-            yield from _cut((one,))
+            yield from _cut((one,), most)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -262,16 +268,18 @@ def kind_of(value: Any) -> Any:
     return float if type(value) is float else (type(value), value)
 
 
-def _cut(domain: Domain) -> Iterator[Domain]:
+def _cut(domain: Domain, most: int) -> Iterator[Domain]:
     """A domain in parts of a size that fits into memory, the first of its rows first."""
     sizes = [len(block.picks) for block in domain]
-    if prod(sizes) <= _TOGETHER:
+    if prod(sizes) <= most:
         yield domain
         return
     longest = max(range(len(sizes)), key=sizes.__getitem__)
-    count = -(-sizes[longest] * prod(sizes) // _TOGETHER // sizes[longest])
+    count = -(-prod(sizes) // most)
     for part in np.array_split(domain[longest].picks, min(count, sizes[longest])):
-        yield from _cut((*domain[:longest], domain[longest]._replace(picks=part), *domain[longest + 1 :]))
+        yield from _cut(
+            (*domain[:longest], domain[longest]._replace(picks=part), *domain[longest + 1 :]), most
+        )
 
 
 def _split(text: str, name: str) -> list[str]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: The most processes of one search.
+MOST_JOBS = 1024
+
 #: How many seconds lie between two reports of how far a search is.
 _EVERY = 0.2
 
@@ -68,6 +71,20 @@ def space_options(function: F) -> F:
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="How many rows to show; a file has all."
 )
+@click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Number of worker processes.")
+@click.option(
+    "--engine",
+    default="",
+    metavar="NAME",
+    help="Where workers run: processes, or dask or ray: on a configured cluster, else N local workers.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False),
+    default="",
+    metavar="FILE",
+    help="Record finished parts in FILE; the same search resumes from it.",
+)
 @format_option()
 @output_option
 def command(
@@ -81,6 +98,9 @@ def command(
     sample: int | None,
     seed: int,
     limit: int | None,
+    jobs: int | None,
+    engine: str,
+    keep: str,
     form: str,
     path: str | None,
 ) -> None:
@@ -95,7 +115,7 @@ def command(
 
     space = varied(vary, sample, seed)
     wanted = search.asked(space, where, figures=figures, pareto=pareto, sort=sort)
-    found = searched(name, given, space, wanted)
+    found = searched(name, given, space, wanted, jobs=jobs or 0, engine=engine, keep=keep)
     kind = Path(path).suffix if is_file(path) else ""
     if form == "table" and kind in (".csv", ".parquet", ".json"):
         assert path is not None
@@ -136,7 +156,7 @@ def varied(texts: Sequence[str], sample: int | None = None, seed: int = 0) -> Sp
     return Space(values, sample=sample, seed=seed)
 
 
-def searched(name: str, given: Given, space: Space, wanted: Any) -> Searched:
+def searched(name: str, given: Given, space: Space, wanted: Any, **how: Any) -> Searched:
     """What a search finds, with a line on standard error that says how far it is, if that is a terminal."""
     from ...searching import search
 
@@ -145,7 +165,7 @@ def searched(name: str, given: Given, space: Space, wanted: Any) -> Searched:
     input, values = given.read()
     meant = dialects.find(name)
     with _progress(space.count) as progress:
-        return search.run(meant, space, wanted, input=input, values=values, progress=progress)
+        return search.run(meant, space, wanted, input=input, values=values, progress=progress, **how)
 
 
 @contextmanager
