@@ -7,18 +7,21 @@ browser is tested in ``test_explorer_browser.py``.
 from __future__ import annotations
 
 import json
+import operator
 import random
 import re
 import shutil
 import subprocess
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import combinations
+from math import prod
 from pathlib import Path
 from typing import Any
+from zlib import MAX_WBITS, decompress
 
 import pytest
 
@@ -27,6 +30,7 @@ from archlens.analysis import comparison
 from archlens.analysis.comparison import MEASURES, front
 from archlens.analysis.study import Study
 from archlens.explorer.document import built
+from archlens.explorer.folding import computed, folded
 from archlens.explorer.inside import inside
 from archlens.explorer.records import SHOWN
 from archlens.geometry import INPUT, NonUniformField, Window
@@ -84,9 +88,14 @@ def page(folder: Path, *args: str) -> str:
 
 def data(text: str) -> dict[str, Any]:
     """What the page knows."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return unpacked(text, "data")
+
+
+def unpacked(text: str, name: str) -> dict[str, Any]:
+    """What a page has packed under a name."""
+    found = re.search(rf'<script type="text/plain" id="{name}">([\w-]*)</script>', text)
     assert found is not None
-    known = json.loads(found[1])
+    known = json.loads(decompress(urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4)), -MAX_WBITS))
     assert isinstance(known, dict)
     return known
 
@@ -148,11 +157,29 @@ def test_figures_are_those_of_compare(five: str) -> None:
     assert lenet["values"][SHOWN.index("top1")] == "its spec has no published accuracy"  # and not 0
 
 
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of the zoo."""
+    return page(tmp_path_factory.mktemp("zoo"))
+
+
+#: What a page of the zoo may have in bytes, and what a network of it may take on the average.
+MOST, EACH = 1_000_000, 3_000
+
+
 @pytest.mark.slow
-def test_figures_of_the_zoo_are_those_of_compare_in_less_than_a_megabyte(tmp_path: Path) -> None:
-    text = page(tmp_path)
-    assert len(text.encode()) < 1_000_000
-    known = data(text)
+def test_the_page_of_the_zoo_has_every_layer_in_less_than_a_megabyte(zoo: str) -> None:
+    assert len(zoo.encode()) < MOST
+    assert all(one["inside"] for one in data(zoo)["networks"])
+    parts = re.findall(r'<script type="text/plain" id="\w+">.*?</script>', zoo)
+    pictures = zoo[zoo.index("<table") : zoo.index("</section>")]
+    grows = sum(len(part.encode()) for part in (*parts, pictures))
+    assert grows / len(archlens.names()) < EACH
+
+
+@pytest.mark.slow
+def test_figures_of_the_zoo_are_those_of_compare(zoo: str) -> None:
+    text, known = zoo, data(zoo)
     of = {one["name"]: one for one in known["networks"]}
     assert list(of) == archlens.names()
     agree(known | {"networks": [of[name] for name in SMALLEST]}, compared(*SMALLEST))
@@ -174,8 +201,8 @@ def test_nothing_is_asked_of_any_network_and_scripts_are_named_by_what_they_are(
     assert "unsafe" not in policy
     scripts = [inner for tag, inner in parsed.inner if tag == "script"]
     styles = [inner for tag, inner in parsed.inner if tag == "style"]
-    assert (len(scripts), len(styles)) == (2, 1)
-    for text in (scripts[1], styles[0]):
+    assert (len(scripts), len(styles)) == (3, 1)
+    for text in (scripts[-1], styles[0]):
         assert b64encode(sha256(text.encode()).digest()).decode() in policy
     assert {"link", "img", "iframe", "object", "embed", "base", "form"}.isdisjoint(
         tag for tag, _ in parsed.tags
@@ -210,7 +237,7 @@ def test_what_tries_to_be_markup_is_text(tmp_path: Path) -> None:
     text = page(tmp_path, str(hostile(tmp_path)), "lenet5")
     parsed, plain = Parsed(text), Parsed(page(tmp_path, "lenet5", "alexnet"))
     assert {tag for tag, _ in parsed.tags} <= {tag for tag, _ in plain.tags}
-    assert sum(tag == "script" for tag, _ in parsed.tags) == 2
+    assert sum(tag == "script" for tag, _ in parsed.tags) == 3
     for tag, attrs in parsed.tags:
         assert tag != "a" or str(attrs.get("href")).startswith("https://")
         assert not any(name.startswith("on") for name in attrs)
@@ -276,6 +303,99 @@ def test_lines_of_the_spec_are_those_that_place_layers() -> None:
         name, lines = files[one[11][0]]
         assert name == layer.span.source.name
         assert lines[one[11][1] - 1] == layer.span.source.lines[layer.span.line - 1].rstrip()
+
+
+# --- many networks in little -------------------------------------------------------------------------------
+
+
+def spelled(found: dict[str, Any]) -> dict[str, Any]:
+    """What is told of layers, with what stands under numbers in their place, and the lines that are shown."""
+    texts, places = found["strings"], found["nested"]["places"]
+    layers = []
+    for one in found["layers"]:
+        told = [texts[value] if i in (0, 1, 2, 3, 4, 5, 10) else value for i, value in enumerate(one)]
+        if told[11] is not None:
+            name, lines = found["sources"][told[11][0]]
+            told[11] = [name, told[11][1], lines[max(told[11][1] - 3, 0) : told[11][1] + 2]]
+        layers.append(told)
+    scopes = [
+        scope | {"places": None if scope["places"] is None else places[scope["places"]]}
+        for scope in found["nested"]["scopes"]
+    ]
+    return {"layers": layers, "scopes": found["scopes"], "nested": scopes} | {
+        key: found[key] for key in ("inputs", "on")
+    }
+
+
+#: Some with scopes that are entered again, some with experts, and members of one family.
+FOLDED = (*WALKED, "deeplabv3_resnet50", "resnet50", "resnet101", "mixtral_8x7b", "densenet121")
+
+
+@node
+def test_what_is_told_in_little_is_all_of_it() -> None:
+    """Each layer, derivation, field, line, scope and place of networks that share what is the same."""
+    told = folded(inside(Study(network(name))) for name in FOLDED)
+    found = answers([("unfolded", [told])])[0]
+    for name, one in zip(FOLDED, found, strict=True):
+        assert spelled(one) == spelled(known(name)), name
+
+
+@node
+@pytest.mark.slow
+def test_what_the_page_of_the_zoo_has_of_layers_is_all_of_it(zoo: str) -> None:
+    names = archlens.names()
+    found = answers([("unfolded", [unpacked(zoo, "layers")])])[0]
+    for name in SMALLEST:
+        assert spelled(found[names.index(name)]) == spelled(known(name)), name
+
+
+def test_numbers_are_computed_only_where_each_of_them_is_so() -> None:
+    rng = random.Random(6)
+    for _ in range(300):
+        columns = [[rng.choice((0, 1, 2, 3, 5, 64, 100)) for _ in range(rng.choice((2, 3, 9)))]]
+        while len(columns) < 7:
+            pick = [rng.choice(columns) for _ in range(2)]
+            how = rng.randrange(4)
+            columns.append(
+                [rng.randint(0, 9) for _ in columns[0]]
+                if how == 0
+                else [prod(both) if how == 1 else sum(both) for both in zip(*pick, strict=True)]
+            )
+        made: list[list[int]] = []
+        for column, how in zip(columns, computed(columns), strict=True):
+            made.append(again(how, made, len(column)))
+            assert made[-1] == column
+
+
+def again(how: list[int] | int | str, made: list[list[int]], count: int) -> list[int]:
+    """A column out of what it is told as."""
+    if not isinstance(how, str):
+        return how if isinstance(how, list) else [how] * count
+    i, j = map(int, how[1:].split(","))
+    if how[0] == "x":
+        return [prod(one) for one in zip(*made[i : j + 1], strict=True)]
+    by = {"*": operator.mul, "+": operator.add, "-": operator.sub, "/": operator.floordiv}[how[0]]
+    return [by(a, b) for a, b in zip(made[i], made[j], strict=True)]
+
+
+HARD = """\
+input: 3x1024x1024
+layers:
+  - "1,024": conv(1000, 3)
+  - "1024": conv(1000, 3)
+  - "007": relu
+  - "9007199254740993": dropout(1e-06)
+  - "x2,3456_of-12,345": [relu, relu]
+"""
+
+
+@node
+def test_names_that_look_like_numbers_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "hard.yaml").write_text(HARD, "utf-8")
+    one = inside(Study(archlens.load(str(tmp_path / "hard.yaml"))))
+    assert one is not None
+    (found,) = answers([("unfolded", [folded([one])])])[0]
+    assert spelled(found) == spelled(json.loads(json.dumps(one)))
 
 
 # --- where it is -----------------------------------------------------------------------------------------

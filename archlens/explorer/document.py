@@ -25,7 +25,9 @@ from ..errors import printable
 from ..forms.html import bare
 from ..forms.table import Column, Table
 from .emblem import Looks, block, drawing, svg
+from .folding import folded
 from .inside import inside
+from .nested import Told
 from .records import SHOWN, Strings, metrics, record
 
 #: The name of the form of the data within the page.
@@ -38,8 +40,8 @@ _STATIC = Path(__file__).parent / "static"
 #: What else a page may run in which archlens itself answers: the script beside it, and the worker of that.
 _RUNS = " 'self' blob: 'wasm-unsafe-eval'; worker-src blob:"
 
-#: How many networks a page may have that are walked through, and that are put against each other.
-WALKED, AGAINST = 8, 5
+#: Of how many networks each has a picture of its own, and how many are put against each other.
+PICTURED, AGAINST = 8, 5
 #: How many layers two networks may have together whose difference is drawn.
 DRAWN = 1500
 
@@ -77,7 +79,8 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
     """
     looks, say = Looks(), Strings()
     pictures, drawn = _pictures(subjects, looks)
-    walked = len(subjects) <= WALKED
+    told = Told()
+    layers = folded(inside(one.study, told=told) for one in subjects)
     against = len(subjects) <= AGAINST
     data: dict[str, Any] = {
         "schema": SCHEMA,
@@ -87,16 +90,16 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
         "networks": [
             record(one.study, one.found, say)
             | {"asked": one.asked, "picture": drawn.get(one.found.name)}
-            | ({"inside": packed(inside(one.study))} if walked or one.found.name in BEGINNING else {})
+            | {"inside": folds is not None}
             | ({"page": one.page} if one.page else {})
-            for one in subjects
+            for one, folds in zip(subjects, layers["networks"], strict=True)
         ],
         "differences": list(_differences(subjects, looks)) if against else [],
     }
     data["texts"] = list(say.numbers)
     if live is not None:
         data["live"] = live.data
-    return _html(subjects, data, pictures, looks, live).encode("utf-8")
+    return _html(subjects, data, layers, pictures, looks, live).encode("utf-8")
 
 
 def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str, str]], dict[str, int]]:
@@ -111,7 +114,7 @@ def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str
     for one in subjects:
         name, scope = one.found.name, block(one.study)
         kind = one.found.family, one.study.network.blocks.get(scope, "")
-        if len(subjects) > WALKED and kind in kinds:
+        if len(subjects) > PICTURED and kind in kinds:
             drawn[name] = kinds[kind]
             continue
         found = drawing(one.study, scope)
@@ -144,6 +147,7 @@ def _differences(subjects: Sequence[Subject], looks: Looks) -> Iterator[list[Any
 def _html(
     subjects: Sequence[Subject],
     data: dict[str, Any],
+    layers: dict[str, Any],
     pictures: list[tuple[str, str]],
     looks: Looks,
     live: Live | None,
@@ -175,19 +179,18 @@ def _html(
         f'aria-label="Figures">{_table(subjects)}</div>\n{_meaning()}'
         f'<div id="pictures"><h2>Pictures</h2>\n{figures}</div>\n'
         f'<p class="quiet">Made by <code>{escape(printable(data["command"]))}</code>.</p>\n</section>\n'
-        f'<script type="application/json" id="data">{embedded(data)}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f'<script type="text/plain" id="data">{packed(data)}</script>\n'
+        f'<script type="text/plain" id="layers">{packed(layers)}</script>\n'
+        f'<script type="module">{script}</script>\n</body>\n</html>\n'
     )
 
 
-def packed(data: Any) -> str | None:
-    """Data that is unpacked when it is looked at: its JSON without heads, deflated, in letters; or nothing.
+def packed(data: Any) -> str:
+    """Data that is unpacked when it is looked at: its JSON, deflated without heads, in letters.
 
     >>> packed([1, 2])
     'izbUMYoFAA'
     """
-    if data is None:
-        return None
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     press = compressobj(9, DEFLATED, -MAX_WBITS)
     return urlsafe_b64encode(press.compress(text.encode("utf-8")) + press.flush()).decode("ascii").rstrip("=")

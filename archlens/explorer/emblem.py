@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
 
 from ..analysis.study import Study
 from ..drawing import Request
@@ -32,7 +34,16 @@ _LOOK = re.compile(
 )
 _GROUP = re.compile(r'</?g(?: class="[\w -]+")?>')
 _WAY = re.compile(r' d="([MLCZ\d., -]*)"')
-_STEP = re.compile(r"([MLCZ])([\d., -]*)")
+_STEP = re.compile(r"([MLCZhv])([\d., -]*)")
+_NUMBERS = re.compile(r"-?[\d.]+")
+#: What a picture is made of, with what it looks like.
+_ELEMENT = re.compile(
+    r'<rect (?P<box>x="[\d.-]+" y="[\d.-]+" width="[\d.]+" height="[\d.]+"(?P<round> rx="[\d.]+")?)'
+    r' class="(?P<box_look>\w+)"/>'
+    r'|<rect (?P<ground>width="[\d.]+" height="[\d.]+") class="(?P<ground_look>\w+)"/>'
+    r'|<path d="(?P<way>[MLCZ\d., -]*)" class="(?P<way_look>\w+)"/>'
+    r'|<text (?P<place>x="[\d.-]+" y="[\d.-]+") class="(?P<words_look>\w+)">(?P<words>[^<]*)</text>'
+)
 _HEAD = re.compile(r'<svg [^>]*?width="([\d.]+)"[^>]*? (viewBox="[\d. ]+")[^>]*>')
 
 
@@ -85,27 +96,89 @@ def svg(drawn: Drawn, looks: Looks, label: str) -> str:
     text = text.replace("\n", "")
     if len(_GROUP.findall(text)) == text.count("<g") + text.count("</g>"):  # which do nothing here
         text = _GROUP.sub("", text)
-    return _WAY.sub(lambda found: f' d="{shortened(found[1])}"', text)
+    return _gathered(text)
+
+
+def _gathered(text: str) -> str:
+    """A picture in which what looks alike stands together: boxes, then what fills them, lines, and words.
+
+    In a picture of a graph nothing hides what comes later here; one of anything else stays as it is.
+    """
+    head, inner = text[: text.index(">") + 1], text[text.index(">") + 1 : -len("</svg>")]
+    found = list(_ELEMENT.finditer(inner))
+    if "".join(one[0] for one in found) != inner:
+        return _WAY.sub(lambda found: f' d="{shortened(found[1])}"', text)
+    boxes: list[tuple[str, str]] = []
+    ways: tuple[dict[str, str], dict[str, str]] = {}, {}
+    largest: dict[str, float] = {}
+    words: dict[str, str] = {}
+    for one in found:
+        if one["ground"] is not None:
+            boxes.append((one["ground_look"], f"<rect {one['ground']}/>"))
+        elif one["way"] is not None:
+            ways[1][one["way_look"]] = ways[1].get(one["way_look"], "") + one["way"]
+        elif one["words"] is not None:
+            said = f"<text {one['place']}>{one['words']}</text>"
+            words[one["words_look"]] = words.get(one["words_look"], "") + said
+        elif one["round"]:
+            boxes.append((one["box_look"], f"<rect {one['box']}/>"))
+        else:
+            x, y, wide, high = _NUMBERS.findall(one["box"])
+            filled = f"M{x},{y}h{wide}v{high}h-{wide}Z"
+            ways[0][one["box_look"]] = ways[0].get(one["box_look"], "") + filled
+            largest[one["box_look"]] = max(largest.get(one["box_look"], 0), float(wide) * float(high))
+    out = [head]
+    for look, group in groupby(boxes, lambda box: box[0]):
+        out.append(f'<g class="{look}">{"".join(box for _, box in group)}</g>')
+    # a stripe lies on the filling of its box
+    fillings = sorted(ways[0].items(), key=lambda one: -largest[one[0]])
+    for look, way in (*fillings, *ways[1].items()):
+        out.append(f'<path d="{shortened(way)}" class="{look}"/>')
+    out += [f'<g class="{look}">{said}</g>' for look, said in words.items()]
+    return "".join(out) + "</svg>"
 
 
 def shortened(way: str) -> str:
-    """A path whose lines along an axis say the other coordinate alone.
+    """A path, each step of which is said from the one before or from the corner, whichever is shorter.
 
     >>> shortened("M1,2L1,5L3,5L4,6Z")
     'M1,2V5H3L4,6Z'
+    >>> shortened("M100,120.5L102,130.5")
+    'M100,120.5l2,10'
     """
-    parts = _STEP.findall(way)
-    out, before = "", ("", "")
-    for letter, numbers in parts:
-        to = tuple(numbers.rsplit(",", 2)[-2:]) if numbers else before
-        if letter == "L" and len(to) == 2 and to[0] == before[0]:
-            out += f"V{to[1]}"
-        elif letter == "L" and len(to) == 2 and to[1] == before[1]:
-            out += f"H{to[0]}"
+    out = ""
+    x, y = start = Decimal(0), Decimal(0)
+    for letter, said in _STEP.findall(way):
+        numbers = [Decimal(one) for one in _NUMBERS.findall(said)]
+        if letter == "Z":
+            out, (x, y) = out + letter, start
+            continue
+        if letter in "hv":
+            out += letter + said
+            x, y = (x + numbers[0], y) if letter == "h" else (x, y + numbers[0])
+            continue
+        to = numbers[-2], numbers[-1]
+        if letter == "L" and (to[0] == x or to[1] == y):
+            sign, at, before = ("V", to[1], y) if to[0] == x else ("H", to[0], x)
+            choices = [f"{sign}{_plain(at)}", f"{sign.lower()}{_plain(at - before)}"]
         else:
-            out += letter + numbers
-        before = to if len(to) == 2 else ("", "")
+            near = [one - (y if i % 2 else x) for i, one in enumerate(numbers)]
+            choices = [letter + _listed(numbers), letter.lower() + _listed(near)]
+        out += min(choices, key=len)
+        x, y = to
+        if letter == "M":
+            start = to
     return out
+
+
+def _listed(numbers: list[Decimal]) -> str:
+    """Numbers one after the other; one that has a sign needs nothing before it."""
+    return "".join(f"{'' if not i or one < 0 else ','}{_plain(one)}" for i, one in enumerate(numbers))
+
+
+def _plain(number: Decimal) -> str:
+    """A number without the zeros that say nothing."""
+    return f"{number.normalize():f}"
 
 
 def drawing(study: Study, scope: str) -> tuple[str, Drawn] | None:

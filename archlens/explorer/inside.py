@@ -10,8 +10,8 @@ from ..counts import AtLeast
 from ..errors import Source, Unplaced, printable
 from ..network import Layer
 from ..ops import NonUniform
-from ..views import explanation, words
-from .nested import Nested, labels
+from ..views import words
+from .nested import Nested, Told, labels
 from .records import Strings
 
 #: The family of what did not fit.
@@ -21,7 +21,9 @@ FAILED = "failed"
 LAYERS = 6000
 
 
-def inside(study: Study, failed: Unplaced | None = None) -> dict[str, Any] | None:
+def inside(
+    study: Study, failed: Unplaced | None = None, *, told: Told | None = None
+) -> dict[str, Any] | None:
     """The layers and the scopes of a network; ``None`` where there are too many.
 
     A layer is a list: the numbers of its two lines, of its op, its family and its shape, what it reads, the
@@ -31,11 +33,13 @@ def inside(study: Study, failed: Unplaced | None = None) -> dict[str, Any] | Non
         study: of the network.
         failed: what did not fit behind the last layer, where it is only what there is up to there. It is one
             more layer, of a family of its own, with the reason as its derivation.
+        told: what was told of other networks.
     """
     network = study.network
     if len(network) > LAYERS:
         return None
-    nested = Nested(study, failed)
+    told = told or Told()
+    nested = Nested(study, told, failed)
     boxes, around = labels(nested, network)
     say, sources = Strings(), dict[int, tuple[int, Source]]()
     number = {layer.name: i for i, layer in enumerate(network.layers)}
@@ -43,11 +47,10 @@ def inside(study: Study, failed: Unplaced | None = None) -> dict[str, Any] | Non
     fields = study.receptive_fields
     layers = []
     for layer, (first, second) in zip(network.layers, boxes, strict=True):
-        lines = "\n".join(f"{title}\t{text}" for title, text in explanation.lines(layer))
+        op, family, shape, _, lines = told.layer(layer)
         layers.append(
             [
-                *(say(printable(layer.name)), say(first), say(second), say(printable(str(layer.op)))),
-                *(say(layer.op.family), say(str(layer.shape))),
+                *(say(printable(layer.name)), say(first), say(second), say(op), say(family), say(shape)),
                 [number[name] for name in layer.inputs],
                 *(_count(layer.params), _count(layer.macs), layer.shape.numel),
                 say(lines),

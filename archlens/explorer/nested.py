@@ -21,12 +21,14 @@ from ..drawing.placing import Given, Link
 from ..drawing.plan import is_position, short
 from ..errors import Unplaced, printable
 from ..network import Layer, Network, scopes_around
-from ..views import words
+from ..views import explanation, words
 
 #: The height of a box, the space within it, and the least and the most width.
 HIGH, PAD, NARROW, WIDE = 34.0, 9.0, 96.0, 250.0
 #: The space between one row and the next, and the size of what stands for a way in or out.
 APART, PORT = 18.0, (1.0, 1.0)
+#: The width of what stands before the name of a scope that can be opened.
+OPENS = width("+ ", NAME, True)
 #: How many boxes a scope may have that is laid out, and how many lines.
 BOXES, LINES = 600, 1500
 
@@ -45,13 +47,49 @@ class _Scope:
     links: dict[tuple[int | str, int | str], None] = field(default_factory=dict)
 
 
+class Told:
+    """What was told of layers and scopes of any network, so that it is found once for all that are alike."""
+
+    def __init__(self) -> None:
+        self._layers: dict[tuple[object, ...], tuple[Layer, tuple[str, ...]]] = {}
+        self._fitted: dict[tuple[str, float, bool], tuple[str, float]] = {}
+        #: Places, by what is laid out.
+        self.places: dict[str, dict[str, Any]] = {}
+
+    def layer(self, layer: Layer) -> tuple[str, ...]:
+        """Its op, its family, its shape, the second line of its box, and its derivation."""
+        if layer.keys or layer.again:  # of which the derivation names other layers
+            return _layer(layer)
+        # what is of one op on one shape has the same facts, the very object
+        key = (layer.op, layer.input_shapes, id(layer.facts), layer.copies, layer.training)
+        if key not in self._layers:
+            self._layers[key] = layer, _layer(layer)
+        return self._layers[key][1]
+
+    def fitted(self, text: str, size: float, bold: bool = False) -> tuple[str, float]:
+        """A text of a box as far as there is room for it, and how wide it is then."""
+        key = text, size, bold
+        if key not in self._fitted:
+            said = fitted(text, size, WIDE - 2 * PAD, bold=bold)
+            self._fitted[key] = said, width(said, size, bold)
+        return self._fitted[key]
+
+
+def _layer(layer: Layer) -> tuple[str, ...]:
+    op, shape = printable(str(layer.op)), str(layer.shape)
+    lines = "\n".join(f"{title}\t{text}" for title, text in explanation.lines(layer))
+    return op, layer.op.family, shape, f"{printable(short(layer))} \u2192 {shape}", lines
+
+
 class Nested:
     """The scopes of a network as the page has them; what did not fit behind it is one more layer."""
 
-    def __init__(self, study: Study, failed: Unplaced | None = None) -> None:
+    def __init__(self, study: Study, told: Told, failed: Unplaced | None = None) -> None:
         self.study = study
         self.network = study.network
+        self.told = told
         self.failed = failed
+        self.labels: dict[tuple[bool, str], tuple[str, str]] = {}
         self.layers: list[Layer | Unplaced] = [*self.network.layers, *([failed] if failed else [])]
         self.scopes = {"": _Scope("")}
         self.places: dict[str, int] = {}
@@ -154,7 +192,9 @@ class Nested:
         key = repr((sizes, links, len(scope.enters)))
         if key not in self.places:
             self.places[key] = len(self.laid)
-            self.laid.append(self._laid(scope, sizes, links))
+            if key not in self.told.places:
+                self.told.places[key] = self._laid(scope, sizes, links)
+            self.laid.append(self.told.places[key])
         return self.places[key]
 
     def _laid(
@@ -189,12 +229,23 @@ class Nested:
         for single, name in scope.children:
             first, second = self.label(single, name)
             # before a scope stands whether it is open
-            first = first if single else f"+ {first}"
-            needed = max(width(first, NAME, True), width(second, SMALL)) + 2 * PAD
+            _, head = self.told.fitted(first, NAME, True)
+            head += 0 if single else OPENS
+            _, foot = self.told.fitted(second, SMALL)
+            needed = max(head, foot) + 2 * PAD
             yield float(round(min(max(needed, NARROW), WIDE))), HIGH
 
     def label(self, single: bool, name: str) -> tuple[str, str]:
         """The two lines of a box."""
+        if (single, name) not in self.labels:
+            first, second = self._label(single, name)
+            self.labels[single, name] = (
+                self.told.fitted(first, NAME, True)[0],
+                self.told.fitted(second, SMALL)[0],
+            )
+        return self.labels[single, name]
+
+    def _label(self, single: bool, name: str) -> tuple[str, str]:
         local = printable(name.rpartition(".")[2])
         if single and self.failed is not None and name == self.failed.name:
             said = printable(self.failed.op)
@@ -202,15 +253,14 @@ class Nested:
             layer = self.network.index[name]
             if is_position(local):  # nobody named it
                 local = printable(layer.op.kind)
-            said = f"{printable(short(layer))} \u2192 {layer.shape}"
+            said = self.told.layer(layer)[3]
         else:
             made = printable(self.network.made_by(name))
             inside = self.study.inside(name)
             params = sum(layer.params for layer in inside)
             local = f"{local} ({made})" if made else local
             said = f"{len(inside):,} layers" + (f", {words.rounded(params)} params" if params else "")
-        most = WIDE - 2 * PAD
-        return fitted(local, NAME, most, bold=True), fitted(said, SMALL, most)
+        return local, said
 
 
 def labels(nested: Nested, network: Network) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:

@@ -52,10 +52,9 @@ def command(
     """Write an interactive page of networks as a single HTML file.
 
     The page works offline. Without NAME it covers the zoo: bars, tables and charts of any figure, a summary
-    of each network with its sources, and two networks side by side. For up to eight named networks, or the
-    five that it starts with, it also has every layer: a graph whose scopes open and close, the derivation of
-    each number, and the part of the input that each layer sees. Convolutions and receptive fields are
-    animated. The page makes no requests.
+    of each network with its sources, and two networks side by side. It also has every layer of each network:
+    a graph whose scopes open and close, the derivation of each number, and the part of the input that each
+    layer sees. Convolutions and receptive fields are animated. The page makes no requests.
 
     --playground writes a folder with an editor for specs, inputs and params, in which archlens itself runs
     with Pyodide. It needs no server, and nothing that you type leaves the browser.

@@ -2,6 +2,7 @@
 import { compose } from "./src/compose.js";
 import { axis, front, full, rounded } from "./src/numbers.js";
 import { fromFragment, toFragment } from "./src/state.js";
+import { unfolding } from "./src/unfold.js";
 import { arithmetic, formula, INPUT, output, remainder, through, unseen } from "./src/window.js";
 
 /** @type {Record<string, (...given: any[]) => unknown>} */
@@ -28,6 +29,10 @@ const known = {
   rounded,
   restored: (state) => fromFragment(toFragment(state)),
   fromFragment,
+  unfolded: (folded) => {
+    const unfold = unfolding(folded);
+    return folded.networks.map((/** @type {unknown} */ _, /** @type {number} */ i) => unfold(i));
+  },
   compose: (inside, open) => {
     const made = compose(inside, 0, new Set(open));
     return made && { ...made, enters: [...made.enters], leaves: [...made.leaves] };

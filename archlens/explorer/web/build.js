@@ -25,21 +25,23 @@ const sheets = {
 };
 
 const D3 = "d3 modules, (c) 2010-2021 Mike Bostock, ISC licence";
-const bundles = /** @type {[string, string, string][]} */ ([
-  ["explorer", "src/main.js", D3],
-  ["network", "src/network.js", D3],
+// a page of its own waits for its data, as modules can; what is in somebody else's is a script
+const bundles = /** @type {[string, string, "esm" | "iife", string][]} */ ([
+  ["explorer", "src/main.js", "esm", D3],
+  ["network", "src/network.js", "iife", D3],
   [
     "playground",
     "src/playground.js",
+    "esm",
     `${D3}; CodeMirror and Lezer, (c) Marijn Haverbeke and others, MIT licence`,
   ],
 ]);
 const inputs = [];
-for (const [name, entry, held] of bundles) {
+for (const [name, entry, format, held] of bundles) {
   const { metafile } = await build({
     ...common,
     entryPoints: { [name]: entry },
-    format: "iife",
+    format,
     legalComments: "none",
     metafile: true,
     plugins: [sheets],

@@ -1,5 +1,8 @@
 // The networks of the page, as archlens has written them into it.
 
+import { unpacked } from "./state.js";
+import { unfolding } from "./unfold.js";
+
 /** @typedef {import("./numbers.js").Metric} Metric */
 
 /**
@@ -18,7 +21,7 @@
  * @property {[string, number, number][]} parts
  * @property {string} asked
  * @property {number | null} picture
- * @property {string | null} [inside]  its layers, packed
+ * @property {boolean} inside  whether the page has its layers
  * @property {string} [page]  the address of its page, relative to this one
  */
 
@@ -42,7 +45,21 @@
  */
 
 /** @type {Data} */
-export const data = JSON.parse(document.getElementById("data")?.textContent ?? "{}");
+export const data = JSON.parse(await held("data"));
+
+/** What the page has under a name, which it has packed. @param {string} name */
+function held(name) {
+  return unpacked(document.getElementById(name)?.textContent ?? "", Number.POSITIVE_INFINITY);
+}
+
+/** @type {Promise<(number: number) => import("./layers.js").Inside | null> | undefined} */
+let unfolds;
+
+/** The layers of a network, unpacked with all others when they are asked for first. @param {Network} one */
+export async function layersOf(one) {
+  unfolds ??= held("layers").then((text) => unfolding(JSON.parse(text)));
+  return (await unfolds)(data.networks.indexOf(one));
+}
 
 /** A text that several networks share. @param {number} number */
 export const text = (number) => data.texts[number];

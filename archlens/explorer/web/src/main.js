@@ -1,13 +1,23 @@
 // The viewer: it reads the data of the page, and shows what the address says.
 
 import { bars } from "./bars.js";
-import { byName, chosen, data, families, figureOf, metric, metricsOf, shownMetrics } from "./data.js";
+import {
+  byName,
+  chosen,
+  data,
+  families,
+  figureOf,
+  layersOf,
+  metric,
+  metricsOf,
+  shownMetrics,
+} from "./data.js";
 import { beside, details } from "./details.js";
 import { buttons, choice, h } from "./dom.js";
 import { full } from "./numbers.js";
 import { command, csv, markdown, png, save, svgText } from "./out.js";
 import { axes, isCount, scatter } from "./scatter.js";
-import { FIRST, fromFragment, toFragment, unpacked } from "./state.js";
+import { FIRST, fromFragment, toFragment } from "./state.js";
 import { teach } from "./teach.js";
 import { further } from "./views.js";
 import { walk } from "./walk.js";
@@ -262,16 +272,9 @@ function renderStage() {
         return h(
           "p",
           {},
-          data.networks.length > 8
-            ? [
-                "Its layers are on a page of up to eight networks: ",
-                h("code", {}, `archlens explore ${asked}`),
-              ]
-            : [
-                "It has too many layers to walk through: ",
-                h("code", {}, `archlens shapes ${asked} --fold`),
-                " lists them.",
-              ],
+          "It has too many layers to walk through: ",
+          h("code", {}, `archlens shapes ${asked} --fold`),
+          " lists them.",
         );
       }
       default: {
@@ -287,9 +290,10 @@ function renderStage() {
 function walkThrough(one) {
   const inside = held.get(one.name);
   if (inside) return walk({ ...one, inside }, state, set);
-  unpacked(one.inside ?? "", Number.POSITIVE_INFINITY).then((text) => {
-    held.set(one.name, JSON.parse(text));
-    if (state.view === "network") renderStage();
+  layersOf(one).then((found) => {
+    if (!found) return;
+    held.set(one.name, found);
+    if (state.view === "network" && walked() === one) renderStage();
   });
   return h("p", { class: "quiet waiting", role: "status" }, "The layers are being unpacked.");
 }
