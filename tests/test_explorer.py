@@ -29,8 +29,8 @@ import archlens
 from archlens.analysis import comparison
 from archlens.analysis.comparison import MEASURES, front
 from archlens.analysis.study import Study
+from archlens.explorer.compact import computed, folded
 from archlens.explorer.document import built
-from archlens.explorer.folding import computed, folded
 from archlens.explorer.inside import inside
 from archlens.explorer.records import SHOWN
 from archlens.geometry import INPUT, NonUniformField, Window

@@ -24,8 +24,8 @@ from ..drawing.theme import DARK, FAMILIES, LIGHT
 from ..errors import printable
 from ..forms.html import bare
 from ..forms.table import Column, Table
+from .compact import folded
 from .emblem import Looks, block, drawing, svg
-from .folding import folded
 from .inside import inside
 from .nested import Told
 from .records import SHOWN, Strings, metrics, record

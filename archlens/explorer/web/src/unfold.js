@@ -1,4 +1,4 @@
-// The layers of one network out of those of many: archlens/explorer/folding.py made one thing of what is the
+// The layers of one network out of those of many: archlens/explorer/compact.py made one thing of what is the
 // same in several, and this makes of it again what archlens tells of the one.
 
 import { whole } from "./numbers.js";
@@ -35,7 +35,7 @@ const UNITS = /** @type {[number, string][]} */ ([
   [1e3, "k"],
 ]);
 
-/** What is said of a scope: `scope_said` of folding.py. @param {number} count @param {number} params */
+/** What is said of a scope: `scope_said` of compact.py. @param {number} count @param {number} params */
 export function scopeSaid(count, params) {
   if (!params) return `${whole(count)} layers`;
   const [size, letter] = UNITS.find(([size]) => params >= size) ?? [1, ""];
