@@ -137,7 +137,7 @@ def parse(text: str, kind: Kind, *, share: bool = False) -> Limit:
     if not written:
         raise BadLimit("the limit is empty", EXAMPLES)
     if len(written) > _MAX_TEXT:
-        raise BadLimit(f"'{shorten(written, 30)}' is no limit", EXAMPLES)
+        raise BadLimit(f"'{shorten(written, 30)}' is not a limit", EXAMPLES)
     limit = _range(written, kind) or _bounds(written, kind)
     _check(limit, share)
     return limit
@@ -150,7 +150,7 @@ def _range(written: str, kind: Kind) -> Limit | None:
         return None
     ends = [re.fullmatch(_NUMBER, part.strip()) for part in parts]
     if ends[0] is None or ends[1] is None:
-        raise BadLimit(f"'{shorten(written)}' is no range", "as in 20M..26M; for one side, as in <= 26M")
+        raise BadLimit(f"'{shorten(written)}' is not a range", "as in 20M..26M; for one side, as in <= 26M")
     unit = ends[1]["unit"]
     first = _number(ends[0]["number"], ends[0]["unit"] or unit, kind)
     last = _number(ends[1]["number"], unit, kind)
@@ -177,11 +177,13 @@ def _bounds(written: str, kind: Kind) -> Limit:
                 raise BadLimit(f"'{shorten(part)}' has no number", EXAMPLES)
             if re.match(r"(!=|<>|=<|=>|~)", part):
                 raise BadLimit(
-                    f"'{shorten(part)}' is no comparison", "the comparisons are <=, >=, ==, < and >"
+                    f"'{shorten(part)}' is not a comparison", "the comparisons are <=, >=, ==, < and >"
                 )
             if kind is Kind.SIZE and re.fullmatch(r"\D*\d+(\s*[xX×]\s*\d+)+", part):
-                raise BadLimit(f"'{shorten(part)}' is no limit", "one number, which holds along every axis")
-            raise BadLimit(f"'{shorten(part)}' is no limit", EXAMPLES)
+                raise BadLimit(
+                    f"'{shorten(part)}' is not a limit", "one number, which holds along every axis"
+                )
+            raise BadLimit(f"'{shorten(part)}' is not a limit", EXAMPLES)
         how = _HOW.get(found["how"], found["how"])
         number = _number(found["number"], found["unit"], kind)
         one = Limit(

@@ -301,12 +301,12 @@ def test_a_board_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sram = ", "is no TOML"),
+        ("sram = ", "is not valid TOML"),
         ("a = 1", "has a key a"),
         ('title = "a"', "does not say its source"),
-        ("source = 1", "source is no text"),
-        ('source = "a"\nsram = "<= 3kB"', "is no number with a unit"),
-        ('source = "a"\nsram = true', "is no number with a unit"),
+        ("source = 1", "source is not a string"),
+        ('source = "a"\nsram = "<= 3kB"', "is not a number with a unit"),
+        ('source = "a"\nsram = true', "is not a number with a unit"),
         ('source = "a"\nsram = "3M"', "the unit M is not known"),
         ('source = "a"\nmacs_per_second = "3M"', "by the type of the activations"),
         ('source = "a"\nmacs_per_second = {int7 = "3M"}', "by the type of the activations"),

@@ -158,13 +158,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a merge of one": (lambda: small().add(), "add merges several tensors, not 1"),
     "attention of two": (
         lambda: (n := Builder("few", "8x4")).attention(n.channels_last(), n.x, 2),
-        "it takes q, k and v, and perhaps a bias, and here are 2",
+        "it takes q, k and v, and perhaps a bias, but got 2",
     ),
     "an op of two": (lambda: (n := small()).relu(n.x, n.x), "relu reads one tensor, not 2"),
-    "another builder's": (foreign, "<0 1x8x8> is no tensor of this network"),
+    "another builder's": (foreign, "<0 1x8x8> is not a tensor of this network"),
     "another's output": (
         lambda: (n := small(), n.relu(), n.network(small().relu())),
-        "the output out: <0 1x8x8> is no tensor of this network",
+        "the output out: <0 1x8x8> is not a tensor of this network",
     ),
     "no input": (lambda: Builder("none").relu(), "relu has nothing to read"),
     "no layer": (lambda: small().network(), "small has no layers"),

@@ -228,7 +228,7 @@ def test_exit_codes(args: list[str], code: int, folder: Path) -> None:
         (["lost.yaml", "--params", "<= 1"], "there is no file lost.yaml"),
         (["lenet5", "--locked"], "there is no archlens.lock"),
         (["lenet5", "--locked", "--update"], "one of them"),
-        (["lenet5", "--locked", "--tolerance", "much"], "'much' is no tolerance"),
+        (["lenet5", "--locked", "--tolerance", "much"], "'much' is not a tolerance"),
         (["lenet5", "--tolerance", "1 %"], "--tolerance is for --locked"),
         (["--set", "alpha=1"], "--input and --set are for networks that are named"),
         (["lenet5", "--params", "<= 1M", "--format", "xml"], "Invalid value"),
@@ -621,13 +621,13 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
             "3:2",
             "lost/*.yaml matches no file",
         ),
-        ('[tool.archlens.budgets]\nfiles = ["nett.yaml"]', "2:10", "nett.yaml is no file"),
+        ('[tool.archlens.budgets]\nfiles = ["nett.yaml"]', "2:10", "nett.yaml is not a file"),
         ('[tool.archlens.budgets]\nfiles = ["../*.yaml"]', "2:10", "leads out of the project"),
         ('[tool.archlens.budgets]\nfiles = ["/etc/*"]', "2:10", "leads out of the project"),
         ('[tool.archlens.budgets]\nfiles = [""]', "2:10", "the pattern is empty"),
         ('[tool.archlens.budgets]\nfiles = ["a**b/**c"]', "2:10", "a**b/**c"),
-        ('[tool.archlens.budgets]\ntolerance = "much"', "2:13", "tolerance: 'much' is no tolerance"),
-        ('[tool.archlens.budgets]\ntolerance = "²%"', "2:13", "tolerance: '²%' is no tolerance"),
+        ('[tool.archlens.budgets]\ntolerance = "much"', "2:13", "tolerance: 'much' is not a tolerance"),
+        ('[tool.archlens.budgets]\ntolerance = "²%"', "2:13", "tolerance: '²%' is not a tolerance"),
         ("[tool.archlens.budgets]\ntolerance = 1", "2:13", "tolerance must be a text, not the number 1"),
         ("[tool.archlens.budgets.defaults]", "1:24", "[tool.archlens.budgets.defaults] limits nothing"),
         ("[tool.archlens.budgets.networks.net]", "1:33", "limits nothing"),
@@ -887,7 +887,7 @@ def test_lock_of_the_whole_project(sample: Path) -> None:
     Path("models/wide.yaml").unlink()
     gone = check("--locked")
     assert gone.exit_code == 1
-    assert "models/wide.yaml is in archlens.lock, and is no more." in gone.stdout
+    assert "models/wide.yaml is in archlens.lock but no longer exists." in gone.stdout
     assert check("--update").exit_code == 0
     assert "wide" not in Path("archlens.lock").read_text()
     assert check("--locked").exit_code == 0
@@ -983,7 +983,7 @@ def test_a_locked_name_may_be_anything(folder: Path) -> None:
         lock.write_text(text.replace('"net.yaml"', f'"{name}"'))
         result = check("--locked")
         assert result.exit_code == 1
-        assert "is in archlens.lock, and is no more." in result.stdout
+        assert "is in archlens.lock but no longer exists." in result.stdout
         assert "\x1b" not in result.stdout
 
 

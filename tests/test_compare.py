@@ -182,7 +182,7 @@ def test_what_is_no_year(year: str) -> None:
 
 @pytest.mark.parametrize("printed", ["good", "-3", "101", "about 70", "1e2", "70,1"])
 def test_what_is_no_accuracy(printed: str) -> None:
-    with pytest.raises(SpecError, match=re.escape(f"top1: '{printed}' is no figure that can be compared")):
+    with pytest.raises(SpecError, match=re.escape(f"top1: '{printed}' is not a comparable figure")):
         own(source="a table", top1=printed)
 
 

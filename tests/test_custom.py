@@ -372,7 +372,7 @@ def test_it_is_placed_handed_on_and_refused_as_any_other() -> None:
 BROKEN = {
     "fails": ("raise RuntimeError('no licence')", "importing brought fails: RuntimeError: no licence"),
     "is gone": (None, "importing brought:Mine fails: AttributeError"),
-    "is a text": ("Mine = 'conv'", "brought:Mine is no op"),
+    "is a text": ("Mine = 'conv'", "brought:Mine is not an op"),
     "has another name": (
         "from archlens.ops import Op\nclass Mine(Op, kind='other', family='linear'): pass",
         "brought:Mine is the op other",

@@ -438,9 +438,9 @@ MISTAKES = [
     (cfg(CONV, net="inputs=12"), "it reads a map, and the input is a vector of 12", 3),
     (cfg("convolutional size=99"), "0.conv does not fit: its 99x99 window is larger", 5),
     ("[net]\n", "has no layers", 1),
-    ("[net]\nwidth\n", "width is no option", 2),
-    ("[net\nwidth=3\n", "[net is no head of a section", 1),
-    ("[net]\n[\n", "is no head of a section", 2),
+    ("[net]\nwidth\n", "width is not an option", 2),
+    ("[net\nwidth=3\n", "[net is not a section head", 1),
+    ("[net]\n[\n", "is not a section head", 2),
 ]
 
 

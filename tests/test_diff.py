@@ -623,13 +623,13 @@ def test_revisions_from_elsewhere(repository: Path, monkeypatch: pytest.MonkeyPa
         ("v1:nets/nett.yaml", "OLD: v1 has no file nets/nett.yaml", "did you mean nets/net.yaml?"),
         ("v1:lenet5", "OLD: v1 has no file lenet5", "paths start at the top"),
         ("v1:lost/net.yaml", "OLD: v1 has no file lost/net.yaml", "did you mean nets/net.yaml?"),
-        ("v1:nets", "OLD: nets is no file at v1", ""),
+        ("v1:nets", "OLD: nets is not a file at v1", ""),
         ("v1:nets/net.yaml:large", "OLD: v1:nets/net.yaml has no variant large", "it has no variants"),
         (":nets/net.yaml", "OLD: :nets/net.yaml has no revision", "as in HEAD:models/net.yaml"),
         ("v1:", "OLD: v1: has no path", "as in HEAD:models/net.yaml"),
         ("lost.yaml", "OLD: there is no file lost.yaml", ""),
         ("lenet6", "OLD: there is no network lenet6", "did you mean lenet5"),
-        ("v\x011:nets/net.yaml", "is no revision of git", ""),
+        ("v\x011:nets/net.yaml", "is not a revision of git", ""),
     ],
 )
 @pytest.mark.slow
@@ -647,7 +647,7 @@ def test_what_is_not_there(old: str, message: str, help: str, repository: Path) 
 def test_a_revision_is_no_option(repository: Path) -> None:
     result = run("--", "--output=x:nets/net.yaml", "nets/net.yaml")
     assert result.returncode == 2
-    assert "is no revision of git" in result.stderr
+    assert "is not a revision of git" in result.stderr
 
 
 @pytest.mark.slow

@@ -225,23 +225,23 @@ HOSTILE: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "huge": (
         lambda data: values(data)["input"].update(sizes=[{"as_int": 10**9}] * 4),
-        "is no exported program",
+        "is not an exported program",
     ),
     "beyond": (
         lambda data: values(data)["input"].update(sizes=[{"as_int": 10**40}]),
-        "is no exported program",
+        "is not an exported program",
     ),
     "no number": (
         lambda data: values(data)["input"].update(sizes=[{"as_int": True}]),
-        "is no exported program",
+        "is not an exported program",
     ),
-    "no type": (lambda data: values(data)["input"].update(dtype=99), "is no exported program"),
+    "no type": (lambda data: values(data)["input"].update(dtype=99), "is not an exported program"),
     "no graph": (lambda data: data.pop("graph_module"), "its graph is not as torch writes it"),
     "no arguments": (lambda data: nodes(data)[0].update(inputs=[]), "missing value for argument 'input'"),
     "no operations": (lambda data: nodes(data).clear(), "nothing in the graph is called relu"),
     "a key without parts": (
         lambda data: parameter(data).update(parameter_name="a..b"),
-        "is no exported program",
+        "is not an exported program",
     ),
     "a tensor that is a module": (
         lambda data: parameter(data).update(parameter_name="0"),
@@ -287,9 +287,9 @@ def test_a_graph_that_somebody_wrote(case: str, files: dict[str, bytes], tmp_pat
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[" * 100_000, "its graph is no JSON"),
-        (b"1" * 10_000, "its graph is no JSON"),
-        (b"\xff", "its graph is no JSON"),
+        (b"[" * 100_000, "its graph is not JSON"),
+        (b"1" * 10_000, "its graph is not JSON"),
+        (b"\xff", "its graph is not JSON"),
         (b"[]", "its graph is not as torch writes it"),
         (b" " * 40_000_000, "model.json is larger than 32 MB"),
         (None, "it holds no models/NAME.json"),
@@ -306,7 +306,7 @@ def test_what_is_no_graph(content: bytes | None, said: str, tmp_path: Path) -> N
 def test_what_is_no_archive(tmp_path: Path) -> None:
     path = tmp_path / "net.pt2"
     path.write_bytes(b"PK\x03\x04 and nothing more")
-    with pytest.raises(archlens.UsageError, match="is no exported program: File is not a zip file"):
+    with pytest.raises(archlens.UsageError, match="is not an exported program: File is not a zip file"):
         replayed(path)
 
 

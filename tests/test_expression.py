@@ -377,7 +377,7 @@ def test_random_expressions(text: str) -> None:
         # Python finds a value: so it must be one that the language does not have
         assert (
             "has no meaning" in message  # a list times true
-            or "cannot be used so: it takes " in message  # min of lists
+            or "cannot be used like this: it takes " in message  # min of lists
             or "an index is a whole number, not" in message  # [1, 2][true]
             or " bits" in message
             or "has no sign" in message
@@ -520,12 +520,12 @@ DEEP = "this expression is nested more than 80 deep"
         (
             "range(100000)",
             "range(100001)",
-            "range cannot be used so: it has 100,001 items, more than the 100,000 allowed",
+            "range cannot be used like this: it has 100,001 items, more than the 100,000 allowed",
         ),
         (
             "range(0, 10**20, 10**16)",  # 10,000 of them
             "range(0, 10**20, 10**14)",
-            "range cannot be used so: it has 1,000,000 items, more than the 100,000 allowed",
+            "range cannot be used like this: it has 1,000,000 items, more than the 100,000 allowed",
         ),
         (
             "[[0] * 49998, [0] * 50000]",  # and the two lists themselves

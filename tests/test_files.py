@@ -94,7 +94,7 @@ def test_a_file_as_it_was_at_a_revision(tmp_path: Path) -> None:
     Path("nets/net.tflite").write_bytes(b"TFL3")
     git("commit", "-q", "-a", "-m", "two")
     said = str(CliRunner().invoke(cli, ["diff", "HEAD:nets/net.tflite", "HEAD~1:nets/net.tflite"]).exception)
-    assert "HEAD:nets/net.tflite is no TensorFlow Lite file" in said
+    assert "HEAD:nets/net.tflite is not a TensorFlow Lite file" in said
     said = str(CliRunner().invoke(cli, ["diff", "HEAD:nets/other.onnx", "HEAD~1:nets/net.tflite"]).exception)
     assert "HEAD has no file nets/other.onnx" in said
 

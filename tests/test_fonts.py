@@ -171,8 +171,8 @@ def test_tex_has_the_fonts_of_tex() -> None:
 
 
 WRONG = {
-    "nothing": (b"", "is no TrueType font"),
-    "text": (b"a font", "is no TrueType font"),
+    "nothing": (b"", "is not a TrueType font"),
+    "text": (b"a font", "is not a TrueType font"),
     "otf": (b"OTTO" + bytes(100), "has PostScript outlines"),
     "woff": (b"wOF2" + bytes(100), "has the packing of the web"),
     "collection": (b"ttcf" + bytes(100), "has several fonts in one"),

@@ -334,5 +334,5 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
     file = tmp_path / "yolo.yaml"
     file.write_text(text)
     ended = run("format", "--check", "yolo.yaml", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "yolo.yaml is no spec, and is left as it is\n")
+    assert (ended.returncode, ended.stderr) == (0, "yolo.yaml is not a spec, and is left as it is\n")
     assert file.read_text() == text

@@ -566,7 +566,7 @@ def test_the_command_line() -> None:
     for command in (["cost", "lenet5"], ["memory", "lenet5"], ["sizes", "lenet5"]):
         result = CliRunner().invoke(cli, [*command, "--input", "1xHxW"])
         assert result.exit_code == 1
-        assert "1xHxW has letters, and here an input has numbers" in str(result.exception)
+        assert "1xHxW has letters, but an input has numbers here" in str(result.exception)
     result = CliRunner().invoke(cli, ["shapes", "lenet5", "--input", "1xHxW", "--fold"])
     assert result.exit_code == 1
     assert "--fold is not for an input with letters" in str(result.exception)

@@ -126,12 +126,12 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "JSON": (lambda: b'{"layers": [1, 2]}', "the spec has no input:"),
     "HTML": (
         lambda: b"<!DOCTYPE html><html><body>404</body></html>",
-        "a spec is a mapping with keys such as input: and layers:, and this is the text "
+        "a spec is a mapping with keys such as input: and layers:, not the text "
         "<!DOCTYPE html><html><body>404</body></html>",
     ),
     "Python": (
         lambda: b"import torch\nmodel = torch.nn.Linear(1, 1)\n",
-        "a spec is a mapping with keys such as input: and layers:, and this is the text "
+        "a spec is a mapping with keys such as input: and layers:, not the text "
         "import torch model = torch.nn.Linear(1, 1)",
     ),
     "one quote": (lambda: b'"', "this is not valid YAML: found unexpected end of stream"),
@@ -329,7 +329,7 @@ NAMES: Cases = {
     ),
     "names that are not there": (
         lambda: layers(*(f"n{k}: relu" for k in range(20_000)), "ref(nn)"),
-        "there is no step nn to go on from",
+        "there is no step nn to continue from",
     ),
 }
 

@@ -852,7 +852,7 @@ WRONG: list[tuple[Any, str]] = [
     (sequential(start(8), said("Softmax", "s", axis=[])), "its axis must be one of the axes 1 to 1, not []"),
     (sequential(start(8), said("Softmax", "s", axis=7)), "its axis must be one of the axes 1 to 1, not 7"),
     ({"class_name": "Functional", "config": {"layers": {}}}, "says no layers: only the code of its"),
-    ("{\"class_name\": \"Sequential\", \"config\": ", "is no JSON"),
+    ("{\"class_name\": \"Sequential\", \"config\": ", "is not JSON"),
     ('{"class_name": "Sequential", "config": ' + "[" * 100_000, "lie too deep within each other"),
     ('{"class_name": "Sequential", "config": {"layers": [' + "[]," * 1_000_001, "more than 1,000,000 values"),
 ]  # fmt: skip

@@ -207,7 +207,7 @@ def test_open_sizes_stay_open_until_they_are_said(tmp_path: Path) -> None:
     assert loaded(tmp_path, data, "3x20x30").output == (3, 20, 30)
     code, out = run("shapes", written(tmp_path, data), "--input", "3x20")
     assert code == 1
-    assert "3x20 is no shape of the input input, which is 3 x height x width without its batch" in out
+    assert "3x20 is not a shape of the input input, which is 3 x height x width without its batch" in out
 
 
 def test_an_output_that_is_another_than_the_file_says(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         0,
         0,
     ),
-    "what is filled to compute with is no weight": (
+    "what is filled to compute with is not a weight": (
         [
             node("ConstantOfShape", "sizes", "ones"),
             node("Add", "ones w", "a"),
@@ -489,7 +489,7 @@ CASES: dict[str, tuple[list[bytes], list[bytes], dict[str, str], int, int]] = {
         6,
         0,
     ),
-    "a single number is no weight, wherever it stands": (
+    "a single number is not a weight, wherever it stands": (
         [node("Greater", "x zero", "c"), node("Where", "c zero x", "y")],
         [number("zero", 0.0)],
         {"gt": "3x32x32", "where": "3x32x32"},
@@ -1231,7 +1231,7 @@ WRONG = {
     ),
     "attribute": (
         [node("MaxPool", "x", "y", kernel_shape="three")],
-        "node 0 (MaxPool): its attribute kernel_shape is no list",
+        "node 0 (MaxPool): its attribute kernel_shape is not a list",
     ),
     "unknown": (
         [node("Twist", "x", "y", domain="my.ops")],
@@ -1266,7 +1266,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, case: str) -> None:
     data, said = BROKEN[case]
     code, out = run("shapes", written(tmp_path, data))
     assert code == 1
-    assert "is no ONNX model that can be read" in out
+    assert "is not a readable ONNX model" in out
     assert said in out
 
 

@@ -1016,7 +1016,7 @@ CASES = [
     Case(
         "2x8x8 >> window_partition(4) >> window_reverse(4, (8, 9))",
         lambda x: x.reshape(2, 2, 8, 9),
-        "is no map of 8x9 in windows of 4x4",
+        "is not a map of 8x9 in windows of 4x4",
     ),
     Case("1x4x3 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x)),
     Case("1x4x2 >> conv(1, 5, padding=1)", lambda x: nn.Conv2d(1, 1, 5, padding=1)(x), "6x4 padded input"),

@@ -829,7 +829,7 @@ def test_a_fence_uses_what_lies_beside_the_page(tmp_path: Path, monkeypatch: pyt
             "```archlens lenet5 set='x\n```",
             "error: the fence's first line cannot be read: No",
         ),
-        ("```archlens lenet5 resnet50\n```", "error: resnet50 is no option"),
+        ("```archlens lenet5 resnet50\n```", "error: resnet50 is not an option"),
         ("```archlens lenet5 stile=graph\n```", "error: there is no option stile"),
         ("```archlens\ninput: 1x4x4\nlayers: [\n```", "error: "),
     ],

@@ -317,7 +317,7 @@ def test_pyodide_is_no_part_of_what_is_installed() -> None:
         (("lenet5", "--pyodide", "x"), "--pyodide is for --playground"),
         (("lenet5", "--playground", "--pyodide", "missing", "-o", "out"), "npm install pyodide@"),
         (("lenet5", "--playground", "--pyodide", "broken", "-o", "out"), "is not that of Pyodide"),
-        (("lenet5", "--playground", "--pyodide", "pyodide", "-o", "file"), "is no folder to write to"),
+        (("lenet5", "--playground", "--pyodide", "pyodide", "-o", "file"), "is not a folder to write to"),
         (("lenet5", "--pages", "missing"), "has no page of a network"),
     ],
 )

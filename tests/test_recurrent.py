@@ -169,7 +169,7 @@ def test_each_step_sees_those_before_it() -> None:
         "channels_last >> lstm(4, projection=4)": "its projection to 4 features is not smaller than",
         "channels_last >> gru(4, layers=1001)": "it has 1,001 layers, and may have 1,000",
         "channels_last >> rnn(4, dropout=0.5)": "its dropout stands between layers, and it has one layer",
-        "channels_last >> rnn(4, layers=2, dropout=2)": "its dropout of 2 is no probability",
+        "channels_last >> rnn(4, layers=2, dropout=2)": "its dropout of 2 is not a probability",
         "channels_last >> gru(4, output='last')": 'output of gru must be "sequence" or "state"',
     }.items(),
 )

@@ -734,7 +734,7 @@ def test_a_spec_from_a_pipe(run: Any) -> None:
         (("lenet6",), "there is no network lenet6"),
         (("lenet5", "./lenet5.yaml"), "lenet5 and lenet5 would have one page, lenet5"),
         (("lenet5", "--verification", "none.md"), "none.md cannot be read: No such file or directory"),
-        (("lenet5", "--verification", "broken.yaml"), "broken.yaml is no report of a verification"),
+        (("lenet5", "--verification", "broken.yaml"), "broken.yaml is not a report of a verification"),
         (("lenet5", "--verification", "binary"), "binary cannot be read: it is not UTF-8"),
         (("lenet5", "broken.yaml"), "there is no op or block convv"),
     ],
@@ -754,12 +754,12 @@ def test_a_folder_that_cannot_be_written_to(run: Any) -> None:
     Path("file").write_text("here already")
     for place in ("file", "file/below"):
         result = run("lenet5", "-o", place)
-        assert "is no folder to write to" in result.exception.diagnostic.message
+        assert "is not a folder to write to" in result.exception.diagnostic.message
     assert Path("file").read_text() == "here already"
     for place, message in (
-        ("d" * 5000, f"{'d' * 57}... is no folder to write to: File name too long"),
+        ("d" * 5000, f"{'d' * 57}... is not a folder to write to: File name too long"),
         (" ", "the folder that the pages go to has no name"),
-        ("a\0b", "a\\x00b is no folder to write to: "),  # and why, in the words of the version of Python
+        ("a\0b", "a\\x00b is not a folder to write to: "),  # and why, in the words of the version of Python
     ):
         said = run("lenet5", "-o", place).exception.diagnostic.message
         assert said == message or (message.endswith(": ") and said.startswith(message))
@@ -774,7 +774,7 @@ def test_what_is_in_the_way_is_found_before_anything_is_written(run: Any, taken:
     assert not [path for path in Path("out").rglob("*") if path.is_file()]
     Path("file").mkdir()
     Path("file/pictures").write_text("mine", "utf-8")
-    assert "file/pictures is no folder" in run("lenet5", "-o", "file").exception.diagnostic.message
+    assert "file/pictures is not a folder" in run("lenet5", "-o", "file").exception.diagnostic.message
     assert [path.name for path in Path("file").iterdir()] == ["pictures"]
 
 

@@ -119,7 +119,7 @@ def test_a_name_is_looked_up_once_however_many_ops_there_are(monkeypatch: pytest
 )
 def test_a_merge_by_its_name_elsewhere_is_refused(name: str) -> None:
     for branches in ("[relu, tanh]", "{a: relu, b: tanh}", '"(relu, tanh)"'):
-        with pytest.raises(archlens.SpecError, match=f"error: {name}: is no key of the language"):
+        with pytest.raises(archlens.SpecError, match=f"error: {name}: is not a key of the language"):
             archlens.loads(f"input: 3x8x8\nlayers:\n- {name}: {branches}\n")
     # of one step nothing is lost
     assert archlens.loads(f"input: 3x8x8\nlayers:\n- {name}: relu\n").layers[0].name == name

@@ -441,7 +441,7 @@ def test_a_graph_that_does_not_fit(said: str, tmp_path: Path) -> None:
 def test_what_is_no_file_of_its_kind(content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(content)
-    with pytest.raises(archlens.UsageError, match="is no TensorFlow Lite file") as raised:
+    with pytest.raises(archlens.UsageError, match="is not a TensorFlow Lite file") as raised:
         archlens.study(str(path))
     assert said in str(raised.value)
 

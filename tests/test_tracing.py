@@ -1001,7 +1001,7 @@ def test_commands_compute_a_sample_where_they_are_asked(model: Path) -> None:
     assert found.exit_code == 0
     assert "and on one sample with values" in found.output
     refused = CliRunner().invoke(cli, ["shapes", "lenet5", "--real"])
-    assert "--real is for torch modules, and lenet5 is none" in str(refused.exception)
+    assert "--real is for torch modules, which lenet5 is not" in str(refused.exception)
     refused = CliRunner().invoke(cli, ["check", "own_model:Net", "--real", "--params", "<= 1"])
     assert "check does not take --real" in str(refused.exception)
 
@@ -1423,8 +1423,8 @@ REFUSED = {
     "shapes own_model:made --input 3x8x8 --set width=3": "own_model:made is made already",
     "shapes own_model:Net --input 3x8x8 --set width=2000": "own_model:Net raised ValueError: too wide",
     "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
-    "shapes own_model:made --input x=3x8x8,y=3": "3x8x8,y=3 is no shape",
-    "shapes own_model:made --input x=": "is no shape",
+    "shapes own_model:made --input x=3x8x8,y=3": "3x8x8,y=3 is not a shape",
+    "shapes own_model:made --input x=": "is not a shape",
     "shapes own_model:made --input z=3x8x8": "its forward takes x",
     "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not say",
     "trace lenet5": "nothing of lenet5 runs: only torch modules",

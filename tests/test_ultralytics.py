@@ -400,7 +400,7 @@ error: head[1]: model.5 (concat) does not fit: only channels can differ in a con
         ("[-1, 1, Conv, [wide]]", "backbone[1]: Conv needs a number of channels first"),
         ("[-1, 1, Conv, [64, 3, x]]", "backbone[1]: s of Conv must be a whole number of at least 1"),
         ("[-1, 1, Conv, [64, 3, 2, 1, 1, 1, nn.ReLU()]]", "act of Conv must be true or false"),
-        ("[-1, 1, Conv, [64, 1, 1, 0, 1, 1, True, 9]]", "Conv takes at most 7 arguments, and here are 8"),
+        ("[-1, 1, Conv, [64, 1, 1, 0, 1, 1, True, 9]]", "Conv takes at most 7 arguments, but got 8"),
         ("[-1, 1, Conv, [1e12]]", "1e12 is out of range"),
         ("[-1, 1, nn.MaxPool2d, [{}]]", "an argument is a number, a word or a list, not a mapping"),
         ("[-1, 1, SCDown, [64]]", "SCDown is missing its arguments k and s"),
@@ -412,12 +412,12 @@ error: head[1]: model.5 (concat) does not fit: only channels can differ in a con
         ("[-1, 1, nn.Conv2d, [3, 64, 1]]", "nn.Conv2d is made for 3 channels, and reads 32"),
         ("[-1, 1, nn.Conv2d, [32, 64, 1]]", "nn.Conv2d gives 64 channels, and the rows behind it"),
         ("[-1, 1, Detect, [nc]]", "backbone[1]: Detect reads a list of rows"),
-        ("[[0], 1, Detect, [nc, 3, 4]]", "Detect takes at most 2 arguments, and here are 3"),
+        ("[[0], 1, Detect, [nc, 3, 4]]", "Detect takes at most 2 arguments, but got 3"),
         ("[[-1, 0], 1, Conv, [64]]", "backbone[1]: Conv reads one row, not 2"),
         ("[-1, 1, Concat, [1]]", "Concat reads a list of rows"),
         ("[[-1, 0], 1, Concat, [2]]", "d of Concat must be 1, the channels, not 2"),
         ("[-1, 1, C2f, [64, True, 1, 1e-9]]", "64 channels x 1e-09 leave 0 within it"),
-        ("[-1, 1, A2C2f, [80, True]]", "80 x 0.5 = 40 is no multiple of that"),
+        ("[-1, 1, A2C2f, [80, True]]", "80 x 0.5 = 40 is not a multiple of that"),
     ],
 )
 def test_a_row_that_is_wrong_is_said_with_its_place(row: str, message: str) -> None:
@@ -449,10 +449,16 @@ def test_a_row_that_is_wrong_is_said_with_its_place(row: str, message: str) -> N
         (rows("[-1, 1, Conv, [8]]", before="ch: 0\n"), "ch must be a whole number of at least 1"),
         (
             rows("[-1, 1, Conv, [8]]", before="activation: nn.Relu()\n"),
-            "nn.Relu is no activation that is known",
+            "nn.Relu is not an activation that is known",
         ),
-        (rows("[-1, 1, Conv, [8]]", before="activation: exit()\n"), "nn.exit is no activation that is known"),
-        (rows("[-1, 1, Conv, [8]]", before="activation: nn.SiLU\n"), "is no activation such as nn.ReLU()"),
+        (
+            rows("[-1, 1, Conv, [8]]", before="activation: exit()\n"),
+            "nn.exit is not an activation that is known",
+        ),
+        (
+            rows("[-1, 1, Conv, [8]]", before="activation: nn.SiLU\n"),
+            "is not an activation such as nn.ReLU()",
+        ),
         (rows("[-1, 1, Conv, &a [8]]"), "YAML's anchors are not part of the language"),
         (rows("[-1, 1, Conv, " + "[" * 90), "nested more than 60 deep"),
         (rows("[-1, 25000, C2f, [8]]", "[-1, 25000, C2f, [8]]"), "layers"),

@@ -318,7 +318,7 @@ def test_what_a_file_has_not(put: Put) -> None:
     assert "head has 2 inputs, and a step reads one tensor" in refused("net.yaml")
     Path("folder.yaml").mkdir()
     put("net.yaml", spec("head: folder.yaml", "head"))
-    assert "folder.yaml is no file" in refused("net.yaml")
+    assert "folder.yaml is not a file" in refused("net.yaml")
 
 
 def test_a_text_has_no_folder() -> None:

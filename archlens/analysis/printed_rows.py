@@ -235,7 +235,7 @@ def _figure(cell: str, column: _Column, decimals: int | None, quantity: str, spa
         if number(cell) is not None:
             return cell
         if bare is None or bare[1] is None:
-            raise usage(f"{shorten(cell)} is no number of {QUANTITIES[quantity]}", span=span)
+            raise usage(f"{shorten(cell)} is not a number of {QUANTITIES[quantity]}", span=span)
         raise usage(
             f"{shorten(cell)} has a point, and nothing says what it is counted in",
             span=span,
@@ -246,7 +246,7 @@ def _figure(cell: str, column: _Column, decimals: int | None, quantity: str, spa
         cell += ("" if "." in cell else ".") + "0" * missing
     text = cell.removesuffix(".") + column.unit
     if number(text) is None:
-        raise usage(f"{shorten(cell)} is no number of {QUANTITIES[quantity]}", span=span)
+        raise usage(f"{shorten(cell)} is not a number of {QUANTITIES[quantity]}", span=span)
     return text
 
 
@@ -255,7 +255,7 @@ def _sizes(cell: str, span: Span) -> tuple[int, ...]:
     words = re.split(r"\s*[xX×*,]\s*", cell.strip("()[] "))
     if not all(re.fullmatch("[0-9]{1,7}", word) and int(word) for word in words) or len(words) > 4:
         raise usage(
-            f"{shorten(cell)} is no size of an input", span=span, help="as in 224, 224x224 or 3x224x224"
+            f"{shorten(cell)} is not a size of an input", span=span, help="as in 224, 224x224 or 3x224x224"
         )
     return tuple(map(int, words))
 

@@ -73,7 +73,7 @@ def _read(path: str, name: str) -> Board:
     except OSError as problem:
         raise usage(f"{called} cannot be read: {problem.strerror or problem}") from None
     except (ValueError, RecursionError) as problem:
-        raise usage(f"{called} is no TOML: {shorten(str(problem), 200)}") from None
+        raise usage(f"{called} is not valid TOML: {shorten(str(problem), 200)}") from None
     for key in found:
         if key not in _KEYS:
             known = f"the keys: {', '.join(_KEYS)}"
@@ -82,7 +82,7 @@ def _read(path: str, name: str) -> Board:
     for key in ("title", "source", "read"):
         texts[key] = found.get(key, "")
         if not isinstance(texts[key], str):
-            raise usage(f"{called}: {key} is no text")
+            raise usage(f"{called}: {key} is not a string")
     if not texts["source"]:
         raise usage(f"{called} does not say its source", help='source = "https://...", that of a data sheet')
     peaks = found.get("macs_per_second", {})
@@ -122,5 +122,5 @@ def _number(called: str, found: Mapping[str, Any], key: str, kind: Kind) -> Frac
     except BadLimit as problem:
         raise usage(f"{called}: {key}: {problem.message}", help=problem.help) from None
     if limit is None or limit.low is None or limit.low != limit.high or not limit.low:
-        raise usage(f"{called}: {key} is no number with a unit", help='as in sram = "320KiB"')
+        raise usage(f"{called}: {key} is not a number with a unit", help='as in sram = "320KiB"')
     return limit.low

@@ -76,7 +76,7 @@ def read_tolerance(text: str) -> Fraction:
         return Fraction(0)
     if re.fullmatch(r"[0-9]{1,2}(\.[0-9]*)?\s*%|\.[0-9]+\s*%", written):
         return Fraction(written[:-1].strip())
-    raise BadLimit(f"'{shorten(written)}' is no tolerance", "a percentage below 100, as in 1 %")
+    raise BadLimit(f"'{shorten(written)}' is not a tolerance", "a percentage below 100, as in 1 %")
 
 
 def option_tolerance(text: str) -> Fraction:

@@ -253,11 +253,11 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
         written = Path(pattern).parts
         found = [path for path in found if not _lies_aside(path, project.root, written)]
     except (ValueError, NotImplementedError, OSError) as problem:
-        raise usage(f"{shorten(pattern)} is no pattern: {problem}", span=span) from None
+        raise usage(f"{shorten(pattern)} is not a pattern: {problem}", span=span) from None
     if not found:
         what, help = "matches no file", _instead(project, pattern)
         if not any(c in pattern for c in _WILD):
-            what = "is no file"
+            what = "is not a file"
             if os.path.isdir(project.root / pattern):
                 what, help = "is a folder", f"as in {(Path(pattern) / '*.yaml').as_posix()}"
         if "\\" in pattern:

@@ -182,7 +182,7 @@ def write_files(files: Sequence[tuple[str, bytes]], folder: str) -> None:
             parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or str(problem)
-            raise usage(f"{shorten(str(parent))} is no folder to write to: {reason}") from None
+            raise usage(f"{shorten(str(parent))} is not a folder to write to: {reason}") from None
     for target in targets:
         if target.is_dir():
             raise usage(f"{printable(str(target))[:200]} cannot be written: Is a directory")

@@ -97,5 +97,5 @@ def network(
     if not isinstance(meant, Found):
         return meant.network(input, values or {}, real)
     if real:
-        raise usage(f"--real is for torch modules, and {shorten(meant.variant or meant.name)} is none")
+        raise usage(f"--real is for torch modules, which {shorten(meant.variant or meant.name)} is not")
     return elaborate(meant.spec, meant.variant, input=input, values=values)

@@ -172,7 +172,7 @@ class File(Outside):
             SpecError: something in it is wrong.
         """
         if real:
-            raise usage(f"--real is for torch modules, and {shorten(self.variant or self.name)} is none")
+            raise usage(f"--real is for torch modules, which {shorten(self.variant or self.name)} is not")
         model = self._model()
         check_variant(self.variant, model.variants, self.path)
         read = Read("", self.path, model=model, called=self.called, variant=self.variant)
@@ -280,7 +280,7 @@ def text_of(file: BinaryIO, name: str, most: int) -> str:
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
-        raise error(f"{shorten(name, 200)} is no text: byte {problem.start:,} is not UTF-8") from None
+        raise error(f"{shorten(name, 200)} is not text: byte {problem.start:,} is not UTF-8") from None
     if "\0" in text:
-        raise error(f"{shorten(name, 200)} is no text: it holds a NUL byte")
+        raise error(f"{shorten(name, 200)} is not text: it holds a NUL byte")
     return text

@@ -48,7 +48,7 @@ class FontFile:
                 help="a font with TrueType outlines, mostly a .ttf",
             )
         if content[:4] not in (b"\0\1\0\0", b"true") or len(content) > LARGEST:
-            raise usage(f"{self.called} is no TrueType font", help="serif, sans, mono, or a .ttf file")
+            raise usage(f"{self.called} is not a TrueType font", help="serif, sans, mono, or a .ttf file")
         try:
             self._read()
         except (struct.error, IndexError, KeyError, ValueError, UnicodeDecodeError):

@@ -39,7 +39,7 @@ def bind(
     if len(args) > len(order):
         most = f"at most {len(order)} argument{'s' if len(order) > 1 else ''}"
         raise refused(
-            f"{name} takes {most}, and here are {len(args)}" if order else f"{name} takes no arguments",
+            f"{name} takes {most}, but got {len(args)}" if order else f"{name} takes no arguments",
             len(order),
             usage_() if order else f"write {name} alone",
         )

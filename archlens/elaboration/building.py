@@ -348,7 +348,7 @@ class Builder:
             raise error(f"{shorten(name) or op.kind}: {op.kind} {several}")
         for tensor in read:
             if self._tensors.get(tensor.name) is not tensor:
-                raise error(f"{shorten(name) or op.kind}: {tensor!r} is no tensor of this network")
+                raise error(f"{shorten(name) or op.kind}: {tensor!r} is not a tensor of this network")
         path, _, last = name.rpartition(".")
         place = self._open(path)
         if not last:
@@ -433,7 +433,7 @@ class Builder:
             raise error(f"{shorten(self.name)} has no layers")
         for name, end in ends.items():
             if self._tensors.get(end.name) is not end:
-                raise error(f"the output {shorten(name)}: {end!r} is no tensor of this network")
+                raise error(f"the output {shorten(name)}: {end!r} is not a tensor of this network")
         self.heads = {layer.name for layer in self.layers if layer.training}
         self.check_inference("out", None, [layer for layer in self.layers if not layer.training], ends["out"])
         self.outputs = {name: end.name for name, end in ends.items()}

@@ -93,7 +93,7 @@ def filled(parts: Parts, scope: Namespace, *, remembering: bool = False) -> str:
                 value = value.pinned(f"the text {shorten(ast.unparse(part.tree))}")
             if not isinstance(value, int | str) or isinstance(value, bool):
                 raise part.error(
-                    f"within braces stands a whole number or a text, not {describe(value)}",
+                    f"braces take a whole number or a text, not {describe(value)}",
                     help="// divides without a remainder"
                     if isinstance(value, float)
                     else "a text that is the name of an op stands in quotes of its own: \"'relu'\""
@@ -115,7 +115,7 @@ def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:
         return scope.lookup(tree.id)
     except KeyError:
         if tree.id in FUNCTIONS:
-            raise Problem(tree, f"{tree.id} is a function, and here it is not called") from None
+            raise Problem(tree, f"{tree.id} is a function, but it is not called here") from None
         brought = scope.brought(tree.id, tree, expression)
         if brought is not None:
             return brought
@@ -215,9 +215,9 @@ def _call(tree: ast.Call, expression: Expression, scope: Namespace) -> Any:
     try:
         result = _bounded(function(*args, **kwargs), tree)
     except Misuse as problem:
-        raise Problem(tree, f"{name} cannot be used so: {problem}", written) from None
+        raise Problem(tree, f"{name} cannot be used like this: {problem}", written) from None
     except (TypeError, ValueError, ArithmeticError):  # too many arguments, or too few, or out of range
-        raise Problem(tree, f"{name} cannot be used so", f"it is used as {written}") from None
+        raise Problem(tree, f"{name} cannot be used like this", f"it is used as {written}") from None
     if isinstance(result, tuple):
         scope.spend(len(result) >> 3, tree, expression)
     return result

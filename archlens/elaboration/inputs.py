@@ -122,7 +122,7 @@ def read_given(given: Any, known: Collection[str] | None, network: str) -> dict[
                 shown = str(value)
             if isinstance(value, str) and has_letters(value):
                 raise usage(
-                    f"{shorten(value)} has letters, and here an input has numbers",
+                    f"{shorten(value)} has letters, but an input has numbers here",
                     help="archlens shapes and archlens explain take letters, and give formulas",
                 )
             raise usage(f"{shorten(shown)} is not an input shape", help=SHAPE_HELP)

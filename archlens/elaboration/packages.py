@@ -86,7 +86,7 @@ def _loaded(kind: str, point: EntryPoint) -> type[Op]:
             del registry[other]  # what is imported has no part in it before it is asked for,
         registry.update(before)  # nor does it take the place of anything
     if not (isinstance(found, type) and issubclass(found, Op)) or not hasattr(found, "kind"):
-        raise _problem(point, f"{point.value} is no op", "a subclass of archlens.ops.Op with a kind")
+        raise _problem(point, f"{point.value} is not an op", "a subclass of archlens.ops.Op with a kind")
     if found.kind != kind:
         raise _problem(
             point, f"{point.value} is the op {shorten(found.kind)}", "the entry point has its name"

@@ -193,9 +193,9 @@ class Env:
                 also=[(f"{shorten(name)} stands here", later.span)],
             )
         if value is not None:
-            raise expression.error(f"ref takes the name of a step, and this is {describe(value)}", argument)
+            raise expression.error(f"ref takes the name of a step, not {describe(value)}", argument)
         raise expression.error(
-            f"there is no step {shorten(name)} to go on from", argument,
+            f"there is no step {shorten(name)} to continue from", argument,
             help=self.elsewhere(name)
             or did_you_mean(name, self.steps(name), otherwise="it must be named, and stand before"),
         )  # fmt: skip

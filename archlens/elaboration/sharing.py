@@ -149,7 +149,7 @@ class Sharing(Elaboration):
             if not isinstance(value, str):
                 handed = 'a block is handed the name as a text, as in "left"' if name else ""
                 raise expression.error(
-                    f"{taker} takes the name of a step, and this is {describe(value)}", argument, help=handed
+                    f"{taker} takes the name of a step, not {describe(value)}", argument, help=handed
                 )
             name = value
         self.reads += 1

@@ -410,7 +410,7 @@ class Walk(Mixing):
         if not isinstance(rows, tuple):
             assert isinstance(each.rows, Expression)  # a list in YAML is a list
             raise each.rows.error(
-                f"in: needs a list of rows, and this is {describe(rows)}",
+                f"in: needs a list of rows, not {describe(rows)}",
                 help="as in range(3)" if isinstance(rows, int) else "",
             )
         for number, row in enumerate(rows, 1):
@@ -539,7 +539,7 @@ class Walk(Mixing):
                 return
             if not isinstance(value, Deferred):
                 raise expression.error(
-                    f"a step is an op or a block, and this is {describe(value)}", tree,
+                    f"a step is an op or a block, not {describe(value)}", tree,
                     help="join steps with >>, repeat one with * n",
                 )  # fmt: skip
             self.deferred(value, place, name, at)
@@ -673,7 +673,7 @@ class Walk(Mixing):
             )
         elif isinstance(target, Tensor):
             raise expression.error(
-                f"{func.id} is an earlier step, not an op", tree, help=f"to go on from it: ref({func.id})"
+                f"{func.id} is an earlier step, not an op", tree, help=f"to continue from it: ref({func.id})"
             )
         else:
             what = "this" if func.id in FUNCTIONS or func.id in CONSTANTS else shorten(func.id)
@@ -943,9 +943,7 @@ class Walk(Mixing):
         given = bind(names, args, kwargs, refused, part.name, lambda: f"its params: {', '.join(names)}")
         until = given.pop("until", None)
         if until is not None and not isinstance(until, str):
-            raise refused(
-                f"until is the name of a step, and this is {describe(until)}", "until", 'as in "layer4"'
-            )
+            raise refused(f"until is the name of a step, not {describe(until)}", "until", 'as in "layer4"')
         path = place.full(name)
         stop = f"{path}.{until}"
         file = self.opened(part, path, given, env.file)

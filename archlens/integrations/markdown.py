@@ -123,7 +123,7 @@ def read_info(info: str) -> tuple[str, dict[str, str]]:
             options[option] = f"{options[option]}\n{value}" if option in options else value
         else:
             raise usage(
-                f"{shorten(word)} is no option", help=f"options have a value, as in {shorten(word)}=…"
+                f"{shorten(word)} is not an option", help=f"options have a value, as in {shorten(word)}=…"
             )
     return name, options
 

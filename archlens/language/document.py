@@ -121,7 +121,7 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
     conflict = _CONFLICT.search(text)
     if conflict is not None:
         return error(
-            "here a merge left a conflict",
+            "a merge left a conflict here",
             Span(source, text.count("\n", 0, conflict.start()) + 1, 1, len(conflict[0])),
             help="keep what should stand, and take out the lines with <<<<<<<, ======= and >>>>>>>",
         )
@@ -194,7 +194,7 @@ class _Composer:
         if not isinstance(event, yaml.StreamEndEvent):
             raise self.error(
                 event,
-                "a spec is one YAML document, and here a second one starts",
+                "a spec is one YAML document, but a second one starts here",
                 help="leave out what follows, or give it a file of its own",
                 width=3 if event.explicit else 1,
             )
@@ -255,7 +255,7 @@ class _Composer:
             key = self.node(event, depth, in_flow)
             if not isinstance(key, Scalar):
                 raise key.error(
-                    "a key must be a word, and this is a list or a mapping",
+                    "a key must be a word, not a list or a mapping",
                     help="a text that starts with [ or { needs quotes",
                 )
             value = self.node(self.next(), depth, in_flow)

@@ -124,7 +124,7 @@ def parse_part(text: str, node: Scalar, offset: int) -> Expression:
     if len(text) > MAX_TEXT:
         raise node.error(f"an expression of {len(text):,} characters is more than the {MAX_TEXT:,} allowed")
     if not text:
-        raise node.error("here an expression is missing")
+        raise node.error("an expression is missing here")
     if text.isascii() and text.isalnum() and not iskeyword(text):
         # a lone word or number, as half of all expressions are, needs no parser
         if text.isdigit() and len(text) < 20 and (text == "0" or text[0] != "0"):
@@ -287,7 +287,7 @@ def check(expression: Expression) -> None:
             if kind not in _PARTS:
                 raise _refused(expression, tree)
             if kind is ast.Constant and not isinstance(tree.value, _LITERALS):
-                raise expression.error(f"{shorten(ast.unparse(tree))} is no value of the language", tree)
+                raise expression.error(f"{shorten(ast.unparse(tree))} is not a value of the language", tree)
             if kind is ast.Constant and type(tree.value) is str and _BRACE.search(tree.value):
                 expression.texts = {
                     **(expression.texts or {}),

@@ -46,7 +46,7 @@ def _entry(item: Node, papers: SequenceOf[MappingOf[str, str]]) -> Entry:
         raise mapping.error("published: needs a source:")
     if texts.get("note") and texts.get("unexplained"):
         raise mapping.keys["unexplained"].error(
-            "a figure that differs has a note:, which says why, or is unexplained:, and here stand both",
+            "a figure that differs has a note:, which says why, or is unexplained:, not both",
             help="give the figures that are explained an entry of their own",
         )
     return Entry(
@@ -73,7 +73,7 @@ def _link(node: Node, text: str, papers: SequenceOf[MappingOf[str, str]]) -> str
         return found
     found = address(text)
     if found is None:
-        raise node.error(f"'{shorten(text)}' is no link that can be followed", help=_LINKS)
+        raise node.error(f"'{shorten(text)}' is not a link that can be followed", help=_LINKS)
     return found
 
 
@@ -82,7 +82,7 @@ def _axes(node: Node, text: str) -> tuple[str, ...]:
     if found is None:
         letters = ", ".join(f"{letter} ({name})" for letter, name in AXES.items())
         raise node.error(
-            f"'{shorten(text)}' is no order of axes",
+            f"'{shorten(text)}' is not an order of axes",
             help=f"as in HxWxC, or HxW where the table prints the size of the map alone; {letters}",
         )
     return found
@@ -116,5 +116,5 @@ def _figure(key: str, node: Node) -> str:
         raise node.error(f"{key}: must be {what}, not {describe(node)}")
     text = " ".join(node.value.split())
     if quantity.read(text) is None:
-        raise node.error(f"{key}: '{shorten(text)}' is no figure that can be compared", help=quantity.example)
+        raise node.error(f"{key}: '{shorten(text)}' is not a comparable figure", help=quantity.example)
     return text

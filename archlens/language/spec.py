@@ -184,7 +184,7 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
         raise error("the file is empty", start, help="a spec needs at least `input:` and `layers:`")
     if not isinstance(root, Mapping):
         raise error(
-            f"a spec is a mapping with keys such as input: and layers:, and this is {describe(root)}",
+            f"a spec is a mapping with keys such as input: and layers:, not {describe(root)}",
             Span(source, root.line, root.column),
         )
     check_keys(root, KEYS, "a spec")
@@ -270,7 +270,7 @@ def _read_use(key: Scalar, node: Node) -> Use:
     name = check_identifier(key, "a part")
     if not isinstance(node, Scalar) or node.empty:
         raise node.error(
-            f"use: says what {name} is, and here stands {describe(node)}",
+            f"use: says what {name} is, but got {describe(node)}",
             help="a network of the zoo, as in resnet50; a file, as in ./head.yaml; "
             "a block or step of either, as in resnet50.bottleneck",
         )
@@ -374,7 +374,7 @@ def _read_variant(
             values[inner.value] = (read_value(mapping.values[inner.value]), inner.span)
         elif inner.value not in others:
             raise inner.error(
-                f"{shorten(inner.value)} is no param of this file",
+                f"{shorten(inner.value)} is not a param of this file",
                 help=did_you_mean(
                     inner.value,
                     [*params, *others],
@@ -404,7 +404,7 @@ def _read_inputs(node: Node) -> dict[str, Template]:
 def _read_shape(node: Node) -> Template:
     if not isinstance(node, Scalar) or node.empty:
         raise node.error(
-            f"an input is written as CxHxW, and here stands {describe(node)}",
+            f"an input is written as CxHxW, but got {describe(node)}",
             help="for example 3x224x224: channels, height, width, without the batch",
         )
     return read_template(node, "a shape")

@@ -193,7 +193,7 @@ def read_step(node: Node) -> Step:
     """
     if isinstance(node, Scalar):
         if node.empty:
-            raise node.error("here a step is missing", help="an op such as relu, a block, or a list of steps")
+            raise node.error("a step is missing here", help="an op such as relu, a block, or a list of steps")
         return Do(parse(node))
     if isinstance(node, Sequence):
         return Steps([read_step(item) for item in node.items])
@@ -225,7 +225,7 @@ def _own_line(key: str) -> str:
 def _read_mapping(node: Mapping) -> Step:
     found = [key for key, value in node.values.items() if _is_keyword(key, value)]
     if not node.keys:
-        raise node.error("here a step is missing")
+        raise node.error("a step is missing here")
     if not found:
         if len(node.keys) > 1:
             for key, value in node.items():
@@ -295,7 +295,7 @@ def _check_scope(name: Template, key: Scalar) -> None:
     if advice is not None:
         word = shorten(name.literal)
         raise key.error(
-            f"{word}: is no key of the language, and would name a scope whose steps run one after the other",
+            f"{word}: is not a key of the language; it would name a scope whose steps run in sequence",
             help=f"{advice} A scope that is to have this name is written \"{{'{word}'}}\":",
         )
 
@@ -328,8 +328,7 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
     if not len(parts) <= len(names) <= most:
         more = f", and perhaps {' and '.join(optional)}" if optional else ""
         raise where.error(
-            f"{form}: merges {len(parts)} branches, {', '.join(parts)}{more}, and here are "
-            f"{len(names) or 'none'}",
+            f"{form}: merges {len(parts)} branches, {', '.join(parts)}{more}, but got {len(names) or 'none'}",
             help=f"{usage_of_merge(form)}; a scope that is to have this name holds a list",
         )
     keys = {name: node.keys[name] for name in names}
@@ -384,12 +383,12 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
         branches = [read_step(item) for item in node.items]
     else:
         raise node.error(
-            f"{form}: merges branches, and here stands {describe(node)}",
+            f"{form}: merges branches, but got {describe(node)}",
             help=f"a list of branches, or a mapping of names to branches, under {form}:{_called(form)}",
         )
     if len(branches) < 2 and not any(isinstance(branch, Each) for branch in branches):
         raise node.error(
-            f"{form}: merges at least two branches, and here {'is one' if branches else 'are none'}",
+            f"{form}: merges at least two branches, but got {'one' if branches else 'none'}",
             help=f"`identity` is the tensor that flows in{_called(form)}",
         )
     return branches
@@ -427,7 +426,7 @@ def read_value(node: Node) -> Value:
         return parse(node)
     if isinstance(node, Sequence):
         return Listing([read_value(item) for item in node.items], node.span)
-    raise node.error("here a value must stand, not a mapping", help="a number, an expression or a list")
+    raise node.error("expected a value here, not a mapping", help="a number, an expression or a list")
 
 
 #: Longest name of a step.
@@ -458,7 +457,7 @@ def check_step(name: str, where: Located) -> None:
     op, bracket, _ = name.partition("(")
     if bracket and op.isidentifier() and name.endswith(")"):
         raise error(
-            f"{shorten(op)} is no merge, and {shorten(name)}: would name what stands under it",
+            f"{shorten(op)} is not a merge; {shorten(name)}: would name what is under it",
             where.span,
             help=f"- {shorten(name)} is a step by itself, and blocks are defined under blocks:",
         )

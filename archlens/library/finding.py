@@ -287,7 +287,7 @@ def open_spec(path: str) -> Spec:
 def _used(path: str) -> Spec:
     """The spec in a file that another one uses; a pipe or a device is none."""
     if os.path.exists(path) and not os.path.isfile(path):
-        raise usage(f"{shorten(path, 200)} is no file")
+        raise usage(f"{shorten(path, 200)} is not a file")
     return _opened(path)
 
 

@@ -121,7 +121,7 @@ def _blob(location: _Location, at: Place) -> BinaryIO:
     file: BinaryIO = TemporaryFile()  # noqa: SIM115 - whoever asked for it closes it
     if _git(location.folder, "cat-file", "blob", f"{location.commit}:{location.place}", into=file) is None:
         file.close()
-        raise usage(f"{shorten(at.path)} is no file at {shorten(at.revision)}")
+        raise usage(f"{shorten(at.path)} is not a file at {shorten(at.revision)}")
     file.seek(0)
     return file
 
@@ -129,7 +129,7 @@ def _blob(location: _Location, at: Place) -> BinaryIO:
 def _located(at: Place, beside: str) -> _Location:
     revision, path = at.revision, at.path
     if revision.startswith("-") or not (revision + path).isprintable():
-        raise usage(f"{shorten(revision)} is no revision of git")
+        raise usage(f"{shorten(revision)} is not a revision of git")
     # a path starts at the top of the repository, here or beside the other file, or in the current folder, or
     # is where the file lies today
     tries = [(".", path.removeprefix("./")), (".", f"./{path}")]

@@ -451,7 +451,7 @@ def dropout(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 @lowers("_softmax", "_safe_softmax", "_log_softmax")
 def softmax(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if args.get("sinks") is not None:
-        raise NotSaid("it has sinks, and is no part of attention")
+        raise NotSaid("it has sinks, and is not part of attention")
     kind = "log_softmax" if "log" in node.target else "softmax"  # a safe one has zeros for NaNs
     held, name = _along(lowering, args["self"], args["dim"])
     given = {} if name == "channels" else {"axis": name}
@@ -1189,7 +1189,7 @@ def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if held.axes and len(held.axes[0]) > 1 and 0 not in dims:
         laid = lowering.laid(held)
         if len(laid.draft.straight) != rank + 1:
-            raise NotSaid("what stands beside the batch is no axis of a layer")
+            raise NotSaid("what stands beside the batch is not an axis of a layer")
         made = _over_axes(lowering, node, args, _straight(laid.draft), sorted(dim + 1 for dim in dims))
         samples, beside, *rest = made.axes
         made = Held(made.draft, (samples + beside, *rest), made.call)

@@ -110,7 +110,7 @@ def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> He
     """A product of two matrices, each of the same leading axes."""
     factor = (node.args.get("beta", 1), node.args.get("alpha", 1)) if "badd" in node.target else (0, 1)
     if not (left.flows and right.flows) or left.sizes[:-2] != right.sizes[:-2] or factor != (0, 1):
-        raise NotSaid("it is no part of attention")
+        raise NotSaid("it is not part of attention")
     a, b = lowering.of(left), lowering.of(right)
     samples = a.draft.straight[0]
     if any(not held.axes or held.axes[0][: len(samples)] != samples for held in (a, b)) or len(a.axes) < 3:

@@ -305,7 +305,7 @@ class Attention(Merge, kind="attention", family="attention"):
         least = 3 + self.sinks
         if len(inputs) not in (least, least + 1):
             needed = "q, k, v, perhaps a bias, and sinks" if self.sinks else "q, k and v, and perhaps a bias"
-            raise ShapeError(f"it takes {needed}, and here are {len(inputs)}")
+            raise ShapeError(f"it takes {needed}, but got {len(inputs)}")
         q, k, v, bias, sinks = self._parts(inputs)
         for x in (q, k, v):
             require_channels_last(x, "attention", "LxC", "tokens")

@@ -41,7 +41,7 @@ class Embedding(Op, kind="embedding", family="linear"):
     def facts(self, x: Shape) -> Facts:
         if not isinstance(x, Ids):
             raise ShapeError(
-                f"embedding looks ids up, and its input {x} is none",
+                f"embedding looks up ids, but its input is {x}",
                 help="an input of ids is written with how many there may be: input: 77 of 49408",
             )
         return Facts(
@@ -90,7 +90,7 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
     def facts(self, x: Shape) -> Facts:
         if not isinstance(x, Ids):
             raise ShapeError(
-                f"sinusoidal_embedding takes ids, and its input {x} is none",
+                f"sinusoidal_embedding takes ids, but its input is {x}",
                 help="an input of one id is written with how many there may be: input: {time: 1 of 1000}",
             )
         half = self.width // 2

@@ -263,7 +263,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
         windows = tuple(n // p for n, p in zip(sides, size, strict=True))
         if x.spatial != (prod(windows), prod(size)) or any(n % p for n, p in zip(sides, size, strict=True)):
             raise ShapeError(
-                f"{times(x.spatial)} is no map of {times(sides)} in windows of {times(size)}",
+                f"{times(x.spatial)} is not a map of {times(sides)} in windows of {times(size)}",
                 notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
             )
         return weightless(

@@ -189,7 +189,7 @@ class _OfTwo(Elementwise):
     def facts(self, *inputs: Shape) -> Facts:
         if len(inputs) > 2:
             raise ShapeError(
-                f"{self.kind} takes two branches, and here are {len(inputs)}",
+                f"{self.kind} takes two branches, but got {len(inputs)}",
                 help="merge two of them at a time",
             )
         return super().facts(*inputs)

@@ -48,7 +48,7 @@ class MatMul(Merge, kind="matmul"):
 
     def facts(self, *inputs: Shape) -> Facts:
         if len(inputs) != 2:
-            raise ShapeError(f"it multiplies two branches, and here are {len(inputs)}")
+            raise ShapeError(f"it multiplies two branches, but got {len(inputs)}")
         a, b = inputs
         for place, x in enumerate(inputs):
             if not x.channels_last:

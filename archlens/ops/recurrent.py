@@ -118,7 +118,7 @@ class _Recurrent(Op, family="recurrent"):
         if self.layers > MOST_LAYERS:
             raise ShapeError(f"it has {self.layers:,} layers, and may have {MOST_LAYERS:,}")
         if not 0 <= self.dropout <= 1:
-            raise ShapeError(f"its dropout of {self.dropout} is no probability")
+            raise ShapeError(f"its dropout of {self.dropout} is not a probability")
         if self.dropout and self.layers == 1:
             raise ShapeError(
                 "its dropout stands between layers, and it has one layer",

@@ -81,7 +81,7 @@ class Rotary(Op, kind="rotary", family="attention"):
         if self.turned > self.head or self.turned % 2:
             which = f"a head of {self.head}" if self.part is None else f"part={self.part} of {self.head}"
             raise ShapeError(
-                f"channels are turned in pairs, and {which} is no even number up to {self.head}",
+                f"channels are turned in pairs, and {which} is not an even number up to {self.head}",
                 help=f"part={min(self.turned, self.head) // 2 * 2}" if self.head > 1 else "",
             )
         count, length = prod(x.spatial) * (x.channels // self.head) * self.turned, x.spatial[-1]

@@ -89,7 +89,7 @@ class PixelUnshuffle(Op, kind="pixel_unshuffle", family="reshape"):
         for axis, n in zip(x.axes, x.spatial, strict=True):
             if n % r:
                 raise ShapeError(
-                    f"a {axis} of {n} is no row of squares of {r}x{r} pixels",
+                    f"a {axis} of {n} is not a row of squares of {r}x{r} pixels",
                     notes=(f"{n} = {r} * {n // r} + {n % r}",),
                     size=True,
                 )

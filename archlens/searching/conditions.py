@@ -80,7 +80,7 @@ def read(texts: Sequence[str]) -> list[Condition]:
             if match["name"]:
                 wanted = figure(match["name"])
             if wanted is None or not match["limit"].strip():
-                raise usage(f"{shorten(part.strip()) or 'nothing'} is no condition", help=_HELP)
+                raise usage(f"{shorten(part.strip()) or 'nothing'} is not a condition", help=_HELP)
             found.append(Condition(wanted, _limit(wanted, match["limit"].strip())))
     return found
 

@@ -113,7 +113,7 @@ class Space:
                 raise _too_many(name, len(given))
             values = [_plain(value) for value in getattr(given, "tolist", lambda: given)()]
         else:
-            raise usage(f"what {shorten(name)} is varied over is no list of values", help=_HELP)
+            raise usage(f"what {shorten(name)} is varied over is not a list of values", help=_HELP)
         if name == INPUT:
             values = [_input(value) for value in values]
         return self._axis(name, values)
@@ -294,13 +294,13 @@ def _split(text: str, name: str) -> list[str]:
             start = place + 1
     found.append(text[start:].strip())
     if depth or not all(found):
-        raise usage(f"{shorten(text)} is no list of values for {shorten(name)}", help=_HELP)
+        raise usage(f"{shorten(text)} is not a list of values for {shorten(name)}", help=_HELP)
     return found
 
 
 def _inside(text: str, name: str) -> str:
     if not text.endswith("]"):
-        raise usage(f"{shorten(text)} is no list of values for {shorten(name)}", help=_HELP)
+        raise usage(f"{shorten(text)} is not a list of values for {shorten(name)}", help=_HELP)
     return text[1:-1]
 
 
@@ -365,11 +365,11 @@ def _input(value: Any) -> Any:
     if isinstance(value, str):
         if read_shape(value) is None:
             raise usage(
-                f"{shorten(value)} is no input", help=f"a size, as in input=96..320:32; or {SHAPE_HELP}"
+                f"{shorten(value)} is not an input", help=f"a size, as in input=96..320:32; or {SHAPE_HELP}"
             )
         return value
     if isinstance(value, tuple) or type(value) is not int or not 1 <= value <= MAX_SIZE:
-        raise usage(f"{shorten(str(value))} is no size of an input", help="a whole number from 1 to 10^9")
+        raise usage(f"{shorten(str(value))} is not a size of an input", help="a whole number from 1 to 10^9")
     return value
 
 
@@ -381,4 +381,6 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return value
-    raise usage(f"{shorten(repr(value))} is no value for a param", help="numbers, texts, and lists of them")
+    raise usage(
+        f"{shorten(repr(value))} is not a value for a param", help="numbers, texts, and lists of them"
+    )

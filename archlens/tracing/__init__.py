@@ -99,7 +99,7 @@ def traced(
     for said in (*given[0], *given[1].values()):
         if isinstance(said, str) and said != "()" and read_shape(said) is None:
             raise usage(
-                f"{shorten(said)} is no shape",
+                f"{shorten(said)} is not a shape",
                 help="as in 3x224x224; several inputs are --input NAME=3x224x224, each by itself",
             )
     origin = Traced(

@@ -122,16 +122,16 @@ def read(file: BinaryIO, called: str) -> Exported:
             config = next((one for one in members if one.endswith("/model_weights_config.json")), None)
             weights = _json(archive, config) if config else {}
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as problem:
-        raise usage(f"{name} is no exported program: {printable(str(problem))}", help=_HELP) from None
+        raise usage(f"{name} is not an exported program: {printable(str(problem))}", help=_HELP) from None
     except (ValueError, RuntimeError, zlib.error):  # a password, or more brackets than Python reads
-        raise usage(f"{name} is no exported program: its graph is no JSON", help=_HELP) from None
+        raise usage(f"{name} is not an exported program: its graph is not JSON", help=_HELP) from None
     try:
         return _Reader(graph, weights).program()
     except UsageError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise usage(
-            f"{name} is no exported program: its graph is not as torch writes it", help=_HELP
+            f"{name} is not an exported program: its graph is not as torch writes it", help=_HELP
         ) from None
 
 
@@ -170,7 +170,9 @@ class _Reader:
                     name = str(value["name"])
                     inputs.append(Held(name, "", sizes[name], dtypes[name]))
                     continue
-                raise usage("an input of the program is no tensor", help="export it with that as a constant")
+                raise usage(
+                    "an input of the program is not a tensor", help="export it with that as a constant"
+                )
             if kind == "constant_input":
                 ((_, value),) = one["value"].items()
                 values[str(one["name"])] = value

@@ -38,7 +38,7 @@ INSTEAD = (
 
 def table(report: Report) -> Table:
     """A line a limit; beneath it why each broken one is, and what the quantities mean."""
-    gone = [f"{name} is in archlens.lock, and is no more." for name, _ in report.gone]
+    gone = [f"{name} is in archlens.lock but no longer exists." for name, _ in report.gone]
     rows = list(_rows(report))
     return Table(
         columns=_COLUMNS if rows else (),
@@ -314,7 +314,7 @@ def _annotations(report: Report) -> Iterator[Annotation]:
     for one in report.checked:
         yield from _broken(one)
     for name, span in report.gone:
-        yield Annotation("error", f"{name} is in archlens.lock, and is no more", span, "archlens.lock")
+        yield Annotation("error", f"{name} is in archlens.lock but no longer exists", span, "archlens.lock")
     if report.nothing:
         yield Annotation("error", f"{NOTHING}\n{INSTEAD}", None, "archlens check")
 

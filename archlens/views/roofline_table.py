@@ -30,7 +30,7 @@ _BOUND = (
 _NOTES = (
     "Bytes of a layer: its weights, what it reads and what it writes, each once; none of what is a view.",
     "The least time is a bound from below, of whoever makes each product, as Winograd's convolutions do not. "
-    "It is no prediction: kernels reach a part of a peak, and which part is not known without measuring.",
+    "It is not a prediction: kernels reach a part of a peak, and which part is not known without measuring.",
 )
 
 

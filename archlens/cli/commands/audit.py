@@ -131,7 +131,7 @@ class _Source:
             reference = row.name
         else:
             if not _NAME.fullmatch(row.name):
-                raise usage(f"{shorten(row.name)} is no name that can stand in {shorten(self.template)}")
+                raise usage(f"{shorten(row.name)} is not a name that can stand in {shorten(self.template)}")
             reference = self.template.replace("{name}", row.name)
         values = {key: value.replace("{name}", row.name) for key, value in self.values.items()}
         meant = dialects.find(reference)
@@ -166,4 +166,4 @@ def _text(path: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
-        raise usage(f"{shorten(path, 200)} is no UTF-8: line {line:,}") from None
+        raise usage(f"{shorten(path, 200)} is not UTF-8: line {line:,}") from None

@@ -106,7 +106,7 @@ def _folder(path: str) -> Path:
         Path(path).exists()
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise usage(f"{shorten(path)} is no folder to write to: {reason}") from None
+        raise usage(f"{shorten(path)} is not a folder to write to: {reason}") from None
     return Path(path)
 
 
@@ -131,7 +131,7 @@ def _reports(folder: Path, given: Sequence[str]) -> list[verification_table.Repo
             found.append(report)
         elif given:
             raise usage(
-                f"{printable(str(path))[:200]} is no report of a verification",
+                f"{printable(str(path))[:200]} is not a report of a verification",
                 help="archlens verify NAME --format json -o FILE writes one",
             )
     return found

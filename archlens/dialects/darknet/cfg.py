@@ -96,7 +96,7 @@ def sections(source: Source) -> list[Section]:
         if text[0] == "[":
             kind = text.partition("#")[0]
             if not kind.endswith("]") or len(kind) < 3:
-                raise error(f"{shorten(kind)} is no head of a section", where, help="as in [convolutional]")
+                raise error(f"{shorten(kind)} is not a section head", where, help="as in [convolutional]")
             if len(found) > allowed():
                 raise error(Bounds(allowed()).too_many_layers, where, help=RAISED)
             found.append(Section(ALIASES.get(kind[1:-1], kind[1:-1]), where))
@@ -105,7 +105,7 @@ def sections(source: Source) -> list[Section]:
         if not found:
             raise error("an option stands before the first section", where, help="a file starts with [net]")
         if not key or not equals:
-            raise error(f"[{found[-1].kind}]: {shorten(text)} is no option", where, help="as in size=3")
+            raise error(f"[{found[-1].kind}]: {shorten(text)} is not an option", where, help="as in size=3")
         count += 1
         if count > _OPTIONS:
             raise error(f"the file has more than {_OPTIONS:,} options, the most that are read", where)

@@ -332,7 +332,7 @@ class Graph:
         index = {entry.name: entry for entry in entries}
         for ref in inputs:
             if index[ref.layer].kind != "InputLayer":
-                raise index[ref.layer].refuse("it stands among the input_layers, and is no InputLayer")
+                raise index[ref.layer].refuse("it stands among the input_layers, and is not an InputLayer")
         if not inputs or not outputs:
             raise error(f"{at.at('.output_layers' if inputs else '.input_layers')} is empty")
         return Graph(
@@ -585,9 +585,9 @@ def graph_of(file: BinaryIO, name: str) -> Graph:
             str(problem).partition(": line")[0] if isinstance(problem, json.JSONDecodeError) else "a number"
         )
         at = f"{problem.lineno}:{problem.colno}: " if isinstance(problem, json.JSONDecodeError) else ""
-        raise error(f"{shorten(name, 200)}:{at} is no JSON: {shorten(said)}", help=_HELP) from None
+        raise error(f"{shorten(name, 200)}:{at} is not JSON: {shorten(said)}", help=_HELP) from None
     if not isinstance(data, dict) or not isinstance(data.get("class_name"), str) or "config" not in data:
-        raise error(f"{shorten(name, 200)} is no Keras model: it has no class_name and config", help=_HELP)
+        raise error(f"{shorten(name, 200)} is not a Keras model: it has no class_name and config", help=_HELP)
     kind = data["class_name"]
     config = data["config"]
     if not isinstance(config, list) and not (
@@ -615,5 +615,6 @@ def _member(file: BinaryIO, name: str) -> str:
     except (zipfile.BadZipFile, zlib.error) as problem:
         said = problem
     raise error(
-        f"{shorten(name, 200)} is no archive that Keras wrote: {shorten(printable(str(said)))}", help=_HELP
+        f"{shorten(name, 200)} is not an archive written by Keras: {shorten(printable(str(said)))}",
+        help=_HELP,
     )

@@ -24,7 +24,7 @@ def _read(file: BinaryIO, name: str) -> Onnx:
         found = Reading(Wire(file, _FIELDS * allowed()), NODES * allowed()).proto()
     except Broken as problem:
         help = RAISED if "most that" in str(problem) else ""
-        raise error(f"{shorten(name, 200)} is no ONNX model that can be read: {problem}", help=help) from None
+        raise error(f"{shorten(name, 200)} is not a readable ONNX model: {problem}", help=help) from None
     return Onnx(name, found)
 
 

@@ -166,7 +166,7 @@ def permutation(at: At, rank: int) -> list[int]:
     """The order that a Transpose puts axes in."""
     order = at.node.integers("perm", list(range(rank))[::-1])
     if sorted(order) != list(range(rank)):
-        raise Misfit(f"its perm {order} is no order of {rank} axes")
+        raise Misfit(f"its perm {order} is not an order of {rank} axes")
     return order  # type: ignore[no-any-return]
 
 

@@ -206,7 +206,7 @@ class Onnx(Model):
             if len(shapes[name]) != max(rank, 1):
                 said = self.open(name)
                 raise usage(
-                    f"{times(shapes[name])} is no shape of the input {shorten(name)}"
+                    f"{times(shapes[name])} is not a shape of the input {shorten(name)}"
                     + (f", which is {said} without its batch" if said else "")
                 )
 

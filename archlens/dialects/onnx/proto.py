@@ -130,7 +130,7 @@ class Node:
         """Whole numbers among its attributes."""
         value = self._of(name, list, "list", default)
         if value is not default and not all(type(one) is int for one in value):
-            raise Misfit(f"its attribute {name} is no list of whole numbers")
+            raise Misfit(f"its attribute {name} is not a list of whole numbers")
         return value
 
 

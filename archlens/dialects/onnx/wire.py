@@ -106,7 +106,7 @@ class Wire:
         if field.wire == wire:
             return [field.value]
         if field.wire != BYTES:
-            raise Broken(f"byte {field.start:,} is no list of numbers")
+            raise Broken(f"byte {field.start:,} is not a list of numbers")
         length = field.stop - field.start
         if length > most * (10 if wire == VARINT else 4 if wire == FIXED32 else 8):
             raise Broken(f"the list at byte {field.start:,} holds more than {most:,} numbers")

@@ -321,7 +321,7 @@ class Graph:
         if made is not None and made.target == "aten.permute" and tuple(made.args["dims"]) == LAST:
             return made.inputs[0]
         if len(value.sizes) != 4:
-            raise self.wrong(f"reads {shown(value.sizes)}, which is no map")
+            raise self.wrong(f"reads {shown(value.sizes)}, which is not a map")
         return self.permuted(value, FIRST)
 
     def to_last(self, value: Value) -> Value:

@@ -122,9 +122,9 @@ def read(file: BinaryIO, name: str) -> File:
                 raise Broken("it does not say so in its bytes 4 to 8")
             return _file(name, data)
     except ValueError:  # nothing can be mapped
-        raise usage(f"{shorten(name, 200)} is no TensorFlow Lite file: it is empty") from None
+        raise usage(f"{shorten(name, 200)} is not a TensorFlow Lite file: it is empty") from None
     except Broken as problem:
-        raise usage(f"{shorten(name, 200)} is no TensorFlow Lite file: {problem}") from None
+        raise usage(f"{shorten(name, 200)} is not a TensorFlow Lite file: {problem}") from None
 
 
 def _file(path: str, data: Any) -> File:
@@ -147,7 +147,7 @@ def _file(path: str, data: Any) -> File:
         left -= len(operators[-1].inputs) + len(operators[-1].outputs)
     ends = graph.numbers(1, bounds.layers), graph.numbers(2, bounds.layers)
     if not all(0 <= one < len(tensors) for end in ends for one in end):
-        raise Broken("an input or output of the graph is no tensor of it")
+        raise Broken("an input or output of the graph is not a tensor of it")
     numbers = {}
     for index in dict.fromkeys(one for operator in operators for one in operator.inputs if one >= 0):
         found = _numbers(data, tensors[index])
@@ -193,7 +193,7 @@ def _operator(number: int, table: Table, codes: list[str], tensors: int, most: i
         raise Broken(f"operator {number} is number {code:,} of {len(codes):,} kinds")
     inputs, outputs = table.numbers(1, most), table.numbers(2, most)
     if not all(-1 <= one < tensors for one in inputs) or not all(0 <= one < tensors for one in outputs):
-        raise Broken(f"operator {number} ({codes[code]}) reads or makes what is no tensor")
+        raise Broken(f"operator {number} ({codes[code]}) reads or makes what is not a tensor")
     options = table.table(4)
     fields = Options(options.raw()) if options is not None else Options()
     return Operator(codes[code], number, inputs, outputs, fields)

@@ -554,7 +554,7 @@ def A2C2f(
     m.legacy = False
     c = inner(m, c2, e)
     if c % 32:
-        raise m.error(f"A2C2f has heads of 32 channels, and {c2} x {e} = {c} is no multiple of that")
+        raise m.error(f"A2C2f has heads of 32 channels, and {c2} x {e} = {c} is not a multiple of that")
     y = [m("cv1", Conv, x, c, 1, 1)]
     for i in range(n):
         if a2:
@@ -742,7 +742,7 @@ def MaxSigmoidAttnBlock(m: Model, x: Tensor, heads: int, ec: int, gc: int) -> Te
     y = m("ec", Conv, x, ec, act=False) if c != ec else x
     weights = m.unknown(
         "likeness", Shape((heads, *x.shape.spatial)), y, guide, macs=area(x) * ec * text.shape[0],
-        why="what is most like a position among texts is no op here", weights={"bias": (heads,)}, owner="",
+        why="the best match of a position among texts is not an op", weights={"bias": (heads,)}, owner="",
     )  # fmt: skip
     x = m("proj_conv", Conv, x, c, 3, 1, act=False)
     return m.unknown("weighed_heads", x.shape, x, weights, pointwise=True)

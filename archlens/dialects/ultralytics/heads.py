@@ -322,7 +322,7 @@ def contrasted(m: Model, x: Tensor, text: Tensor, nc: int, normed: bool) -> Tens
         x = norm(m, x, "norm")
     return m.unknown(
         "likeness", Shape((nc, *x.shape.spatial)), x, text, macs=area(x) * width * nc, owner="",
-        why="likeness of positions and texts is no op here",
+        why="likeness of positions and texts is not an op here",
         weights={"bias": (1,), "logit_scale": ()},
     )  # fmt: skip
 

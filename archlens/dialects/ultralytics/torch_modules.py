@@ -171,10 +171,12 @@ def activation(text: str) -> tuple[str, dict[str, Any]]:
         args = tuple(map(_constant, tree.args))
         named = {one.arg or "**": _constant(one.value) for one in tree.keywords}
     except (AssertionError, ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ValueError(f"{shorten(text)} is no activation such as nn.ReLU() or nn.LeakyReLU(0.1)") from None
+        raise ValueError(
+            f"{shorten(text)} is not an activation such as nn.ReLU() or nn.LeakyReLU(0.1)"
+        ) from None
     if module not in _ACTIVATIONS:
         known = did_you_mean(module, _ACTIVATIONS, otherwise="")
         raise ValueError(
-            f"nn.{shorten(module)} is no activation that is known" + (f"; {known}" if known else "")
+            f"nn.{shorten(module)} is not an activation that is known" + (f"; {known}" if known else "")
         )
     return _ARGUMENTS[module][0], _attributes(module, args, named, None)

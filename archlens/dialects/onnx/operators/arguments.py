@@ -20,7 +20,7 @@ def as_map(x: Tensor, axes: int = 0) -> tuple[int, ...]:
         Misfit: it is none, or has not so many axes beside batch and channels.
     """
     if len(x.sizes) < 3 or (axes and len(x.sizes) != axes + 2):
-        raise Misfit(f"{written(x.sizes)} is no map")
+        raise Misfit(f"{written(x.sizes)} is not a map")
     return x.sizes
 
 

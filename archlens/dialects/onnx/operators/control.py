@@ -96,7 +96,7 @@ _WAYS = ("scan_input_directions", "scan_output_directions", "directions")
 def _graph(at: At, name: str) -> Graph:
     found = at.node.attributes.get(name)
     if not isinstance(found, Graph):
-        raise Misfit(f"its {name} is no graph")
+        raise Misfit(f"its {name} is not a graph")
     return found
 
 

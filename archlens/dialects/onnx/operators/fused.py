@@ -68,7 +68,7 @@ def embedded(at: At) -> Sequence[Tensor]:
     """The rows of tables for ids, positions and segments, added and normed."""
     ids, words, places = at.x(), at.x(2), at.x(3)
     if len(ids.sizes) != 2 or len(words.sizes) != 2 or len(places.sizes) != 2:
-        raise Misfit(f"{written(words.sizes)} is no table, or {written(ids.sizes)} no batch of ids")
+        raise Misfit(f"{written(words.sizes)} is not a table, or {written(ids.sizes)} no batch of ids")
     width, length = words.sizes[1], ids.sizes[1]
     sizes = (*ids.sizes, width)
 

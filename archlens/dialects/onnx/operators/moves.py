@@ -76,7 +76,7 @@ def squeeze(at: At) -> Tensor:
     gone = {axis_of(a, rank) for a in axes} if axes is not None else {i for i, n in enumerate(own) if n == 1}
     bad = next((i for i in gone if own[i] != 1), None)
     if bad is not None:
-        raise Misfit(f"axis {bad} of {written(x.sizes)} is no 1")
+        raise Misfit(f"axis {bad} of {written(x.sizes)} is not 1")
     return viewed(at, [n for i, n in enumerate(x.sizes) if i not in gone])
 
 

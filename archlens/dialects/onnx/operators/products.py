@@ -70,7 +70,7 @@ def multiplied(at: At) -> tuple[tuple[int, ...], int]:
     """The sizes of what a product of matrices makes, and its multiply-accumulates."""
     a, b = at.x(), at.x(1)
     if not a.sizes or not b.sizes:
-        raise Misfit("a single number is no matrix")
+        raise Misfit("a single number is not a matrix")
     left = a.sizes if len(a.sizes) > 1 else (1, *a.sizes)
     right = b.sizes if len(b.sizes) > 1 else (*b.sizes, 1)
     if left[-1] != right[-2]:
