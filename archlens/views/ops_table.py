@@ -155,7 +155,7 @@ _ABOUT = (
     "explains one. An argument without a default must be given. In formulas `n` is a size before, `c` are "
     "channels, and `f`, `s`, `p` and `d` kernel, stride, padding and dilation; `f*f` is the product of the "
     "sides of the window, on one axis or three as well. The figures of the examples are those of the op, "
-    "which archlens' tests hold against torch. Constructs that are not ops, such as `residual` and `experts`, "
+    "which the tests compare with torch. Constructs that are not ops, such as `residual` and `experts`, "
     "are listed at the end, and in [the language](language.md)."
 )
 
