@@ -184,7 +184,7 @@ def test_halves_agree_with_both_roundings() -> None:
 def test_units_are_those_of_the_cell_or_of_the_head(head: str, role: str, cell: str, expected: str) -> None:
     text = f'Model;{head}\nnet;"{cell}"\n'
     if not expected:
-        with pytest.raises(UsageError, match="no number of FLOPs"):
+        with pytest.raises(UsageError, match="is not a number of FLOPs"):
             read(text, "a.csv")
         return
     [row] = read(text, "a.csv")

@@ -111,7 +111,7 @@ class Node:
     def _of(self, name: str, kind: type, called: str, default: Any) -> Any:
         value = self.attributes.get(name, default)
         if value is not default and type(value) is not kind:
-            raise Misfit(f"its attribute {name} is no {called}")
+            raise Misfit(f"its attribute {name} is not a {called}")
         return value
 
     def integer(self, name: str, default: Any = None) -> Any:
