@@ -281,6 +281,8 @@ def on_steps(draw: Draw, features: int) -> Any:
             lambda: L.EinsumDense(
                 "abc,cd->abd", output_shape=(None, wide), bias_axes=draw.choice([None, "d"])
             ),
+            lambda: L.EinsumDense("abc,bcd->ad", output_shape=wide, bias_axes=draw.choice([None, "d"])),
+            lambda: L.EinsumDense("...c,dc->...d", output_shape=(None, wide)),
             lambda: L.EinsumDense(
                 "abc,cde->abde", output_shape=(None, 2, wide), bias_axes=draw.choice([None, "de", "e"])
             ),
@@ -553,7 +555,7 @@ def differences(model: Any, folder: str, told: Counter[str]) -> Iterator[str]:
         return
     macs = counter.get_total_flops() // 2
     unknown = [layer for layer in layers if str(layer.macs) == "unknown"]
-    once_more = any(kind in text for kind in ('"ConvLSTM2D"', '"StackedRNNCells"'))  # Keras runs a step twice
+    once_more = any(kind in text for kind in ('"ConvLSTM', '"StackedRNNCells"'))  # Keras runs a step twice
     if not unknown and not once_more and network.macs != macs:
         each = ", ".join(f"{layer.name} {layer.op} {layer.macs:,}" for layer in layers if layer.macs)
         yield f"{network.macs:,} MACs, and torch counts {macs:,} in Keras: {each}"

@@ -498,6 +498,65 @@ def test_a_layer_that_goes_backwards_reads_the_last_step_first(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_states_that_a_layer_ends_with(kind: str, whole: bool, tmp_path: Path) -> None:
+    """What it gave last is the first of them; what an LSTM keeps beside is of as many values."""
+    states = 2 if kind == "LSTM" else 1
+    model = functional(
+        start(7, 4),
+        said(kind, "run", "x", units=5, return_sequences=whole, return_state=True, use_bias=False),
+        out=[["run", 0, number] for number in range(1 + states)],
+    )
+    network = read(tmp_path, model)
+    gates = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}[kind]
+    assert network.params == gates * 5 * (4 + 5)
+    assert network.macs == 7 * gates * 5 * (4 + 5)
+    given = [network[end].shape for end in network.outputs.values()]
+    if whole:
+        assert given == [(7, 5), *[(5,)] * states]
+    else:
+        assert set(given) == {(5,)}  # what it gives is its first state
+    opaque = [layer for layer in network if layer.op.kind == "opaque"]
+    assert len(opaque) == states - 1
+    assert all(layer.params == layer.macs == 0 for layer in opaque)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape", "output", "bias", "weights", "kinds"),
+    [
+        ("abc,cde->abde", (6, 5), [None, 2, 3], "de", 5 * 6 + 6, ["linear"]),
+        ("abcd,cde->abe", (6, 2, 3), [None, 7], "e", 6 * 7 + 7, ["linear"]),
+        ("ab,bcd->acd", (5,), [3, 4], None, 5 * 12, ["linear"]),
+        ("abc,dc->abd", (6, 5), [None, 4], None, 5 * 4, ["linear"]),
+        ("abc,bcd->ad", (6, 5), 7, "d", 30 * 7 + 7, ["linear"]),
+        ("abc,cde->abde", (6, 5), [None, 2, 3], "e", 5 * 6 + 3, ["opaque"]),
+        ("abc,bcd->abd", (6, 5), [6, 7], None, 6 * 5 * 7, ["opaque"]),
+        ("abc,cd->adb", (6, 5), [4, None], None, 5 * 4, ["opaque"]),
+    ],
+)
+def test_products_that_an_equation_says(
+    equation: str,
+    shape: tuple[int, ...],
+    output: Any,
+    bias: str | None,
+    weights: int,
+    kinds: list[str],
+    tmp_path: Path,
+) -> None:
+    layer = said("EinsumDense", "product", equation=equation, output_shape=output, bias_axes=bias)
+    network = read(tmp_path, sequential(start(*shape), layer))
+    letters = dict(zip(equation[1:], shape, strict=False))
+    end = equation.partition("->")[2][1:]
+    listed = output if isinstance(output, list) else [output]
+    known = [n or letters[letter] for letter, n in zip(end, listed, strict=True)]
+    assert sorted(network.output) == sorted(known)
+    assert [layer.op.kind for layer in network if layer.params] == kinds
+    assert network.params == weights
+    sizes = letters | dict(zip(end, known, strict=True))
+    assert network.macs == prod(sizes.values())
+
+
 def test_masks_are_not_followed(tmp_path: Path) -> None:
     """Nor is what makes them alone: a table alone reads the input, so it is one of ids."""
     lstm = said("LSTM", "lstm", "words", units=4)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -579,6 +580,31 @@ def _einsum_dense(call: Call) -> Held:
     return activated(call, _einsum(call))
 
 
+def _as_matrix(
+    call: Call, source: str, kernel: str, out: str, sizes: Mapping[str, int], bias: Any
+) -> Held | None:
+    """A product over the last axes of what it reads, as one with a matrix; ``None`` where it is no such."""
+    kept = next((i for i, (a, b) in enumerate(zip(source, out, strict=False)) if a != b), len(out))
+    kept = min(kept, len(source))
+    summed, made = source[kept:], out[kept:]
+    whole = sorted(kernel) == sorted(summed + made) and len({*kernel}) == len(kernel)
+    if (
+        not whole
+        or len(out) > 5
+        or not summed
+        or not made
+        or set(summed) & set(made)
+        or sorted(bias or made) != sorted(made)
+    ):
+        return None
+    before = [sizes[letter] for letter in source[1:kept]]
+    flat = copy(call)
+    flat.name = call.placing.free(f"{call.name}_reshape")
+    x = reshaped(flat, call.x, (*before, prod(sizes[letter] for letter in summed)))
+    y = dense(call, x, prod(sizes[letter] for letter in made), bool(bias))
+    return reshaped(call, y, [*before, *(sizes[letter] for letter in made)])
+
+
 def _einsum(call: Call) -> Held:
     """A product with a kernel whose axes an equation names: ``"abc,cde->abde"``."""
     entry, x = call.entry, call.x
@@ -618,5 +644,8 @@ def _einsum(call: Call) -> Held:
         and bias in (None, "", out[-1])
     ):
         return dense(call, x, sizes[out[-1]], bool(bias))
+    made = _as_matrix(call, source, kernel, out, sizes, bias)
+    if made is not None:
+        return made
     macs = prod(sizes[letter] for letter in {*source[1:], *kernel})
     return call.opaque(shape, weights=weights, macs=macs, reason="archlens has no op for this equation")

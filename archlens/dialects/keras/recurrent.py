@@ -57,7 +57,7 @@ def _recurrent(call: Call) -> list[Held]:
     steps, features = _sequence(call)
     op = _as_torch(call, call.entry)
     if op is not None:
-        return [_placed(call, op, _gives_steps(call.entry), _read(call))]
+        return _with_states(call, op, _read(call))
     return _run(call, steps, _cell(call.entry, features))
 
 
@@ -82,7 +82,7 @@ def _as_torch(call: Call, entry: Entry, cell: Entry | None = None) -> dict[str, 
     usual = _ACTIVATIONS[entry.kind]
     given = entry.config.get("activation", usual[0]), entry.config.get("recurrent_activation", usual[1])
     relu = entry.kind == "SimpleRNN" and given[0] == "relu"
-    if any(config.get(key) is True for key in ("return_state", "stateful", "time_major")):
+    if any(config.get(key) is True for key in ("stateful", "time_major")):
         return None
     bias: bool | str = entry.flag("use_bias", True)
     if given != usual and not relu:
@@ -106,6 +106,22 @@ def _placed(call: Call, said: dict[str, Any], whole: bool, x: Held | None = None
     return Held(call.put("flatten", y, suffix=f"{suffix}_flatten".lstrip("_")), (0,))
 
 
+def _with_states(call: Call, said: dict[str, Any], x: Held) -> list[Held]:
+    """What a layer gives, and the states that it ends with: what it gave last, and what it keeps beside."""
+    whole = _gives_steps(call.entry)
+    y = _placed(call, said, whole, x)
+    if call.entry.config.get("return_state") is not True:
+        return [y]
+    last = y
+    if whole:
+        end = call.put("slice", y.tensor, start=-1, axis="length", suffix="last")
+        last = Held(call.put("flatten", end, suffix="state"), (0,))
+    if said["op"] != "lstm":
+        return [y, last]
+    reason = "archlens does not say what an LSTM keeps beside what it gives"
+    return [y, last, call.opaque(last.shape, tensors=[y], reason=reason, suffix="cell")]
+
+
 def _read(call: Call) -> Held:
     """The steps that a layer reads, the last one first where it goes backwards; so it gives them, too."""
     if call.entry.config.get("go_backwards") is not True:
@@ -124,7 +140,7 @@ def _rnn(call: Call) -> list[Held]:
     if cell.kind != "StackedRNNCells":
         op = _as_torch(call, call.entry, cell)
         if op is not None:
-            return [_placed(call, op, _gives_steps(call.entry), _read(call))]
+            return _with_states(call, op, _read(call))
         return _run(call, steps, _cell(cell, features))
     listed = cell.config.get("cells")
     if not isinstance(listed, list) or not 1 <= len(listed) <= 64:
@@ -135,7 +151,7 @@ def _rnn(call: Call) -> list[Held]:
     cells = [entry_of(data, cell.at.at(f".config.cells[{i}]"), set()) for i, data in enumerate(listed)]
     ops = [_as_torch(call, call.entry, one) for one in cells]
     known = [op for op in ops if op is not None]
-    if len(known) == len(cells):
+    if len(known) == len(cells) and call.entry.config.get("return_state") is not True:
         x = _read(call)
         for number, op in enumerate(known):
             last = number == len(known) - 1
@@ -348,7 +364,8 @@ def _both_ways(call: Call) -> tuple[dict[str, Any], Entry] | None:
         if other.config.get("go_backwards") is not True or not same or kept[0] != kept[1]:
             return None
     _sequence(call)
-    op = _as_torch(call, entry) if entry.config.get("go_backwards") is not True else None
+    plain = not any(entry.config.get(key) is True for key in ("go_backwards", "return_state"))
+    op = _as_torch(call, entry) if plain else None
     return (op, entry) if op is not None else None
 
 
