@@ -1914,6 +1914,47 @@ def test_a_batch_of_another_name_in_each_input(tmp_path: Path) -> None:
     assert network.output == (5,)
 
 
+def test_nodes_that_a_tool_has_put_there_stand_in_the_modules_around_them(tmp_path: Path) -> None:
+    """As a quantizer calls them: what the exporter knew of those in whose place they are is gone."""
+
+    def within(path: list[str]) -> bytes:
+        key = "pkg.torch.onnx.name_scopes"
+        return field(9, field(1, key) + field(2, str(["", *path, "op"])))
+
+    nodes = [
+        node("Relu", "x", "a", "node_relu") + within(["m", "m.layer", "m.layer.norm"]),
+        node("MatMul", "a w", "b", "node_MatMul_29_quant"),
+        node("Tanh", "b", "c", "node_tanh") + within(["m", "m.layer", "m.layer.act"]),
+        node("MatMul", "c w", "d", "SkipLayerNorm_0"),
+        node("Sigmoid", "d", "y", "node_sigmoid") + within(["m"]),
+    ]
+    at = [2, 5, 8]
+    data = model(nodes, [tensor("w", [8, 8])], [info("x", at)], [info("y", at)])
+    found = [layer.name for layer in loaded(tmp_path, data) if layer.op.kind == "linear"]
+    assert found == ["m.layer.linear", "m.linear"]
+
+
+def test_products_of_weights_that_an_exporter_has_worked_out(tmp_path: Path) -> None:
+    """Their weights and work are said not to be there; a weight that was only turned has lost none."""
+    for names, said in (
+        ("['a.table', 'a.mlp.weight', 'val_2']", True),
+        ("['a.mlp.weight']", False),
+        ("['a.bias', 'val_3']", False),
+        ("['a.conv.weight', 'a.norm.weight']", False),
+    ):
+        folded = field(4, field(1, "pkg.onnxscript.optimizer.folded_from") + field(2, names))
+        whole = graph(
+            [node("Add", "x val_4", "y")],
+            [tensor("val_4", [6, 40])],
+            [info("x", ["n", 6, 40])],
+            [info("y", ["n", 6, 40])],
+        ) + field(13, info("val_4", [6, 40]) + folded)
+        path = written(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
+        notes = " ".join(network_of(find(path)).origin.notes)
+        wanted = "The products of a.mlp.weight with constants were computed for the file"
+        assert (wanted in notes) is said
+
+
 # --- rotary positions -----------------------------------------------------------------------------------
 
 

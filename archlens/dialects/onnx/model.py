@@ -25,7 +25,7 @@ from .floats import floats
 from .folding import FOLDS
 from .operators import OPERATORS
 from .operators.lookups import rows_of
-from .proto import Info, Node, Proto
+from .proto import Info, Node, Proto, quoted
 from .running import Run, Tensor
 from .scopes import Names, first, folded
 
@@ -54,6 +54,13 @@ def _notes(proto: Proto) -> Iterator[str]:
     if owners:
         more = f" and {len(owners) - 3:,} more" if len(owners) > 3 else ""
         yield f"Batch norm is folded into {', '.join(map(shorten, owners[:3]))}{more}."
+    gone = _multiplied(proto)
+    if gone:
+        more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
+        yield (
+            f"The products of {', '.join(map(shorten, gone[:3]))}{more} with constants were computed for the "
+            "file: neither these weights nor their MACs are in it."
+        )
     # torch keeps the names of parameters, and makes up such names for what it computes of them
     computed = [node for node in nodes if node.inputs[1:] and node.inputs[1].startswith("onnx::Conv")]
     if computed and proto.producer == "pytorch":
@@ -61,6 +68,20 @@ def _notes(proto: Proto) -> Iterator[str]:
             f"The weights of {len(computed):,} convolutions were computed for the file, as they are where "
             "batch norm is folded into them."
         )
+
+
+def _multiplied(proto: Proto) -> list[str]:
+    """The weights of whose products with constants the exporter has made others, and which the file lacks."""
+    held = proto.graph.held
+    each = (
+        [n for n in quoted(one.folded) if "." in n and n not in held] for one in proto.graph.known.values()
+    )
+    return [next(n for n in names if n.endswith(".weight")) for names in each if _weighs(names)]
+
+
+def _weighs(names: Sequence[str]) -> bool:
+    """Whether a weight was computed with another tensor of the module."""
+    return len(names) > 1 and sum(n.endswith(".weight") for n in names) == 1
 
 
 def _keyed(layers: Iterable[Layer], found: dict[str, str]) -> Iterator[Layer]:

@@ -37,7 +37,11 @@ class Scopes:
 
 
 def place(nodes: Sequence[Node]) -> None:
-    """Put nodes that an exporter leaves without a module into those that nodes before and behind share."""
+    """Put nodes that are left without a module into those that nodes before and behind share.
+
+    An exporter leaves some so, and tools that optimize or quantize a file those that they put in the place of
+    others; what these call them is no module.
+    """
     if not any(node.scopes for node in nodes):
         return
     behind: list[list[tuple[str, str]]] = []
@@ -49,7 +53,7 @@ def place(nodes: Sequence[Node]) -> None:
     for node, following in zip(nodes, reversed(behind), strict=True):
         if node.scopes:
             chain = _chain(node)
-        elif not _chain(node):
+        elif "/" not in node.name:
             same = takewhile(lambda pair: pair[0] == pair[1], zip(chain, following, strict=False))
             node.chain = [one for one, _ in same]
 
