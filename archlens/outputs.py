@@ -352,14 +352,53 @@ class Formulas(TypedDict):
     pieces: list[Piece]
 
 
-# --- cost and memory ----------------------------------------------------------------------------------
-
-
 class Item(TypedDict):
     """How a kind of other work is counted."""
 
     formula: str
     source: str
+
+
+class FormulasOfWork(TypedDict):
+    """What layers cost."""
+
+    params: str
+    macs: str
+    other: dict[str, str]
+
+
+class FormulasOfRow(FormulasOfWork):
+    """A row of the ledger."""
+
+    name: str
+    what: str
+
+
+class PieceOfCost(TypedDict):
+    """Formulas of a ledger, and where they hold."""
+
+    where: list[Box]
+    totals: FormulasOfWork
+    rows: list[FormulasOfRow]
+
+
+class CostFormulas(TypedDict):
+    """What a network costs, in formulas of letters."""
+
+    schema: Literal["archlens.cost-formula/1"]
+    name: str
+    by: str
+    inputs: dict[str, list[int | str]]
+    letters: dict[str, Letter]
+    sizes: dict[str, str]
+    domain: list[Box]
+    proved: bool
+    untold: str | None
+    items: dict[str, Item]
+    pieces: list[PieceOfCost]
+
+
+# --- cost and memory ----------------------------------------------------------------------------------
 
 
 class Work(TypedDict):
@@ -1043,7 +1082,7 @@ OUTPUTS: Mapping[str, Any] = {
     "check": Check,
     "claims": Claims,
     "compare": Comparison,
-    "cost": Cost,
+    "cost": Cost | CostFormulas,
     "diff": Difference,
     "fit": Search,
     "lint": Lint,

@@ -17,10 +17,12 @@ from click.testing import CliRunner
 import archlens
 from archlens import SpecError, UsageError
 from archlens.analysis import memory
+from archlens.analysis.cost import cost
 from archlens.analysis.formula import Formula
 from archlens.analysis.regions import Explorer, Pattern, pattern, settled, united, whole
 from archlens.cli import cli
 from archlens.elaboration.examples import spec_of
+from archlens.elaboration.lettered import formulas
 from archlens.formulas import BELOW, ZERO, Condition, Form, Table, form_of
 from archlens.network import Network
 from archlens.notation import PYTHON, TEXT, Notation
@@ -305,6 +307,50 @@ def is_known(formula: Formula, point: tuple[int, int]) -> bool:
     except UsageError:
         return False
     return True
+
+
+@pytest.mark.parametrize("by", ["layer", "scope", "op"])
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "mobilenet_v3_small", "swin_t"])
+def test_what_layers_cost(name: str, by: str) -> None:
+    """Formulas of all work, read as Python, are what the ledger of the network on that input says."""
+    network = archlens.load(name)
+    result = CliRunner().invoke(cli, ["cost", name, "--input", "3xHxW", "--by", by, "--format", "json"])
+    data = json.loads(result.stdout)
+    assert not data["untold"]
+    formula = formulas(network, "3xHxW", work=True)
+    rng = random.Random(f"{name} {by}")
+    checked = set()
+    for point in [(224, 224), *((rng.randint(1, 300), rng.randint(1, 300)) for _ in range(6))]:
+        letters = dict(zip(formula.letters, point, strict=True))
+        piece = formula.piece(**letters)
+        try:
+            there = network.with_input(f"3x{point[0]}x{point[1]}", inference=True, advice=False)
+        except SpecError:
+            assert piece is None
+            continue
+        assert piece is not None
+        said = data["pieces"][formula.pieces.index(piece)]
+        names = dict(letters)
+        for size, expression in data["sizes"].items():
+            names[size] = eval(expression, {}, names)
+        rows = [*cost(there).by(by), cost(there).total]
+        written = [*said["rows"], {"name": "", **said["totals"]}]
+        found = {row["name"]: row for row in written}
+        assert [*found] == [row["name"] for row in written]
+        for row in rows:
+            figures = found[row.name]
+            assert eval(figures["params"], {}, names) == row.params
+            assert eval(figures["macs"], {}, names) == row.macs
+            other = {item: eval(one, {}, names) for item, one in figures["other"].items()}
+            assert {k: n for k, n in other.items() if n} == {k: n for k, n in row.other().items() if n}
+            checked.add(row.name)
+    assert len(checked) > 4
+
+
+def test_cost_with_letters_is_of_one_sample() -> None:
+    for given in (["--input", "Nx3xHxW"], ["--input", "3xHxW", "--count-as", "thop"]):
+        result = CliRunner().invoke(cli, ["cost", "alexnet", *given])
+        assert isinstance(result.exception, UsageError)
 
 
 def torchvision_names() -> list[str]:

@@ -207,6 +207,7 @@ def test_json_block_names_what_there_is() -> None:
 #: Commands whose output has, together, every key that there is.
 FORMS = {
     "formula": [["lenet5", "--input", "1xHxW"], ["gpt2", "--input", "NxT"]],
+    "cost-formula": [["lenet5", "--input", "1xHxW"]],
     "list": [["lenet5"]],
     "ops": [[]],
     "search": [["lenet5", "--vary", "input=31..33", "--figures", "params,receptive_field"]],
@@ -289,9 +290,8 @@ def test_every_key_of_every_form_is_documented(
     (tmp_path / ".git").mkdir()
     for file, text in SPECS.items():
         (tmp_path / file).write_text(text)
-    command = {"verification": "verify", "verified": "verify", "table": "rules", "formula": "shapes"}.get(
-        name, name
-    )
+    others = {"verification": "verify", "verified": "verify", "table": "rules", "formula": "shapes"}
+    command = (others | {"cost-formula": "cost"}).get(name, name)
     if name == "check":
         CliRunner().invoke(cli, ["check", "net.yaml", "lenet5", "--update"])
         (tmp_path / "net.yaml").write_text(SPECS["net.yaml"].replace("relu", "tanh"))

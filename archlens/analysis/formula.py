@@ -266,24 +266,27 @@ class _Stated(NamedTuple):
     forms: tuple[Form, ...] = ()
 
 
-def _stating(op: Op, shapes: tuple[Shape, ...]) -> _Stated:
+def _stating(op: Op, shapes: tuple[Shape, ...], work: bool) -> _Stated:
     try:
         facts = stated(op, *shapes)
     except ShapeError as refused:
         return _Stated(refused)
     sizes = [(name, len(shape)) for name, shape in facts.weights.items()]
     numbers = [*facts.shape, facts.macs, facts.unlisted, *(n for one in facts.weights.values() for n in one)]
+    items = facts.other if work else {}
     below = getattr(facts.shape, "below", None)
-    return _Stated(facts, (type(facts.shape), below, *sizes), tuple(map(form_of, numbers)))
+    kind = type(facts.shape), below, *sizes, *items
+    return _Stated(facts, kind, tuple(map(form_of, (*numbers, *items.values()))))
 
 
-def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -> Formula:
+def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "", work: bool = False) -> Formula:
     """The formulas of a network.
 
     Args:
         network: on an input of the same sizes, with numbers in the place of the letters.
         inputs: the sizes of inputs along all of their axes, letters among them.
         batch: a letter for how many samples there are; without it counts are those of one.
+        work: whether the work beside multiply-accumulates is found, too, which may need more formulas.
 
     Raises:
         UsageError: it cannot be had on other inputs, or its ops are not all archlens' own; or a letter stands
@@ -305,16 +308,22 @@ def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "") -
         raise usage("there is no letter", help="as in 3xHxW")
     if max(own.values()) > LARGEST_OWN:
         raise usage(f"a letter stands for sizes near its own, of at most {LARGEST_OWN:,}")
-    return _Finding(network, inputs, own, batch).run()
+    return _Finding(network, inputs, own, batch, work).run()
 
 
 class _Finding:
     """The walks over a network."""
 
     def __init__(
-        self, network: Network, inputs: Mapping[str, Lettered], own: Mapping[str, int], batch: str
+        self,
+        network: Network,
+        inputs: Mapping[str, Lettered],
+        own: Mapping[str, int],
+        batch: str,
+        work: bool,
     ) -> None:
         self.network = network
+        self.work = work
         self.batch = batch
         self.lettered = inputs
         self.own = tuple(own.values())
@@ -359,7 +368,7 @@ class _Finding:
             untold = "of some conditions on several letters no size was found on which they hold"
         if untold and self.table.pins:
             untold += f", since {', '.join(self.table.pins)} is of one size each"
-        pieces = tuple([Piece(made, tuple(regions)) for made, regions in _alike(found)])
+        pieces = tuple([Piece(made, tuple(regions)) for made, regions in _alike(found, self.work)])
         if not pieces:
             raise usage(f"{shorten(self.network.name)} has no formulas: {untold}")
         return Formula(
@@ -447,7 +456,7 @@ class _Finding:
             if isinstance(answer.facts, Facts):
                 return answer.facts
         if not any(region.contains(table) for region, _ in found):  # nor may it be, where nothing was known
-            tree = self.explorer.tree(self.region, partial(_stating, op, shapes), self.agree)
+            tree = self.explorer.tree(self.region, partial(_stating, op, shapes, self.work), self.agree)
             found += self.explorer.leaves(tree, self.region)
             table.point = self.point
         here = None
@@ -496,13 +505,13 @@ class _Finding:
             self.region = here
 
 
-def _alike(found: list[tuple[Network, list[Region]]]) -> list[tuple[Network, list[Region]]]:
+def _alike(found: list[tuple[Network, list[Region]]], work: bool) -> list[tuple[Network, list[Region]]]:
     """Walks with where they hold, those that found the same as one."""
     if len(found) < 2:
         return found
     by: dict[object, tuple[Network, list[Region]]] = {}
     for made, regions in found:
-        key = tuple([_essence(layer) for layer in made])
+        key = tuple([_essence(layer, work) for layer in made])
         by.setdefault(key, (made, []))[1].extend(regions)
     return [*by.values()]
 
@@ -518,10 +527,11 @@ def _op_key(op: Op) -> tuple[object, ...]:
     return (type(op), *[keyed(value) for value in vars(op).values()])
 
 
-def _facts_key(facts: Facts) -> object:
+def _facts_key(facts: Facts, work: bool) -> object:
     weights = tuple([(name, tuple(map(form_of, shape))) for name, shape in facts.weights.items()])
-    return keyed(facts.shape), form_of(facts.macs), weights, form_of(facts.unlisted)
+    items = tuple([(name, form_of(n)) for name, n in facts.other.items()]) if work else ()
+    return keyed(facts.shape), form_of(facts.macs), weights, form_of(facts.unlisted), items
 
 
-def _essence(layer: Layer) -> object:
-    return layer.name, layer.inputs, _op_key(layer.op), _facts_key(layer.facts)
+def _essence(layer: Layer, work: bool) -> object:
+    return layer.name, layer.inputs, _op_key(layer.op), _facts_key(layer.facts, work)

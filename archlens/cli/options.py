@@ -100,14 +100,14 @@ class Load(NamedTuple):
         """
         return self.given.make(find(self.name))
 
-    def formulas(self) -> Formula | None:
-        """Its formulas, where an input has letters; else ``None``."""
+    def formulas(self, *, work: bool = False) -> Formula | None:
+        """Its formulas, where an input has letters; else ``None``. With the work beside MACs, if asked."""
         if not any(has_letters(text.rpartition("=")[2]) for text in self.given.inputs):
             return None
         from ..elaboration.lettered import formulas
 
         inputs = read_inputs(self.given.inputs, "--input")
-        return formulas(self.given._replace(inputs=()).make(find(self.name)), inputs)
+        return formulas(self.given._replace(inputs=()).make(find(self.name)), inputs, work=work)
 
 
 def network_argument(function: Callable[..., T]) -> Callable[..., T]:

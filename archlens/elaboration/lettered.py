@@ -12,13 +12,15 @@ from ..network import Network
 from .inputs import CHANNELS_LAST, has_letters
 
 
-def formulas(network: Network, given: Any) -> Formula:
+def formulas(network: Network, given: Any, *, work: bool = False) -> Formula:
     """The formulas of a network on inputs with letters.
 
     Args:
         network: on its own input, whose sizes say near which the formulas are looked for first.
         given: a text as ``3xHxW``, or texts by the names of inputs, numbers among them. One that has an axis
             more than the input has a letter for the batch before the others.
+
+        work: whether the work beside multiply-accumulates is found, too.
 
     Raises:
         SpecError: the network does not take the numbers.
@@ -61,7 +63,7 @@ def formulas(network: Network, given: Any) -> Formula:
     }
     if any(shapes[name] != network.inputs[name] for name in shapes):
         network = network.with_input(shapes)
-    return formula.find(network, lettered, batch=next(iter(batches), ""))
+    return formula.find(network, lettered, batch=next(iter(batches), ""), work=work)
 
 
 def _sizes(text: str) -> Lettered:

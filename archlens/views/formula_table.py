@@ -32,12 +32,12 @@ _COLUMNS = (
 )
 
 
-class _Written:
+class Written:
     """The formulas of a network in one way to write them."""
 
     def __init__(self, formula: Formula, style: Style) -> None:
         self.formula = formula
-        self.notation = Notation(formula.table, formula.letters, style, _sizes(formula))
+        self.notation = Notation(formula.table, formula.letters, style, _named(formula))
 
     def form(self, form: Form) -> str:
         return self.notation.written(form)
@@ -51,8 +51,14 @@ class _Written:
         below = f" of {shape.below}" if isinstance(shape, Ids) else ""
         return between.join(said) + below
 
+    def op(self, layer: Layer) -> str:
+        """An op as a spec writes it, with formulas for what was computed of sizes."""
+        attributes = layer.op.attributes().items()
+        instead = {name: _value(value, self) for name, value in attributes if _varies(value)}
+        return layer.op.written(instead)
 
-def _sizes(formula: Formula) -> list[Form]:
+
+def _named(formula: Formula) -> list[Form]:
     """The sizes that are written with names, those that stand most often first."""
     found = Counter(form_of(n) for layer in formula.main for n in layer.shape)
     return sorted(found, key=lambda form: -found[form])
@@ -60,7 +66,7 @@ def _sizes(formula: Formula) -> list[Form]:
 
 def table(formula: Formula) -> Table:
     """The layers with their formulas, the inputs that the network takes, and what each size stands for."""
-    text, tex = _Written(formula, TEXT), _Written(formula, LATEX)
+    text, tex = Written(formula, TEXT), Written(formula, LATEX)
     main = formula.pieces[0]
 
     def math(form: Form) -> Content:
@@ -69,7 +75,7 @@ def table(formula: Formula) -> Table:
     def row(layer: Layer) -> list[Content]:
         return [
             printable(layer.name),
-            printable(op_of(layer, text)),
+            printable(text.op(layer)),
             Math(text.shape(layer.shape), tex.shape(layer.shape, r" \times ")),
             math(form_of(layer.params)),
             math(formula.macs_of(layer)),
@@ -90,46 +96,41 @@ def table(formula: Formula) -> Table:
         rows=[row(layer) for layer in main.network],
         totals=["total", "", "", text.form(form_of(main.network.params)), ""],
         more=[
-            Table(
-                columns=[Column("size"), Column("is")],
-                rows=[
-                    [Math(name, other), Math(_spelled(text, form), _spelled(tex, form))]
-                    for (name, form), other in zip(
-                        text.notation.named.items(), tex.notation.named, strict=True
-                    )
-                ],
-            ),
+            sizes(text, tex),
             Table(columns=[Column("in all"), Column("is")], rows=figures),
             *_others(formula, text, row),
         ],
-        notes=_notes(formula),
+        notes=notes(formula),
         json=partial(to_json, formula),
     )
 
 
-def op_of(layer: Layer, written: _Written) -> str:
-    """An op as a spec writes it, with formulas for what was computed of sizes."""
-    instead = {
-        name: _value(value, written) for name, value in layer.op.attributes().items() if _varies(value)
-    }
-    return layer.op.written(instead)
+def sizes(text: Written, tex: Written) -> Table:
+    """What each name of a size stands for."""
+    return Table(
+        columns=[Column("size"), Column("is")],
+        rows=[
+            [Math(name, other), Math(_spelled(text, form), _spelled(tex, form))]
+            for (name, form), other in zip(text.notation.named.items(), tex.notation.named, strict=True)
+        ],
+    )
 
 
 def _varies(value: object) -> bool:
     return any(map(_varies, value)) if isinstance(value, tuple) else hasattr(value, "form")
 
 
-def _value(value: object, written: _Written) -> str:
+def _value(value: object, written: Written) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_value(one, written) for one in value)})"
     return written.form(form_of(value)) if isinstance(value, int) or _varies(value) else str(value)
 
 
-def _spelled(written: _Written, form: Form) -> str:
+def _spelled(written: Written, form: Form) -> str:
     return written.notation.written(form, spelled=True)
 
 
-def _others(formula: Formula, text: _Written, row: object) -> Iterator[Table]:
+def _others(formula: Formula, text: Written, row: object) -> Iterator[Table]:
     """What is otherwise where other formulas hold."""
     main = {layer.name: layer for layer in formula.pieces[0].network}
     for piece in formula.pieces[1:]:
@@ -145,11 +146,11 @@ def _others(formula: Formula, text: _Written, row: object) -> Iterator[Table]:
         )
 
 
-def _shown(layer: Layer, text: _Written) -> object:
+def _shown(layer: Layer, text: Written) -> object:
     return text.shape(layer.shape), form_of(layer.params), form_of(layer.macs)
 
 
-def _notes(formula: Formula, *, memory: bool = True) -> list[str]:
+def notes(formula: Formula, *, memory: bool = True) -> list[str]:
     letters = " and ".join(f"{name} (own {formula.own.get(name, 1):,})" for name in formula.letters)
     lines = [f"Formulas of {letters}. floor rounds down. One MAC is one multiply-accumulate."]
     if formula.batch:
@@ -188,7 +189,7 @@ def _of_memory(formula: Formula) -> list[str]:
 
 def headline(formula: Formula) -> str:
     """Title, input and output."""
-    text = _Written(formula, TEXT)
+    text = Written(formula, TEXT)
     inputs = ", ".join(
         text.shape(shape)
         if list(formula.main.inputs) == ["input"]
@@ -250,37 +251,53 @@ def _congruence(one: Pattern) -> str:
     return f", with remainder {runs} by {one.modulus:,}"
 
 
+def boxes(formula: Formula, several: Iterable[Region]) -> list[dict[str, object]]:
+    """Where something holds, as plain lists and dicts."""
+    notation = Notation(formula.table, formula.letters, PYTHON)
+    return [
+        {
+            "letters": {
+                letter: {
+                    "stretches": [list(stretch) for stretch in one.stretches],
+                    "start": one.start,
+                    "modulus": one.modulus,
+                    "remainders": list(one.remainders),
+                }
+                for letter, one in zip(formula.letters, along.patterns, strict=True)
+            },
+            "conditions": list(map(notation.condition, along.joint)),
+        }
+        for along in formula.along([*several])
+    ]
+
+
+def letters_of(formula: Formula, written: Written) -> dict[str, object]:
+    """The letters, what sizes are named, and which inputs the network takes, as plain lists and dicts."""
+    return {
+        "letters": {
+            name: {"own": formula.own.get(name), "looked_at": len(sizes)}
+            for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
+        },
+        "sizes": {name: _spelled(written, form) for name, form in written.notation.named.items()},
+        "domain": boxes(formula, [region for one in formula.pieces for region in one.regions]),
+        "proved": formula.proved,
+        "untold": formula.untold or None,
+    }
+
+
 def to_json(formula: Formula) -> str:
     """``archlens.formula/1``: formulas in Python, where ``//`` rounds down."""
-    written = _Written(formula, PYTHON)
-    notation = Notation(formula.table, formula.letters, PYTHON)
-
-    def boxes(several: Iterable[Region]) -> list[dict[str, object]]:
-        return [
-            {
-                "letters": {
-                    letter: {
-                        "stretches": [list(stretch) for stretch in one.stretches],
-                        "start": one.start,
-                        "modulus": one.modulus,
-                        "remainders": list(one.remainders),
-                    }
-                    for letter, one in zip(formula.letters, along.patterns, strict=True)
-                },
-                "conditions": list(map(notation.condition, along.joint)),
-            }
-            for along in formula.along([*several])
-        ]
+    written = Written(formula, PYTHON)
 
     def piece(one: Piece) -> dict[str, object]:
         return {
-            "where": boxes(one.regions),
+            "where": boxes(formula, one.regions),
             "macs": written.form(formula.total_macs(one.network)),
             "params": written.form(form_of(one.network.params)),
             "layers": [
                 {
                     "name": layer.name,
-                    "op": op_of(layer, written),
+                    "op": written.op(layer),
                     "output": [written.form(form_of(n)) for n in layer.shape],
                     "params": written.form(form_of(layer.params)),
                     "macs": written.form(formula.macs_of(layer)),
@@ -295,18 +312,11 @@ def to_json(formula: Formula) -> str:
             "name": formula.network.name,
             "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
             "batch": formula.batch or None,
-            "letters": {
-                name: {"own": formula.own.get(name), "looked_at": len(sizes)}
-                for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
-            },
-            "sizes": {name: _spelled(written, form) for name, form in written.notation.named.items()},
-            "domain": boxes([region for one in formula.pieces for region in one.regions]),
-            "proved": formula.proved,
-            "untold": formula.untold or None,
+            **letters_of(formula, written),
             "activations": written.form(formula.activations),
             "live_set": {
                 "largest_of": list(map(written.form, formula.live.forms)),
-                "where": boxes(formula.live.regions),
+                "where": boxes(formula, formula.live.regions),
             },
             "cache": written.form(formula.cache) if isinstance(formula.cache, tuple) else None,
             "pieces": [piece(one) for one in formula.pieces],
@@ -317,7 +327,7 @@ def to_json(formula: Formula) -> str:
 
 def explained(formula: Formula, layers: Sequence[str], *, width: int | None = None) -> str:
     """How the size of each of some layers comes about, and what it collapses to, one paragraph each."""
-    text = _Written(formula, TEXT)
+    text = Written(formula, TEXT)
     paragraphs = [
         [
             line
@@ -328,12 +338,12 @@ def explained(formula: Formula, layers: Sequence[str], *, width: int | None = No
     ]
     heads = [headline(formula), *(f"takes: {one}" for one in takes(formula))]
     above = [line for one in heads for line in wrapped(one, width)]
-    below = sentences(_notes(formula, memory=False), width)
+    below = sentences(notes(formula, memory=False), width)
     return "\n\n".join("\n".join(lines) for lines in (above, *paragraphs, below))
 
 
-def _derived(formula: Formula, layer: Layer, text: _Written) -> Iterator[tuple[str, str]]:
-    yield "", f"{printable(layer.name)}: {printable(op_of(layer, text))}"
+def _derived(formula: Formula, layer: Layer, text: Written) -> Iterator[tuple[str, str]]:
+    yield "", f"{printable(layer.name)}: {printable(text.op(layer))}"
     sources = ", ".join(
         f"{text.shape(shape)} from {printable(name)}"
         for name, shape in zip(layer.inputs, layer.input_shapes, strict=True)
@@ -347,7 +357,7 @@ def _derived(formula: Formula, layer: Layer, text: _Written) -> Iterator[tuple[s
     yield "  MACs    ", text.form(macs) if macs else "none: no convolution and no matrix product"
 
 
-def _collapse(layer: Layer, text: _Written) -> Iterator[str]:
+def _collapse(layer: Layer, text: Written) -> Iterator[str]:
     """Each axis that varies: the formula of its window, with its numbers, and as one quotient of a letter."""
     x, out = layer.input_shapes[0], layer.shape
     windows = layer.windows
