@@ -371,3 +371,35 @@ def test_a_scope_that_is_left_and_entered_again_is_drawn(depth: int, direction: 
     svg = to_bytes(Request(network, depth=depth, direction=direction), "svg").decode()
     assert "n2" in svg
     assert svg.count("n1 (continued)") == (0 if depth == 1 else 2)
+
+
+@pytest.mark.parametrize(("name", "fit"), [("segnet", "slide"), ("fcn8s", "slide"), ("segnet", "column")])
+def test_chains_are_gathered_where_a_page_ends(name: str, fit: str) -> None:
+    """Each layer is in one box still, in its order, and what flows between boxes is what did before."""
+    request = Request(loaded(name), fit=fit)
+    found = chosen(request)
+    assert found.over == (0.0, 0.0)
+    assert found.layout.rising
+    assert found.plan.is_gathered
+    assert [layer.name for box in found.plan.boxes for layer in box.behind] == [
+        layer.name for layer in loaded(name).layers
+    ]
+    box_of = {layer.name: box.id for box in found.plan.boxes for layer in box.behind}
+    box_of |= {box.name: box.id for box in found.plan.boxes if box.kind == "input"}
+    flows = {(box_of[one], box_of[layer.name]) for layer in loaded(name).layers for one in layer.inputs}
+    assert {(edge.tail, edge.head) for edge in found.plan.edges} == {
+        (tail, head) for tail, head in flows if tail != head
+    }
+    assert "Lines of a box follow one another" in to_bytes(request, "svg").decode()
+    assert not chosen(Request(loaded(name), fit=fit, depth=1)).plan.is_gathered
+
+
+def test_what_says_the_same_is_one_line_of_a_gathered_box() -> None:
+    plan = Request(loaded("segnet"), depth=1).plan.gathered()
+    lines = {box.name: [(line.name, line.what) for line in box.lines] for box in plan.boxes}
+    assert lines["pool1..conv2_2.conv"] == [
+        ("pool1", "2x2 max_pool, /2"),
+        ("conv2_1.conv..conv2_2.conv", "3x3 conv, 128 x2"),
+    ]
+    across = Request(loaded("vgg16"), depth=2).plan.gathered(across=True)
+    assert len(across.boxes) < len(Request(loaded("vgg16"), depth=2).plan.gathered().boxes)

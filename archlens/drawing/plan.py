@@ -12,6 +12,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis import uses
@@ -37,6 +38,8 @@ _SPREAD = 4
 #: The families whose layers share the box of the layer that they follow, and how many lines a box may have.
 _FOLLOWING = frozenset({"normalization", "activation", "regularization"})
 _LINES = 5
+#: How many boxes may be gathered in one, and how many times as large as each other their maps are at most.
+_GATHERED, _ALIKE = 24, 1.5
 #: The families of what a projection consists of.
 _PROJECTING = frozenset({"convolution", "normalization", "pooling", "linear", "reshape"})
 
@@ -80,6 +83,8 @@ class Box:
     scope: int
     #: Figures of everything that it stands for, where some are asked for.
     figures: str = ""
+    #: Whether it is several that follow one another.
+    gathered: bool = False
 
     @property
     def training(self) -> bool:
@@ -184,10 +189,98 @@ class Plan:
         edges = tuple(edge for edge in ends if edge.tail != edge.head)
         return replace(self, boxes=tuple(boxes), edges=edges)
 
+    def gathered(self, *, across: bool = False) -> Plan:
+        """The same, boxes that merely follow one another being one, a line for each: those on maps of about
+        one size, or ``across`` all sizes.
+        """
+        out, into = Counter(edge.tail for edge in self.edges), Counter(edge.head for edge in self.edges)
+        plain = {
+            edge.head: edge.tail
+            for edge in self.edges
+            if out[edge.tail] == into[edge.head] == 1 and not edge.bypass and not edge.projection
+        }
+        groups: dict[int, list[Box]] = {}
+        group_of: dict[int, int] = {}
+        for box in self.boxes:
+            group = groups.get(group_of.get(plain.get(box.id, -1), -1), [])
+            if not group or not _goes_on(group, box, across=across):
+                group = groups[len(groups)] = []
+            group.append(box)
+            group_of[box.id] = len(groups) - 1 if len(group) == 1 else group_of[group[0].id]
+        boxes = tuple(replace(_as_one(group), id=i) for i, group in groups.items())
+        ends = [edge._replace(tail=group_of[edge.tail], head=group_of[edge.head]) for edge in self.edges]
+        edges = tuple(edge for edge in ends if edge.tail != edge.head)
+        return replace(self, boxes=boxes, edges=edges)
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether a box stands for several of the others."""
+        return any(box.gathered for box in self.boxes)
+
     @cached_property
     def families(self) -> tuple[str, ...]:
         """The families of ops that are seen, in order of appearance."""
         return tuple(dict.fromkeys(line.family for box in self.boxes for line in box.lines if line.family))
+
+
+def _goes_on(group: Sequence[Box], box: Box, *, across: bool) -> bool:
+    """Whether a box that follows others may be one with them."""
+    first, last = group[0], group[-1]
+    if any(one.kind not in ("layers", "scope") or one.output is None for one in (last, box)):
+        return False
+    if box.scope != first.scope or box.training != first.training or _around(box) != _around(first):
+        return False
+    sizes = [prod(one.output.spatial) for one in (first, box) if one.output is not None]
+    return len(group) < _GATHERED and (across or min(sizes) * _ALIKE >= max(sizes))
+
+
+def _around(box: Box) -> int:
+    """How often the scope stands there in which a box does."""
+    return box.repeats // box.fold
+
+
+def _as_one(group: Sequence[Box]) -> Box:
+    """Boxes that follow one another as one, a line for each, and one for those that say the same."""
+    first, last = group[0], group[-1]
+    if len(group) == 1:
+        return first
+    lines: list[BoxLine] = []
+    for rows in _runs(group):
+        (head, *more), count = rows[0], len(rows)
+        name = head.name if count == 1 or not head.name else f"{head.name}..{rows[-1][0].name}"
+        times = sum(box.fold for box in group if any(box.lines[0] is row[0] for row in rows))
+        what = head.what + (f" x{times:,}" if times > 1 else "")
+        lines += [head._replace(name=name, what=what), *more]
+    return replace(
+        first,
+        kind="scope" if any(box.kind == "scope" for box in group) else "layers",
+        name=f"{first.name}..{last.name}",
+        lines=tuple(lines),
+        layers=tuple(layer for box in group for layer in box.layers),
+        behind=tuple(layer for box in group for layer in box.behind),
+        repeats=_around(first),
+        fold=1,
+        shape=last.shape,
+        output=last.output,
+        title="\n".join(box.title for box in group),
+        gathered=True,
+    )
+
+
+def _runs(group: Sequence[Box]) -> list[list[list[BoxLine]]]:
+    """The lines of boxes that cannot be left out, those put together that say the same."""
+    runs: list[list[list[BoxLine]]] = []
+    for box in group:
+        rows = [row for i, row in enumerate(box.lines) if not i or not row.spare]
+        if (
+            runs
+            and rows[0].what
+            and [row._replace(name="") for row in rows] == [row._replace(name="") for row in runs[-1][0]]
+        ):
+            runs[-1].append(rows)
+        else:
+            runs.append([rows])
+    return runs
 
 
 class TooMuch(UsageError):

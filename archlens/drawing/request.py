@@ -142,11 +142,19 @@ class Request(Drawn):
 
     def choices(self) -> Iterator[Plan]:
         """The plans that may be drawn: the one that is asked for, or else with a level less each time."""
-        found = self.plan
-        yield found
+        found = self.plans.at(self.depth)
+        yield self.labelled(found)
         while not self.is_last(found):
-            found = self.labelled(self.plans.at(found.depth - 1))
-            yield found
+            found = self.plans.at(found.depth - 1)
+            yield self.labelled(found)
+
+    def gathered(self) -> Iterator[Plan]:
+        """The same with their chains in boxes: those on maps of one size, and then all."""
+        for across in (False, True):
+            for depth in range(self.plan.depth, 0, -1):
+                plan = self.plans.at(depth).gathered(across=across)
+                if plan.is_gathered:
+                    yield self.labelled(plan)
 
     def is_last(self, plan_: Plan) -> bool:
         """Whether a plan is the last choice: its depth was asked for, or there is no level left to fold."""

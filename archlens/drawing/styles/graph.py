@@ -77,10 +77,14 @@ _CLOSER_WORDS = (_Words(True, False, 11.0, 5.0), _Words(True, True, 11.0, 5.0))
 #: How many connections are laid out where a level of scopes can be folded instead; and how many times as
 #: large as its page something is that fewer words do not make fit.
 _EDGES, _HOPELESS = 72, 2.0
+#: From how many times as high as its page on a graph is gathered where it can be scrolled.
+_SCROLLED = 1.25
 #: How many levels of scopes may be open where none is drawn.
 _FLAT = 3
 #: By how much boxes are made narrower where those with the fewest words are too wide, and when no more.
 _NARROWER, _LEAST = 0.88, 64.0
+#: What is said of boxes of several lines.
+GATHERED = "Lines of a box follow one another; what follows a layer in it is left out."
 #: The space after a box beside which no shape stands.
 _CLOSE = 5.0
 
@@ -223,12 +227,8 @@ def _chosen(request: Request) -> Laid:
     for plan in request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
-        for words in _bent_words(plan) if "tb" in ways and len(plan.edges) <= _EDGES else ():
-            found = _laid(request, plan, words, "tb", only=only)
-            if found is None or not found.bent:
-                break
-            if found.layout.rising and found.over == (0.0, 0.0):
-                return found
+        if "tb" in ways and (found := _u_of(request, plan, only=only)) is not None:
+            return found
         choices = _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS)
         # of the last plan boxes are made as narrow as they have to be
         for words, way in product(_WORDS if only else choices, ways):
@@ -242,7 +242,28 @@ def _chosen(request: Request) -> Laid:
             if best is None or found.over < best.over:
                 best = found
     assert best is not None
-    return _narrowed(request, best) if best.over[0] and request.depth is None else best
+    if request.depth is not None:
+        return best
+    best = _narrowed(request, best) if best.over[0] else best
+    return _gathered(request, best, ways) if best.share > (1.0 if page.bounded else _SCROLLED) else best
+
+
+def _gathered(request: Request, best: Laid, ways: Sequence[str]) -> Laid:
+    """The deepest plan that fits when its chains are boxes; or what is least too large of all."""
+    plans = [plan for plan in request.gathered() if len(plan.edges) <= _EDGES]
+    for plan in plans if "tb" in ways else ():
+        if (bent := _u_of(request, plan, only=True)) is not None:
+            return bent
+    for plan in plans:
+        for words, way in product((*_WORDS, _NARROWER_WORDS), ways):
+            found = _laid(request, plan, words, way, only=True)
+            assert found is not None
+            if found.over[0] and words is _NARROWER_WORDS:
+                found = _narrowed(request, found)
+            if found.over == (0.0, 0.0):
+                return found
+            best = min(best, found, key=lambda one: one.over)
+    return best
 
 
 def _as_u(request: Request) -> Laid | None:
@@ -251,17 +272,27 @@ def _as_u(request: Request) -> Laid | None:
         return None
     if not any(layer.op.family == "upsampling" for layer in request.network.layers):
         return None
-    for depth in range(min(request.plans.repeats.deepest, _FLAT), 0, -1):
+    depths = range(min(request.plans.repeats.deepest, _FLAT), 0, -1)
+    for gathered, depth in product((False, True), depths):
         plan = request.plans.flat(depth, PAGE)
         if plan is None:
             continue
-        plan = request.labelled(plan.thinned().joined())
-        for words in _bent_words(plan) if 0 < len(plan.edges) <= _EDGES else ():
-            found = _laid(request, plan, words, "tb", only=True)
-            if found is None or not found.bent:
-                break
-            if found.layout.rising and found.over == (0.0, 0.0):
-                return found
+        plan = plan.thinned().joined()
+        if gathered and not (plan := plan.gathered()).is_gathered:
+            continue
+        if (found := _u_of(request, request.labelled(plan), only=True)) is not None:
+            return found
+    return None
+
+
+def _u_of(request: Request, plan: Plan, *, only: bool) -> Laid | None:
+    """A plan as a U with the most words that its page holds; ``None`` where it is none, or is too large."""
+    for words in _bent_words(plan) if 0 < len(plan.edges) <= _EDGES else ():
+        found = _laid(request, plan, words, "tb", only=only)
+        if found is None or not found.bent:
+            return None
+        if found.layout.rising and found.over == (0.0, 0.0):
+            return found
     return None
 
 
@@ -529,7 +560,7 @@ def _foot(scope: DrawnScope, most: float) -> list[str]:
 
 def _heat(request: Request, plan: Plan) -> Heat | None:
     """What colours the boxes, where that is a figure and not their families; found once for a plan."""
-    known, key = request.plans.known, (__name__, plan.depth, request.heat)
+    known, key = request.plans.known, (__name__, plan.depth, len(plan.boxes), request.heat)
     if key not in known:
         known[key] = heat_of(request, lambda _: {box.id: (box.name, box.behind) for box in plan.boxes})
     found: Heat | None = known[key]
@@ -619,6 +650,12 @@ def _line(
     head, left = number < heads, 0 < number < heads
     size = NAME if head else SMALL
     space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
+    named, says = width(row.name[:200], size), width(row.what[:200], SMALL)
+    if not head and row.name and row.what and named + says > space:  # the other is in the title
+        if says <= space + _BETWEEN:
+            row, left = row._replace(name=""), True
+        elif named <= space + _BETWEEN:
+            row = row._replace(what="")
     least = space * 0.5 if row.name else space
     what = fitted(row.what, SMALL, max(least, space - width(row.name[:200], size, head)))
     name = fitted(row.name, size, space - width(what, SMALL), head)
@@ -827,6 +864,8 @@ def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
         notes += heat.notes()
     elif any(_bars(box, words) for box in plan.boxes):
         notes.append("A bar to the right in a box is a layer that follows.")
+    if plan.is_gathered:
+        notes.append(GATHERED)
     if any(scope.note for scope in plan.scopes):
         own = any("own weights" in scope.note for scope in plan.scopes)
         notes.append(f"x2 in a corner: so many in a row{', each with its own weights' if own else ''}.")

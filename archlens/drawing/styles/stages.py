@@ -23,7 +23,7 @@ from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
 from ..request import Request
 from ..structure import INPUT, Kind, Piece, Run, Structure
 from ..theme import Theme
-from .graph import Laid, fitting, painted, spread
+from .graph import GATHERED, Laid, chosen, fitting, painted, spread
 
 #: The space within the frame of a block, between frames, and between them and the stages.
 _PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0
@@ -40,6 +40,8 @@ _UPPER = 0.5
 _UNREAD = 150.0
 #: How wide the words of a stage may be that stand in one line.
 _TOGETHER = 125.0
+#: What is said of letters whose values stand in the stages.
+_GIVEN = "given in each stage"
 #: The narrowest frame.
 _LEAST = 110.0
 
@@ -111,7 +113,11 @@ def draw(request: Request) -> Picture:
         items,
         (sheet.width, sheet.height),
         signs=_signs(shown, theme),
-        notes=[*_notes(structure), *spread(sheet.macro.plan), *_left_out(sheet)],
+        notes=[
+            *_notes(structure, sheet.macro.plan),
+            *spread(sheet.macro.plan),
+            *_told(sheet),
+        ],
         shows="its stages and their blocks",
         description=_described(request, structure, sheet),
     )
@@ -131,7 +137,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
         Sign(family, request.colors.color(family))
         for family in dict.fromkeys(layer.op.family for layer in network.layers)
     ]
-    notes = [*_notes(structure), *spread(plan)]
+    notes = [*_notes(structure, plan), *spread(plan)]
     space = room(request, around(request, signs, notes))
     ways = [request.direction] if request.direction else ["tb", "lr"]
     if wide := fitting(plan, space, ways[0]).over[0]:  # heads side by side: their scopes may be narrower
@@ -141,21 +147,46 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
 
     def cost(one: _Sheet) -> tuple[float, ...]:
-        left = space
-        if one.left_out:
-            left = room(request, around(request, signs, [*notes, *_left_out(one)]))
+        more = _told(one)
+        left = room(request, around(request, signs, [*notes, *more])) if more else space
         wide, high = one.over(left)
         high = high if request.page.bounded else 0.0
         layout = one.macro.layout
         broken = layout.pieces if one.macro.direction == "lr" else 1
         kinds = [panel.kind for _, _, panel in one.panels if panel.kind in structure.kinds]
         return (
-            *(wide, one.macro.narrowed > _UNREAD, high),
-            *(len(one.left_out), -sum(len(kind.trees) for kind in kinds), one.narrowed),
-            *(not layout.rising, broken, one.folded, layout.pieces, one.height),
+            *(wide, one.macro.narrowed > _UNREAD, high, not layout.rising),
+            *(len(one.left_out), _is_top(one.macro.plan), -len(one.macro.plan.boxes)),
+            *(-sum(len(kind.trees) for kind in kinds), one.narrowed),
+            *(broken, one.folded, layout.pieces, one.height),
         )
 
-    return structure, min(found, key=cost)
+    best = min(found, key=cost)
+    for less in _less(request, plan):
+        if any((*cost(best)[:3], best.left_out)):
+            found = [sheet for way in ways for sheet in _sheets(request, structure, less, way, space)]
+            best = min([best, *found], key=cost)
+    if request.page.bounded and request.depth is None and cost(best)[2]:  # as the graph does it
+        laid = chosen(request)
+        left_out = tuple(structure.kinds)
+        whole = _Sheet(laid, (), laid.layout.width, laid.layout.height, left_out)
+        best = min([best, whole], key=lambda one: cost(one)[2])
+    return structure, best
+
+
+def _is_top(plan: Plan) -> bool:
+    """Whether it is not the stages that a plan shows, but scopes, of which it does not say how wide they are."""
+    return any(box.kind == "scope" for box in plan.boxes)
+
+
+def _less(request: Request, plan: Plan) -> Iterator[Plan]:
+    """The stages in fewer boxes, for a page that ends."""
+    if not request.page.bounded or request.depth is not None:
+        return
+    top = request.plans.at(1).thinned().joined()
+    for one in (plan.gathered(), plan.gathered(across=True), top, top.gathered(across=True)):
+        if one.is_gathered or one is top:
+            yield request.labelled(one)
 
 
 def _sheets(
@@ -194,7 +225,7 @@ def _fewer(
         return panel.height <= most, panel.kind in structure.kinds, len(panel.kind.trees)
 
     order = sorted(panels, key=rank)
-    choices = [order[:count] for count in range(len(order) if few and panels else 1)]
+    choices = [order[:count] for count in range(len(order) + 1 if few and panels else 1)]
     if few:  # or one of those that stand there less often
         choices += [[panel for panel in panels if panel is not one] for one in panels[:-1]]
     for out in choices:
@@ -479,21 +510,23 @@ def _signs(plans: Sequence[Plan], theme: Theme) -> list[Sign]:
     return [Sign(family, theme.color(family)) for family in families]
 
 
-def _notes(structure: Structure) -> list[str]:
-    """What the letters in blocks mean."""
+def _notes(structure: Structure, plan: Plan) -> list[str]:
+    """What the letters in blocks mean, where a plan of the stages says their values or not."""
+    given = "not the same in all stages" if _is_top(plan) else _GIVEN
     variables = {letter for kind in structure.kinds for letter in kind.variables}
     widths = [letter for letter in sorted(variables, reverse=True) if letter != INPUT]
-    said = [f"{', '.join(widths)}: given in each stage"] if widths else []
+    said = [f"{', '.join(widths)}: {given}"] if widths else []
     said += [f"{INPUT}: the channels that flow into a block"] if INPUT in variables else []
     return [f"{'; '.join(said)}."] if said else []
 
 
-def _left_out(sheet: _Sheet) -> list[str]:
-    """A note on blocks for which the page has no room."""
-    if not sheet.left_out:
-        return []
-    listed = ", ".join(f"{kind.name} (--scope {printable(kind.shown.path)})" for kind in sheet.left_out)
-    return [f"Left out for want of room: {listed}."]
+def _told(sheet: _Sheet) -> list[str]:
+    """Notes on what is gathered for the page, and on blocks for which it has no room."""
+    told = [GATHERED] if sheet.macro.plan.is_gathered else []
+    if sheet.left_out:
+        listed = ", ".join(f"{kind.name} (--scope {printable(kind.shown.path)})" for kind in sheet.left_out)
+        told.append(f"Left out for want of room: {listed}.")
+    return told
 
 
 def _described(request: Request, structure: Structure, sheet: _Sheet) -> str:
