@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations, cycle, pairwise, product
@@ -30,6 +31,7 @@ from archlens.drawing.placing import Given, Link, Pads
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
 from archlens.drawing.request import SCALES
 from archlens.drawing.styles.graph import shown
+from archlens.drawing.styles.volumes.stages import reads_apart, stages_of
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
@@ -1559,3 +1561,22 @@ def test_digraph_without_networkx(monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(UsageError, match="DiGraph of networkx, which is not installed"):
         archlens.load("lenet5").digraph()
+
+
+def test_what_grouped_convolutions_read_apart_stands_in_streams() -> None:
+    """Krizhevsky et al. 2012, figure 2: 48, 128, 192, 192 and 128 maps on each of two GPUs; the third layer
+    reads both.
+    """
+    stages = stages_of(Request(loaded("alexnet_2012")).plan)
+    slabs = [slab for stage in stages for slab in stage.slabs]
+    halves = [(slab.box.name, slab.shape.channels // 2) for slab in slabs if slab.streams == 2 and slab.shape]
+    paper = {"conv1": 48, "conv2": 128, "conv3": 192, "conv4": 192, "conv5": 128}
+    assert {name: count for name, count in halves if name.startswith("conv")} == paper
+    assert {name for name, _ in halves} - {*paper} == {"pool1", "pool2", "pool5"}
+    apart = {stage.boxes[0].name: reads_apart(stage) for stage in stages}
+    assert (apart["conv2"], apart["conv3"]) == (True, False)
+    texts = re.findall(r">(48|128|192|96|256|384)<", drawing.to_svg(loaded("alexnet_2012"), style="volumes"))
+    assert Counter(texts) == {"48": 2, "128": 4, "192": 4}
+    for name in ("alexnet", "mobilenet_v2", "shufflenet_v1_0.5_g3"):
+        some = stages_of(Request(loaded(name)).plan)
+        assert {slab.streams for stage in some for slab in stage.slabs} == {1}

@@ -175,7 +175,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
 
 
 def _is_top(plan: Plan) -> bool:
-    """Whether it is not the stages that a plan shows, but scopes, of which it does not say how wide they are."""
+    """Whether a plan shows scopes and not the stages, of which it does not say how wide they are."""
     return any(box.kind == "scope" for box in plan.boxes)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, product
 from math import log2, sqrt
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ from ...picture import (
 from ...plan import Box, Edge, Plan, is_position
 from ...request import LABELS, Request
 from ...theme import Theme
-from .stages import Slab, Stage, Valley
+from .stages import Slab, Stage, Valley, reads_apart
 
 #: How high and wide the smallest map is.
 _LEAST = 14.0
@@ -115,6 +115,15 @@ class Placed(NamedTuple):
         left, top, right, low = self.front
         return left, top - self.solid.up, right + self.solid.right, low
 
+    def streams(self, apart: float) -> list[Placed]:
+        """Itself; or where it is of several streams, each of them, one beneath the other."""
+        count = self.slab.streams
+        if count == 1:
+            return [self]
+        high = self.solid.high - (count - 1) * apart
+        ys = [self.y + (i - (count - 1) / 2) * apart for i in range(count)]
+        return [self._replace(solid=self.solid._replace(high=high), y=y) for y in ys]
+
     def covers(self) -> Iterator[Area]:
         """What it hides, in a few rectangles."""
         left, top, right, low = self.front
@@ -150,6 +159,10 @@ class Artist:
             side for stage in stages for slab in stage.slabs if slab.shape for side in slab.shape.spatial[-2:]
         ]
         self.unit = tall / max(map(self.size_of, sides), default=1)
+        #: How far the axes of streams stand apart.
+        self.apart = 0.0
+        several = [slab for stage in stages for slab in stage.slabs if slab.streams > 1]
+        self.apart = max((one.high + one.up + _CAPTION for one in map(self.solid, several)), default=0.0)
         self.clamped = any(self.size_of(side) * self.unit < _LEAST for side in sides)
         #: What stands as a U, and how deep each stage of it lies.
         self.valley = valley
@@ -199,7 +212,9 @@ class Artist:
         sides = [max(self.size_of(side) * self.unit, _LEAST) for side in shape.spatial[-2:]]
         high, wide = (sides[0], sides[1]) if len(sides) == 2 else (sides[0], _LEAST)
         thick = _THICK * (0.5 + self.tall / _TALL / 2)
-        return Solid(max(thick * log2(1 + shape.channels), 4.0), high, wide * _ASIDE, wide * _UP)
+        channels = shape.channels / slab.streams
+        high += (slab.streams - 1) * self.apart
+        return Solid(max(thick * log2(1 + channels), 4.0), high, wide * _ASIDE, wide * _UP)
 
     def placed(self, stage: Stage) -> list[Placed]:
         """The slabs of a stage, from left to right."""
@@ -564,15 +579,17 @@ class Artist:
         if stage.shape is None:
             return
         placed = [one for i, one in enumerate(self.placed(stage)) if not i or not one.slab.pools]
-        for count, alike in groupby(placed, lambda one: one.slab.shape.channels if one.slab.shape else 0):
+        for (count, streams), alike in groupby(placed, lambda one: (_channels(one.slab), one.slab.streams)):
             some = list(alike)
             text = str(count)
-            if width(text, SMALL) > some[0].solid.thick + _SLIT - 1 or len(some) > 3:
-                fronts = [one.front for one in some]
-                yield (fronts[0][0] + fronts[-1][2]) / 2, max(front[3] for front in fronts) + 10, text
-            else:
-                for one in some:
-                    yield (one.front[0] + one.front[2]) / 2, one.front[3] + 10, text
+            together = width(text, SMALL) > some[0].solid.thick + _SLIT - 1 or len(some) > 3
+            for i in range(streams):
+                fronts = [one.streams(self.apart)[i].front for one in some]
+                if together:
+                    yield (fronts[0][0] + fronts[-1][2]) / 2, max(front[3] for front in fronts) + 10, text
+                else:
+                    for front in fronts:
+                        yield (front[0] + front[2]) / 2, front[3] + 10, text
 
     def put_size(self, stage: Stage, taken: list[Area]) -> None:
         """The size of a stage's maps on the edge that goes back, or where else there is room for it."""
@@ -716,7 +733,8 @@ class Artist:
             yield Rect(left, top, right - left, low - top, red, self.theme.failed, 1.8, 3, (5, 3))
             return
         for one in placed:
-            yield from self.slab(one)
+            for stream in one.streams(self.apart):
+                yield from self.slab(stream)
         for one in placed:
             if one.slab.skip:
                 yield from self.bowed(one)
@@ -827,18 +845,23 @@ class Artist:
                 items += self.across(tail, head)
                 continue
             flat = stage.shape is not None and not stage.shape.spatial
-            window = self.window(source, stage)
             if flat and source.shape is not None:
                 face = self.placed(source)[-1].face
                 left, top, _, low = first.front
                 for start, end in ((face[1], (left, top)), (face[2], (left, low))):
                     items.append(line(start, end, stroke=self.theme.border, thickness=0.7))
-            elif window:
+                continue
+            ends = self.placed(source)[-1].streams(self.apart), first.streams(self.apart)
+            pairs = list(product(*ends))
+            if len(ends[0]) == len(ends[1]) > 1 and reads_apart(stage):
+                pairs = list(zip(*ends, strict=True))
+            windows = [(self.window(source, stage, a), (b.front[0], b.y)) for a, b in pairs]
+            for window, end in windows if windows[0][0] else ():
                 color = self.color(stage.slabs[0].kind) if self.heat is None else self.theme.border
                 for corner in (window[1], window[2]):
-                    items.append(line(corner, goal, stroke=self.theme.shade(color, 0.8), thickness=0.7))
+                    items.append(line(corner, end, stroke=self.theme.shade(color, 0.8), thickness=0.7))
                 items.append(polygon(window, self.theme.shade(color, 0.75), color, 0.7))
-            else:
+            if not windows[0][0]:
                 start = self.leaves(source)
                 if source.row or source.shape is None or not source.shape.spatial:
                     start = (self.right(source), source.y)
@@ -930,8 +953,8 @@ class Artist:
             arrow_head(goal, come, color, 5),
         ]
 
-    def window(self, source: Stage, stage: Stage) -> list[Point]:
-        """The window of a stage's first layer on the map that it reads; empty where it slides none."""
+    def window(self, source: Stage, stage: Stage, read_from: Placed) -> list[Point]:
+        """The window of a stage's first layer on a map that it reads; empty where it slides none."""
         box = stage.boxes[0]
         read = source.shape
         if self.levels or box.kind != "layers" or read is None or not read.spatial:
@@ -943,7 +966,7 @@ class Artist:
         sizes = layer.input_shapes[0].spatial[-2:]
         shares = [min(span / size, 1.0) for span, size in zip(spans, sizes, strict=True)]
         down, across = (shares[0], shares[1]) if len(shares) == 2 else (shares[0], 1.0)
-        near, far, _, low = self.placed(source)[-1].face
+        near, far, _, low = read_from.face
         high, dx, dy = low[1] - near[1], far[0] - near[0], far[1] - near[1]
         down, across = max(down, min(2.2 / high, 1.0)), max(across, min(2.2 / max(dx, 0.1), 1.0))
         x0, y0 = (1 - across) * 0.25, (1 - down) * 0.3
@@ -1126,12 +1149,16 @@ class Artist:
             words += ", the length of a bar that of the features"
         words += "."
         windows = any(
-            self.window(self.stages[tail], stage) for stage in self.stages for tail, _ in stage.into
+            self.window(self.stages[tail], stage, self.placed(self.stages[tail])[-1])
+            for stage in self.stages
+            for tail, _ in stage.into
         )
         if windows:
             words += " A window on a map is the kernel of the next layer, at its share of the map."
         if any(len(stage.drawn(self.most)) < stage.count for stage in self.stages):
             words += f" Stages of more than {self.most} show {self.most} slabs; the caption counts them."
+        if self.apart:
+            words += " Streams are the groups of channels that convolutions read apart."
         heat = self.heat.notes() if self.heat is not None else []
         return [words, *heat, *folded(self.request, self.plan)]
 
@@ -1220,3 +1247,8 @@ def _points(items: Sequence[Item]) -> Iterator[Point]:
             long = width(item.text, item.size, item.bold)
             left = item.x - {"start": 0.0, "middle": long / 2, "end": long}[item.anchor]
             yield from ((left, item.y - 8), (left + long, item.y))
+
+
+def _channels(slab: Slab) -> int:
+    """The channels of a slab, of several streams those of each."""
+    return slab.shape.channels // slab.streams if slab.shape is not None else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import log
@@ -23,6 +23,8 @@ _NEAR = 0.8
 _MOST = 12
 #: How many layers a scope may have that is shown as the pooling at its end: a transition of a DenseNet.
 _TRANSITION = 4
+#: How many streams there may be, and how many convolutions in groups there are at least where there are any.
+_STREAMS, _TOWERS = 4, 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Slab:
     #: What a bypass within it goes into, ``add`` for one, and whether that makes the channels grow.
     skip: str = ""
     grows: bool = False
+    #: How many streams it is of, each with its share of the channels: grouped convolutions read only theirs.
+    streams: int = 1
 
     @property
     def pools(self) -> bool:
@@ -117,6 +121,7 @@ def stages_of(plan: Plan) -> list[Stage]:
     stages: list[Stage] = []
     stage_of: dict[int, int] = {}
     kinds = {box.id: _kind(box) for box in plan.boxes}
+    streams = _streams(plan, source, readers)
     for box in _ordered([box for box in plan.boxes if source[box.id] == box.id], reads, readers):
         feeds_of = {tail: edge for tail, edge in reads[box.id].items() if tail in stage_of}
         skip, grows = _skip(box)
@@ -129,6 +134,7 @@ def stages_of(plan: Plan) -> list[Stage]:
             _parts(plan, box, feeds_of, kinds),
             skip,
             grows,
+            streams.get(box.id, 1),
         )
         joined = next(
             (
@@ -162,6 +168,41 @@ def stages_of(plan: Plan) -> list[Stage]:
                 stages[at].out.append(joined)
     _place(stages)
     return stages
+
+
+def _streams(plan: Plan, source: Mapping[int, int], readers: Mapping[int, Collection[int]]) -> dict[int, int]:
+    """How many streams the volumes are of that have several: those that convolutions in a few groups make or
+    read, and what they are pooled to.
+    """
+    groups = {box.id: _groups(box) for box in plan.boxes if source[box.id] == box.id}
+    before = {reader: box for box, some in readers.items() for reader in some}
+    found = {box: count for box, count in groups.items() if count > 1}
+    if len(found) < _TOWERS:
+        return {}
+    for box in groups:
+        if not groups[box] and before.get(box) in found:
+            found[box] = found[before[box]]
+    for box in reversed(groups):
+        counts = {found.get(one, 1) if groups[one] != 1 else 1 for one in readers.get(box, ())}
+        if len(counts) == 1 and plan.boxes[box].kind == "layers":
+            found.setdefault(box, counts.pop())
+    return found
+
+
+def _groups(box: Box) -> int:
+    """In how many groups a convolution reads, 1 for all other layers; 0 for pooling, which is map by map."""
+    if box.kind != "layers" or not box.layers:
+        return 1
+    op = box.layers[0].op
+    if op.family == "pooling" and not op.kind.startswith("global"):
+        return 0
+    count = op.attributes().get("groups", 1) if op.kind == "conv" else 1
+    return count if isinstance(count, int) and count <= _STREAMS else 1
+
+
+def reads_apart(stage: Stage) -> bool:
+    """Whether each stream of a stage reads one stream alone."""
+    return _groups(stage.boxes[0]) != 1
 
 
 def _ordered(
