@@ -177,7 +177,12 @@ def _streams(plan: Plan, source: Mapping[int, int], readers: Mapping[int, Collec
     groups = {box.id: _groups(box) for box in plan.boxes if source[box.id] == box.id}
     before = {reader: box for box, some in readers.items() for reader in some}
     found = {box: count for box, count in groups.items() if count > 1}
-    if len(found) < _TOWERS:
+    mixed = any(
+        layer.op.family == "reshape" and layer.op.kind != "flatten"
+        for box in plan.boxes
+        for layer in box.behind
+    )
+    if len(found) < _TOWERS or mixed:  # a shuffle of channels
         return {}
     for box in groups:
         if not groups[box] and before.get(box) in found:
