@@ -115,10 +115,10 @@ def test_widths_are_variables_that_each_stage_says() -> None:
 def test_a_width_may_be_a_multiple_of_what_flows_in() -> None:
     """Sandler et al. 2018, Tables 1 and 2: an expansion of six, and the widths c."""
     network = archlens.load("mobilenet_v2")
-    assert said(network)[1:] == [f"w = {width}" for width in (24, 32, 64, 96, 160, 320)]
+    assert said(network)[1:] == [f"c = {width}" for width in (24, 32, 64, 96, 160, 320)]
     words = blocks(drawing.to_svg(network, style="stages"))["bottleneck"]
     convs = [word for word in words if "conv," in word]
-    assert convs == ["1x1 conv, 6c", "3x3 conv, 6c, /s, groups 6c", "1x1 conv, w"]
+    assert convs == ["1x1 conv, 6 in", "3x3 conv, 6 in, /s, groups 6 in", "1x1 conv, c"]
     assert "1 of 17 in another form" in words  # the first does not expand
 
 

@@ -22,6 +22,8 @@ from .plan import is_one, is_position, required
 #: How many variables a block may have, and what those of its layers are called that its spec has no name for;
 #: and what flows in. How long such a name may be.
 _LETTERS, INPUT, _NAME = "wvu", "c", 12
+#: What flows in where a parameter has that name.
+_ALSO_INPUT = "in"
 #: The attributes that are no width, and what they are called where they vary.
 _OTHERS = {"stride": "s", "kernel": "k", "dilation": "d"}
 #: Of how many different forms without a name each is compared with each.
@@ -56,7 +58,7 @@ class Kind:
         """The variables in some occurrences, in words: ``w = 64``."""
         said = []
         for letter, number in self.variables.items():
-            if letter == INPUT:
+            if not number[0]:
                 continue
             found = dict.fromkeys(_numbers(tree).get(number) for tree in trees)
             texts = [str(value) for value in found if value is not None]
@@ -344,8 +346,10 @@ def _describe(kind: Kind, arguments: Mapping[str, Mapping[str, int]]) -> None:
         kind.notes.insert(0, f"its numbers are those of {printable(kind.shown.path)}")
     else:
         given = [arguments.get(tree.path, {}) for tree in alike]
+        names = {letter: _named(widths[number], given) for letter, number in chosen.items() if number[0]}
+        flows_in = _ALSO_INPUT if INPUT in names.values() else INPUT
         kind.variables = {
-            _named(widths[number], given) or letter: number for letter, number in chosen.items()
+            names[letter] or letter if number[0] else flows_in: number for letter, number in chosen.items()
         }
         bases = {letter: widths[number] for letter, number in kind.variables.items()}
         for number, values in sizes.items():
@@ -444,7 +448,7 @@ def _named(values: _Values, given: Sequence[Mapping[str, int]]) -> str:
     """The parameter of a block whose value a number is in each of some; empty where there is none."""
     for name in given[0]:
         if all(one.get(name) == value for one, value in zip(given, values, strict=True)):
-            return name if len(name) <= _NAME and name not in (INPUT, *_OTHERS.values()) else ""
+            return name if len(name) <= _NAME and name not in (_ALSO_INPUT, *_OTHERS.values()) else ""
     return ""
 
 

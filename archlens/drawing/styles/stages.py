@@ -21,7 +21,7 @@ from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
 from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
 from ..request import Request
-from ..structure import INPUT, Kind, Piece, Run, Structure
+from ..structure import Kind, Piece, Run, Structure
 from ..theme import Theme
 from .graph import GATHERED, Laid, chosen, fitting, painted, spread
 
@@ -513,10 +513,11 @@ def _signs(plans: Sequence[Plan], theme: Theme) -> list[Sign]:
 def _notes(structure: Structure, plan: Plan) -> list[str]:
     """What the letters in blocks mean, where a plan of the stages says their values or not."""
     given = "not the same in all stages" if _is_top(plan) else _GIVEN
-    variables = {letter for kind in structure.kinds for letter in kind.variables}
-    widths = [letter for letter in sorted(variables, reverse=True) if letter != INPUT]
+    variables = {(letter, name) for kind in structure.kinds for letter, (name, _) in kind.variables.items()}
+    widths = sorted({letter for letter, name in variables if name}, reverse=True)
+    inputs = sorted({letter for letter, name in variables if not name})
     said = [f"{', '.join(widths)}: {given}"] if widths else []
-    said += [f"{INPUT}: the channels that flow into a block"] if INPUT in variables else []
+    said += [f"{' and '.join(inputs)}: the channels that flow into a block"] if inputs else []
     return [f"{'; '.join(said)}."] if said else []
 
 
