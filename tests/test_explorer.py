@@ -6,6 +6,8 @@ browser is tested in ``test_explorer_browser.py``.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import operator
 import random
@@ -456,6 +458,33 @@ def test_what_a_layer_reads_reaches_it_through_every_scope(name: str) -> None:
             assert {(tail, head) for tail, head, _ in places[place]["lines"]} == links, scopes[scope]["name"]
 
 
+def first(scope: dict[str, Any], each: bool) -> list[list[int]]:
+    """The children of a scope that are shown: all, or of those that repeat the first ones."""
+    rest = {
+        i
+        for start, period, copies, _ in (() if each else scope.get("folds", ()))
+        for i in range(start + period, start + period * copies)
+    }
+    return [child for i, child in enumerate(scope["children"]) if i not in rest]
+
+
+@pytest.mark.parametrize("name", ["resnet50", "swin_t", "densenet121", "vgg16", "mixtral_8x7b"])
+def test_what_the_graph_folds_is_what_the_table_folds(name: str) -> None:
+    """The layers that are left, each scope of those that repeat in it once, are the rows of ``--fold``."""
+    found = known(name)
+    scopes, texts = found["nested"]["scopes"], found["strings"]
+    left = []
+    waiting = [0]
+    while waiting:
+        for kind, child in first(scopes[waiting.pop()], each=False):
+            if kind:
+                waiting.append(child)
+            else:
+                left.append(texts[found["layers"][child][0]])
+    rows = list(csv.DictReader(io.StringIO(run("shapes", name, "--fold", "--format", "csv").stdout)))
+    assert {*left} == {re.sub(r"\.\.\w+", "", row["layer"].split(" ")[0]) for row in rows}
+
+
 def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
     """Whether two rectangles have more than an edge in common."""
     return all(
@@ -473,16 +502,19 @@ def contains(outer: dict[str, float], inner: dict[str, float]) -> bool:
 
 
 @node
+@pytest.mark.parametrize("each", [True, False], ids=["each", "folded"])
 @pytest.mark.parametrize(
     "name", ["resnet18", "googlenet", "unet", "swin_t", "siamese_resnet18", "densenet121"]
 )
-def test_whatever_is_open_nothing_lies_on_anything_else(name: str) -> None:
+def test_whatever_is_open_nothing_lies_on_anything_else(name: str, each: bool) -> None:
     found = known(name)
     scopes = found["nested"]["scopes"]
     rng = random.Random(11)
     count = len(scopes)
     states = [[0], list(range(count)), *(rng.sample(range(count), count // 2) for _ in range(2))]
-    for made, state in zip(answers([("compose", [found, state]) for state in states]), states, strict=True):
+    for made, state in zip(
+        answers([("compose", [found, state, each]) for state in states]), states, strict=True
+    ):
         opened = {frame["scope"]: frame for frame in made["frames"]}
         shown = set(opened)
         # what is seen is what the scopes that are open hold
@@ -490,7 +522,7 @@ def test_whatever_is_open_nothing_lies_on_anything_else(name: str) -> None:
         wanted = {
             (not kind, child)
             for scope in (0, *shown)
-            for kind, child in scopes[scope]["children"]
+            for kind, child in first(scopes[scope], each)
             if not kind or child not in shown
         }
         assert seen == wanted
@@ -505,7 +537,7 @@ def test_whatever_is_open_nothing_lies_on_anything_else(name: str) -> None:
         for a, b in combinations(opened.values(), 2):
             assert not overlap(a, b) or contains(a, b) or contains(b, a)
         for scope, frame in opened.items():
-            for kind, child in scopes[scope]["children"]:
+            for kind, child in first(scopes[scope], each):
                 inner = opened.get(child) if kind else None
                 inner = inner or next(
                     box for box in boxes if (box["layer"], box["number"]) == (not kind, child)

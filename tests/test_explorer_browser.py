@@ -208,9 +208,22 @@ def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> No
     assert tab.run("location.hash").endswith("open=layer2")
     tab.press(f'.fold[data-scope="{number}"]', " ")
     assert tab.run(layers) == top
-    tab.run('[...document.querySelectorAll("button")].find(b => b.textContent === "Open all").click()')
+    press = '[...document.querySelectorAll("button")].find(b => b.textContent === "{}").click()'
+    tab.run(press.format("Open all"))
+    tab.settle()
+    # three bottlenecks, of which the second stands for those behind it, and so on
+    blocks = [one for one in one.blocks if one.count(".") == 1 and not one.endswith((".0", ".1"))]
+    hidden = [layer for layer in one.layers if any(layer.within(block) for block in blocks)]
+    assert tab.run(layers) == len(one) - len(hidden)
+    shown = tab.run('[...document.querySelectorAll(".frame text[text-anchor=end]")].map(e => e.textContent)')
+    assert shown == ["x2", "x3", "x5", "x2"]
+    tab.run(press.format("Fold repeats"))
     tab.settle()
     assert tab.run(layers) == len(one)
+    assert "repeats=each" in tab.run("location.hash")
+    # who asks for one that another stands for sees it
+    tab.open(here, "view=network&net=resnet50&layer=layer3.4.conv2")
+    assert tab.run('document.querySelector(".here") !== null')
 
     tab.open(here, "view=network&net=resnet50&layer=layer4.2.conv2")
     panel = tab.run('document.querySelector(".panel").textContent')
@@ -233,7 +246,7 @@ def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> No
 def test_the_page_of_many_has_the_layers_of_each(tab: browser.Page, tmp_path: Path) -> None:
     page(tmp_path, *FIVE, "resnet18", "resnet34", "vgg11", "vgg13")
     for name in ("resnet50", "vgg13", "resnet18"):
-        tab.open(tmp_path / "explorer.html", f"view=network&net={name}&open=all")
+        tab.open(tmp_path / "explorer.html", f"view=network&net={name}&open=all&repeats=each")
         assert tab.run('document.querySelectorAll("[data-layer]").length') == len(network(name))
 
 
@@ -367,7 +380,8 @@ def test_a_page_of_a_report_has_the_graph_to_touch(tab: browser.Page, tmp_path: 
     one = network("resnet18")
     layers = f'{ROOT}.querySelectorAll("[data-layer]").length'
     assert tab.run(layers) == sum("." not in layer.name for layer in one.layers)
-    tab.run(f'[...{ROOT}.querySelectorAll("button")].find(b => b.textContent === "Open all").click()')
+    for button in ("Open all", "Fold repeats"):
+        tab.run(f'[...{ROOT}.querySelectorAll("button")].find(b => b.textContent === "{button}")?.click()')
     tab.settle()
     assert tab.run(layers) == len(one)
     tab.run(f"""(() => {{ const e = {ROOT}.querySelector('input[type="search"]'); e.value = "7x7";

@@ -40,7 +40,7 @@ BEFORE, AFTER = 2, 2
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 #: What is told of a kind of scope, and of each of its children.
-KIND = ("made", "said", "places", "leaves", "count")
+KIND = ("made", "said", "places", "folds", "folded", "leaves", "count")
 CHILD = ("name", "first", "what", "reads", "file", "line")
 
 #: A layer as :func:`.inside.inside` tells it.
@@ -314,14 +314,19 @@ class _Network:
             for i, (local, first, kind, child, what, reads, place) in enumerate(found)
         ]
         self.sums[number] = count, params
-        places = scope["places"]
         said = (
             self.fold.say(scope["made"]),
             self._said(number, count, params),
-            0 if places is None else 1 + self.fold.layouts(*self.laid[places]),
+            self._laid(scope["places"]),
+            tuple(tuple(one) for one in scope.get("folds", ())),
+            self._laid(scope.get("folded")),
             tuple(self._from(tensor, len(children), enters, made) for tensor in scope["leaves"]),
         )
         return self.fold.kind(said, children)
+
+    def _laid(self, places: int | None) -> int:
+        """The number of some places, from 1 on; 0 where there are none."""
+        return 0 if places is None else 1 + self.fold.layouts(*self.laid[places])
 
     def _layer(self, layer: _Layer) -> tuple[int, tuple[int, int] | None]:
         text = self.texts

@@ -8,10 +8,11 @@ of ``archlens diagram`` are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..analysis.repeats import Stretch, Tree
 from ..analysis.study import Study
 from ..drawing.fit import SMALL
 from ..drawing.frame import NAME
@@ -114,21 +115,42 @@ class Nested:
         def tensor(name: str) -> int:
             return layers[name] if name in layers else -1 - inputs[name]
 
+        folds = {tree.path: self._folds(tree) for tree in self._trees()}
         scopes = []
         for scope in self.scopes.values():
-            scopes.append(
-                {
-                    "name": printable(scope.path),
-                    "made": printable(self.network.made_by(scope.path)) if scope.path else "",
-                    "children": [
-                        [0, layers[name]] if single else [1, number[name]] for single, name in scope.children
-                    ],
-                    "enters": [tensor(name) for name in scope.enters],
-                    "leaves": [tensor(name) for name in scope.leaves],
-                    "places": self._places(scope),
-                }
-            )
+            said: dict[str, Any] = {
+                "name": printable(scope.path),
+                "made": printable(self.network.made_by(scope.path)) if scope.path else "",
+                "children": [
+                    [0, layers[name]] if single else [1, number[name]] for single, name in scope.children
+                ],
+                "enters": [tensor(name) for name in scope.enters],
+                "leaves": [tensor(name) for name in scope.leaves],
+                "places": self._places(scope, []),
+            }
+            if folds.get(scope.path):
+                said["folds"] = [[*one, printable(changes)] for one, changes in folds[scope.path]]
+                said["folded"] = self._places(scope, [one for one, _ in folds[scope.path]])
+            scopes.append(said)
         return {"scopes": scopes, "places": self.laid}
+
+    def _trees(self) -> Iterator[Tree]:
+        """All scopes of the network, as what repeats is found in them."""
+        trees = [self.study.repeats.root]
+        while trees:
+            tree = trees.pop()
+            yield tree
+            trees += [child for child in tree.children if isinstance(child, Tree)]
+
+    def _folds(self, tree: Tree) -> list[tuple[Stretch, str]]:
+        """Which children of a scope repeat, and in what they differ."""
+        found, start = [], 0
+        for fold in self.study.repeats.folds([tree]):
+            one = Stretch(start, len(fold.columns), fold.count)
+            start = one.stop
+            if one.copies > 1:
+                found.append((one, "; ".join(fold.changes)))
+        return found
 
     # --- what is in what ------------------------------------------------------------------------------
 
@@ -178,17 +200,37 @@ class Nested:
 
     # --- where it is ----------------------------------------------------------------------------------
 
-    def _places(self, scope: _Scope) -> int | None:
-        """The number of its places; ``None`` where there is too much to lay out."""
-        nodes: dict[int | str, int] = {i: i for i in range(len(scope.children))}
-        for name in scope.enters:
+    def _places(self, scope: _Scope, folds: Sequence[Stretch]) -> int | None:
+        """The number of its places; ``None`` where there is too much to lay out.
+
+        Args:
+            scope: whose children are placed.
+            folds: those of which the first stands for all.
+        """
+        # for each child the one that is shown, the fold that it is in, and the copy in that
+        stands = {i: (i, -1, 0) for i in range(len(scope.children))}
+        badges: dict[int, int] = {}
+        for number, fold in enumerate(folds):
+            for i in range(fold.start, fold.stop):
+                badges[i] = fold.copies
+                copy, column = divmod(i - fold.start, fold.period)
+                stands[i] = fold.start + column, number, copy
+        shown = [i for i, (first, _, _) in stands.items() if first == i]
+        nodes: dict[int | str, int] = {i: number for number, i in enumerate(shown)}
+        for name in (*scope.enters, *(f">{name}" for name in scope.leaves)):
             nodes[name] = len(nodes)
-        for name in scope.leaves:
-            nodes[f">{name}"] = len(nodes)
-        if len(nodes) > BOXES or len(scope.links) > LINES:
+        found: dict[tuple[int, int], None] = {}
+        for link in scope.links:
+            tail, *leaving = stands[link[0]] if isinstance(link[0], int) else (link[0], -1, 0)
+            head, *entering = stands[link[1]] if isinstance(link[1], int) else (link[1], -1, 0)
+            # the way from one copy to the next is not seen
+            if leaving[0] < 0 or leaving[0] != entering[0] or leaving == entering:
+                found[nodes[tail], nodes[head]] = None
+        if len(nodes) > BOXES or len(found) > LINES:
             return None
-        sizes = [*self._sizes(scope), *[PORT] * (len(scope.enters) + len(scope.leaves))]
-        links = [(nodes[tail], nodes[head]) for tail, head in scope.links]
+        sizes = [*self._sizes(scope, shown, badges)]
+        sizes += [PORT] * (len(scope.enters) + len(scope.leaves))
+        links = list(found)
         key = repr((sizes, links, len(scope.enters)))
         if key not in self.places:
             self.places[key] = len(self.laid)
@@ -201,7 +243,8 @@ class Nested:
         self, scope: _Scope, sizes: Sequence[tuple[float, float]], links: Sequence[tuple[int, int]]
     ) -> dict[str, Any]:
         # the layout takes boxes after those that they read: ways in first
-        count, first = len(scope.children), len(scope.enters)
+        first = len(scope.enters)
+        count = len(sizes) - first - len(scope.leaves)
         order = [*range(count, count + first), *range(count), *range(count + first, len(sizes))]
         where = {node: i for i, node in enumerate(order)}
         given = Given(
@@ -225,13 +268,19 @@ class Nested:
             ],
         }
 
-    def _sizes(self, scope: _Scope) -> Iterator[tuple[float, float]]:
-        for single, name in scope.children:
+    def _sizes(
+        self, scope: _Scope, shown: Sequence[int], badges: Mapping[int, int]
+    ) -> Iterator[tuple[float, float]]:
+        children = list(scope.children)
+        for i in shown:
+            single, name = children[i]
             first, second = self.label(single, name)
             # before a scope stands whether it is open
             _, head = self.told.fitted(first, NAME, True)
             head += 0 if single else OPENS
             _, foot = self.told.fitted(second, SMALL)
+            if i in badges:
+                head += self.told.fitted(f"x{badges[i]:,}", NAME, True)[1] + PAD
             needed = max(head, foot) + 2 * PAD
             yield float(round(min(max(needed, NARROW), WIDE))), HIGH
 

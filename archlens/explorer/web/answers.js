@@ -33,8 +33,8 @@ const known = {
     const unfold = unfolding(folded);
     return folded.networks.map((/** @type {unknown} */ _, /** @type {number} */ i) => unfold(i));
   },
-  compose: (inside, open) => {
-    const made = compose(inside, 0, new Set(open));
+  compose: (inside, open, each) => {
+    const made = compose(inside, 0, new Set(open), each);
     return made && { ...made, enters: [...made.enters], leaves: [...made.leaves] };
   },
 };

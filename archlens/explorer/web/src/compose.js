@@ -9,8 +9,8 @@
  * @typedef {object} Composed
  * @property {number} width
  * @property {number} height
- * @property {{layer: boolean, number: number, x: number, y: number, width: number, height: number}[]} boxes
- * @property {{scope: number, x: number, y: number, width: number, height: number, depth: number}[]} frames
+ * @property {{layer: boolean, number: number, copies: number, differ: string, x: number, y: number, width: number, height: number}[]} boxes
+ * @property {{scope: number, copies: number, differ: string, x: number, y: number, width: number, height: number, depth: number}[]} frames
  * @property {{points: number[], tip: boolean}[]} lines  x and y in turn; whether it ends at a box
  * @property {Map<number, [number, number]>} enters  where each tensor enters
  * @property {Map<number, [number, number]>} leaves  where each leaves
@@ -23,19 +23,24 @@ const ASIDE = 14;
 /**
  * @param {Inside} inside @param {number} number  of the scope
  * @param {Set<number>} open  the scopes that are open
+ * @param {boolean} [each]  whether each of those that repeat is shown, or the first for all
  * @param {number} [depth]
  * @returns {Composed | null}  null where the scope has no places
  */
-export function compose(inside, number, open, depth = 0) {
+export function compose(inside, number, open, each = true, depth = 0) {
   const { scopes, places: all } = inside.nested;
   const scope = scopes[number];
-  if (scope.places === null) return null;
-  const places = all[scope.places];
-  const count = scope.children.length;
+  const folds = (!each && scope.folds) || [];
+  const which = folds.length ? scope.folded : scope.places;
+  if (typeof which !== "number") return null;
+  const places = all[which];
+  const shown = scope.children.map((_, i) => i).filter((i) => standsFor(i, folds)[0] === i);
+  const count = shown.length;
   /** @type {Map<number, Composed>} */
   const opened = new Map();
-  scope.children.forEach(([kind, child], i) => {
-    const inner = kind && open.has(child) ? compose(inside, child, open, depth + 1) : null;
+  shown.forEach((place, i) => {
+    const [kind, child] = scope.children[place];
+    const inner = kind && open.has(child) ? compose(inside, child, open, each, depth + 1) : null;
     if (inner) opened.set(i, inner);
   });
   const needs = new Map(
@@ -65,14 +70,17 @@ export function compose(inside, number, open, depth = 0) {
     if (need) return { x: middle - need[0] / 2, y: top, width: need[0], height: bottom - top };
     return { x: middle - w / 2, y: (top + bottom) / 2 - h / 2, width: w, height: h };
   });
-  scope.children.forEach(([kind, child], i) => {
+  shown.forEach((place, i) => {
+    const [kind, child] = scope.children[place];
     const rect = rects[i];
     const inner = opened.get(i);
+    const fold = folds.find(([start, period]) => start <= place && place < start + period);
+    const [, , copies, differ] = fold ?? [0, 0, 1, ""];
     if (!inner) {
-      made.boxes.push({ layer: !kind, number: child, ...rect });
+      made.boxes.push({ layer: !kind, number: child, copies, differ, ...rect });
       return;
     }
-    made.frames.push({ scope: child, ...rect, depth });
+    made.frames.push({ scope: child, copies, differ, ...rect, depth });
     const [dx, dy] = [rect.x + (rect.width - inner.width) / 2, rect.y + HEADER];
     made.boxes.push(...inner.boxes.map((box) => ({ ...box, x: box.x + dx, y: box.y + dy })));
     made.frames.push(...inner.frames.map((frame) => ({ ...frame, x: frame.x + dx, y: frame.y + dy })));
@@ -92,12 +100,16 @@ export function compose(inside, number, open, depth = 0) {
     way[way.length - 1] = last.y;
     // lines end in the middle of boxes, which stays where it is
     made.lines.push({ points: way, tip: head < count && !opened.has(head) });
-    const tensors = between(scope, scopes, tail, head);
+    // what flows on is what the last of those makes that the first stands for
+    const source = tail < count ? standsFor(shown[tail], folds)[1] : tail - count + scope.children.length;
+    const target = head < count ? shown[head] : head - count + scope.children.length;
+    const tensors = between(scope, scopes, source, target);
     const from = opened.get(tail);
     if (from) {
       // from where it leaves within, through the foot
       for (const tensor of tensors) {
-        const start = from.leaves.get(tensor);
+        const port = scopes[scope.children[source][1]].leaves.indexOf(tensor);
+        const start = from.leaves.get(scopes[scope.children[shown[tail]][1]].leaves[port]);
         if (!start) continue;
         const end = first.y + first.height;
         const points = jog(start[0], start[1], way[0], end, end - FOOT / 2);
@@ -123,6 +135,16 @@ export function compose(inside, number, open, depth = 0) {
     made.leaves.set(tensor, [x + 0.5, y]);
   });
   return made;
+}
+
+/** The child that is shown for one, and the last that it is shown for. @param {number} child @param {import("./layers.js").Fold[]} folds */
+function standsFor(child, folds) {
+  for (const [start, period, copies] of folds) {
+    const column = (child - start) % period;
+    if (child >= start && child < start + period * copies)
+      return [start + column, start + column + period * (copies - 1)];
+  }
+  return [child, child];
 }
 
 /** Where a box begins and ends along an axis, and how long it has to be. @param {number[]} box @param {0 | 1} axis @param {number} need */

@@ -11,6 +11,8 @@
  * @property {string[]} strings
  */
 
+/** From which child on how many repeat how often, and in what they differ. @typedef {[number, number, number, string]} Fold */
+
 /**
  * A scope: its layers (0) and scopes (1) by number, and the tensors that enter and leave: layers by number,
  * inputs as -1, -2, ...
@@ -21,6 +23,8 @@
  * @property {number[]} enters
  * @property {number[]} leaves
  * @property {number | null} places
+ * @property {Fold[]} [folds]  the children that repeat
+ * @property {number | null} [folded]  the places of those of which the first stands for all
  */
 
 /**

@@ -17,6 +17,7 @@ export const FIRST = {
   layer: "",
   open: "",
   heat: "",
+  repeats: "",
   find: "",
   window: "5,3,2,1,1,1,0,0",
   stack: "3 3",

@@ -13,7 +13,7 @@ import { whole } from "./numbers.js";
  * @typedef {object} Folded
  * @property {string[]} texts
  * @property {{texts: [string, ...(number | number[] | string)[]][], order: number[]}} rows
- * @property {Record<"made" | "said" | "places" | "leaves" | "count" | "name" | "first" | "what" | "reads" | "file" | "line", any[]>} kinds
+ * @property {Record<"made" | "said" | "places" | "folds" | "folded" | "leaves" | "count" | "name" | "first" | "what" | "reads" | "file" | "line", any[]>} kinds
  * @property {[number, number, number, number[], any[]][]} layouts
  * @property {(string | number[])[]} fields
  * @property {[string, string[]][]} sources
@@ -21,7 +21,7 @@ import { whole } from "./numbers.js";
  */
 
 /** @typedef {{local: number, first: number | string, scope: boolean, what: number, reads: From[], line: [number, number] | null}} Child */
-/** @typedef {{made: string, said: string, places: number, leaves: From[], children: Child[]}} Kind */
+/** @typedef {{made: string, said: string, places: number, folds: import("./layers.js").Fold[], folded: number, leaves: From[], children: Child[]}} Kind */
 /** @typedef {{op: string, family: string, shape: string, second: string, derived: string, params: number | string, macs: number | string, values: number, training: number}} Row */
 
 const [PLAIN, APART, NEXT] = ["\u0002", "\u0003", "\u0001"];
@@ -157,9 +157,14 @@ export function unfolding(folded) {
     const begin = on[1].map((size) => [Math.floor(size / 2), Math.floor(size / 2) + 1, 1]);
     /** @type {any[]} */
     const fields = [];
-    const places_ = new Map();
     /** @type {Places[]} */
     const laid = [];
+    const had = new Map();
+    const placed = (/** @type {number} */ number) => {
+      if (!number) return null;
+      if (!had.has(number)) had.set(number, laid.push(placesOf(folded.layouts[number - 1])) - 1);
+      return /** @type {number} */ (had.get(number));
+    };
 
     return {
       layers: layers.map(([name, child, reads], i) => {
@@ -192,15 +197,14 @@ export function unfolding(folded) {
       nested: {
         scopes: sorted.map((old) => {
           const { name, kind, children, enters, leaves } = scopes[old];
-          if (kind.places && !places_.has(kind.places))
-            places_.set(kind.places, laid.push(placesOf(folded.layouts[kind.places - 1])) - 1);
           return {
             name,
             made: kind.made,
             children: children.map(([what, child]) => [what, what ? (numbers.get(child) ?? 0) : child]),
             enters,
             leaves,
-            places: kind.places ? places_.get(kind.places) : null,
+            places: placed(kind.places),
+            ...(kind.folds.length ? { folds: kind.folds, folded: placed(kind.folded) } : {}),
           };
         }),
         places: laid,
@@ -298,6 +302,8 @@ function kindsOf({ kinds, texts }) {
       made: texts[made],
       said: kinds.said[i],
       places: kinds.places[i],
+      folds: kinds.folds[i],
+      folded: kinds.folded[i],
       leaves: kinds.leaves[i],
       children,
     };

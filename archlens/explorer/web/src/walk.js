@@ -59,6 +59,21 @@ export function walk(network, state, set, how = {}) {
   const held = select(/** @type {Element} */ (svg));
   held.call(/** @type {any} */ (zoomed)).on("dblclick.zoom", null);
   let size = { width: 1, height: 1 };
+  const folding = inside.nested.scopes.some(({ folds }) => folds)
+    ? h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": `${state.repeats !== "each"}`,
+          title: "Show neighbours that are alike once, with how many they are",
+          onclick: () => {
+            repeat(state.repeats !== "each");
+            fit();
+          },
+        },
+        "Fold repeats",
+      )
+    : null;
 
   let across = 0;
   new ResizeObserver(() => {
@@ -87,6 +102,7 @@ export function walk(network, state, set, how = {}) {
       h("button", { type: "button", onclick: () => level(Number.POSITIVE_INFINITY) }, "Open all"),
       h("button", { type: "button", onclick: () => level(0) }, "Close all"),
       h("button", { type: "button", onclick: fit }, "Fit"),
+      folding,
       h(
         "button",
         {
@@ -198,6 +214,14 @@ export function walk(network, state, set, how = {}) {
     );
   }
 
+  /** Show each of those that repeat, or the first for all. @param {boolean} each */
+  function repeat(each) {
+    state = { ...state, repeats: each ? "each" : "" };
+    set({ repeats: state.repeats }, true);
+    folding?.setAttribute("aria-pressed", `${!each}`);
+    draw();
+  }
+
   /** Open what is around a layer, and go there. @param {number} number */
   function reveal(number) {
     const parts = layers[number].name.split(".");
@@ -207,7 +231,9 @@ export function walk(network, state, set, how = {}) {
     }
     keep();
     draw();
-    const node = root.querySelector(`[data-layer="${number}"] rect`);
+    const find = () => root.querySelector(`[data-layer="${number}"] rect`);
+    if (!find()) repeat(true); // another stands for it
+    const node = find();
     if (!node) return;
     const { width, height } = view.getBoundingClientRect();
     const at = (/** @type {string} */ name) => Number(node.getAttribute(name));
@@ -219,7 +245,7 @@ export function walk(network, state, set, how = {}) {
   }
 
   function draw() {
-    const made = compose(inside, 0, open);
+    const made = compose(inside, 0, open, state.repeats === "each");
     svg.classList.toggle("heated", Boolean(state.heat));
     if (!made) {
       root.replaceChildren(
@@ -247,7 +273,7 @@ export function walk(network, state, set, how = {}) {
     shown();
   }
 
-  /** @param {{scope: number, x: number, y: number, width: number, height: number, depth: number}} frame */
+  /** @param {{scope: number, copies: number, differ: string, x: number, y: number, width: number, height: number, depth: number}} frame */
   function frameOf(frame) {
     const [first, second] = inside.scopes[frame.scope];
     return s(
@@ -261,7 +287,7 @@ export function walk(network, state, set, how = {}) {
           tabindex: 0,
           role: "button",
           "aria-expanded": "true",
-          "aria-label": `− ${first}, ${inside.nested.scopes[frame.scope].name}, ${second}`,
+          "aria-label": `− ${first}${frame.copies > 1 ? ` x${frame.copies}` : ""}, ${inside.nested.scopes[frame.scope].name}, ${second}`,
           "data-scope": frame.scope,
           onclick: (event) => toggle(frame.scope, event.currentTarget),
           onkeydown: onEnter((event) => toggle(frame.scope, /** @type {Element} */ (event.currentTarget))),
@@ -275,11 +301,22 @@ export function walk(network, state, set, how = {}) {
           rx: 4,
         }),
         s("text", { class: "first", x: frame.x + 9, y: frame.y + 15 }, `− ${first}`),
+        times(frame, frame.y + 15),
       ),
     );
   }
 
-  /** @param {{layer: boolean, number: number, x: number, y: number, width: number, height: number}} box */
+  /** How many something stands for, at its right. @param {{copies: number, differ: string, x: number, width: number}} one @param {number} y */
+  function times({ copies, x, width }, y) {
+    if (copies < 2) return null;
+    return s(
+      "text",
+      { class: "first copies", x: x + width - 9, y, "text-anchor": "end" },
+      `x${whole(copies)}`,
+    );
+  }
+
+  /** @param {{layer: boolean, number: number, copies: number, differ: string, x: number, y: number, width: number, height: number}} box */
   function boxOf(box) {
     const [first, second] = box.layer
       ? [layers[box.number].first, layers[box.number].second]
@@ -298,6 +335,7 @@ export function walk(network, state, set, how = {}) {
       s("text", { class: "first", x: box.x + 9, y: box.y + 14 }, layer ? first : `+ ${first}`),
       " ",
       s("text", { class: "second", x: box.x + 9, y: box.y + 27 }, second),
+      box.copies > 1 ? [" ", times(box, box.y + 14)] : null,
     ];
     return s(
       "g",
@@ -306,7 +344,7 @@ export function walk(network, state, set, how = {}) {
         tabindex: 0,
         role: "button",
         "aria-expanded": layer ? null : "false",
-        "aria-label": `${layer ? first : `+ ${first}`} ${second}, ${layer ? layer.name : inside.nested.scopes[box.number].name}`,
+        "aria-label": `${layer ? first : `+ ${first}`}${box.copies > 1 ? ` x${box.copies}` : ""} ${second}, ${layer ? layer.name : inside.nested.scopes[box.number].name}`,
         [layer ? "data-layer" : "data-scope"]: box.number,
         onclick: (event) => (layer ? choose(box.number) : toggle(box.number, event.currentTarget)),
         onkeydown: onEnter((event) =>
@@ -316,7 +354,7 @@ export function walk(network, state, set, how = {}) {
         onfocus: layer ? () => hover(box.number) : null,
       },
       layer ? [rect, warm, accent] : [accent, rect, warm],
-      texts,
+      texts.flat(),
     );
   }
 
