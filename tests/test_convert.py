@@ -638,3 +638,70 @@ layers:
     assert [(one.name, one.inputs, one.again) for one in written] == [
         (one.name, one.inputs, one.again) for one in network
     ]
+
+
+class InTurns(nn.Module):  # type: ignore[misc, name-defined]
+    """A part whose methods are called by hand, between others; what it gives is given out, too."""
+
+    class Part(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.two(x) * y + x
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part, self.middle, self.last = self.Part(), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Any) -> Any:
+        y = self.part.one(x)
+        z = self.middle(y)
+        return self.last(self.part(z, y) + self.part(y, z))
+
+
+def test_merges_in_a_scope_that_is_entered_again_stand_beside_it() -> None:
+    """They have no weights, and the language gives them a name; all else is where it was."""
+    torch.manual_seed(0)
+    module = InTurns()
+    network = archlens.trace(module, (4,))
+    found = archlens.loads(archlens.convert(network))
+    assert {layer.scope for layer in network if layer.op.kind in ("add", "multiply")} == {"part", ""}
+    assert [layer.op for layer in found] == [layer.op for layer in network]
+    assert {pair.kind for pair in difference.find(network, found).pairs} == {difference.SAME}
+    built = archlens.build(found)
+    built.load_state_dict(module.state_dict())
+    x = torch.rand(2, 4)
+    torch.testing.assert_close(built(x), module(x))
+
+
+class Given(nn.Module):  # type: ignore[misc, name-defined]
+    """Attention that gives its keys by heads, as where they are kept for the next token."""
+
+    class Attend(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = (part.unflatten(-1, (3, 4)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+            y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return self.proj(y.transpose(1, 2).flatten(2)), k
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attend, self.head = self.Attend(), nn.Linear(12, 5)
+
+    def forward(self, x: Any) -> Any:
+        y, keys = self.attend(x)
+        return self.head(x + y), keys
+
+
+def test_what_a_module_gives_out_stands_within_it() -> None:
+    module = Given()
+    network = archlens.trace(module, (7, 12))
+    names = [layer.name for layer in network]
+    assert names.index(network.outputs["1"]) < names.index("head")
+    assert network.shape_of(network.outputs["1"]) == (3, 7, 4)
+    again(network)

@@ -151,6 +151,20 @@ class Parts(nn.Module):
         return y + torch.einsum("bnd,ndf->bnf", x, self.each) + torch.bmm(x, self.all.expand(len(x), -1, -1))
 
 
+class KeptBlur(nn.Module):
+    """A filter for each channel in the state dict, as those of Zhang have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+        self.conv, self.pad = nn.Conv2d(3, 4, 1), nn.ReflectionPad2d((2, 2, 2, 2))
+        self.blur = nn.Module()
+        self.blur.register_buffer("filt", (row[:, None] * row)[None, None].repeat(4, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(self.pad(self.conv(x)), self.blur.filt, stride=2, groups=4)
+
+
 class Blurs(nn.Module):
     """A fixed filter of each channel, as timm's ``BlurPool2d`` and kornia have it."""
 
@@ -181,6 +195,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "experts in one tensor": (AllExperts, (PLACES, WIDTH)),
     "parts of a matrix": (Parts, (PLACES, WIDTH)),
     "fixed filters": (Blurs, (3, 12, 9)),
+    "a filter that the state dict has": (KeptBlur, (3, 12, 9)),
     "weight norm": (_with_lengths, (WIDTH, 12)),
     "weight norm as it was": (lambda: nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3))), (3, 8, 8)),
 }

@@ -164,13 +164,37 @@ class ByColumns(nn.Module):
 def test_a_matrix_with_a_column_for_each_output_is_a_linear_layer() -> None:
     module = ByColumns()
     network = archlens.trace(module, (7, 6))
-    assert [layer.op.kind for layer in network] == ["linear", "relu", "linear"]
+    assert [layer.op.kind for layer in network] == ["linear", "relu", "parameter", "matmul"]
     assert network.macs == 7 * (6 * 4 + 4 * 5)
     assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
     fields = archlens.study(network).receptive_fields
     for name in network.index:
-        (field,) = fields[name]
-        assert (field.starts, field.stops) == ((0,), (1,))
+        if name != "other":
+            (field,) = fields[name]
+            assert (field.starts, field.stops) == ((0,), (1,))
+
+
+class Projects(nn.Module):
+    """Matrices that the module calls by names of their own; one stands with a row for each output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Parameter(torch.rand(6, 4)), nn.Parameter(torch.rand(5, 4))
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.norm(x) @ self.inner) @ self.outer.T
+
+
+def test_matrices_of_other_names_are_written() -> None:
+    torch.manual_seed(0)
+    module = Projects()
+    network = archlens.trace(module, (7, 6))
+    assert network.macs == 7 * (6 * 4 + 4 * 5)
+    again = archlens.build(archlens.loads(archlens.convert(network)))
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(2, 7, 6)
+    torch.testing.assert_close(again(x), module(x))
 
 
 class Conv1D(nn.Module):

@@ -501,7 +501,9 @@ def grid_rotary(
     return turn
 
 
-def blur(kernel: tuple[int, ...], stride: Any, padding: Any = 0) -> Callable[[Tensor], Tensor]:
+def blur(
+    kernel: tuple[int, ...], stride: Any, padding: Any = 0, channels: int | None = None
+) -> Callable[[Tensor], Tensor]:
     """A filter that is the mean of two neighbours, once less than it is long, along each axis."""
     rows = [reduce(np.convolve, [[0.5, 0.5]] * (f - 1), [1.0]) for f in kernel]
     filt = torch.tensor(reduce(np.multiply.outer, rows), dtype=torch.float32)

@@ -454,18 +454,24 @@ def binomial(kernel: tuple[int, ...], dtype: torch.dtype | None = None) -> Tenso
 
 
 class BlurPool(nn.Module):
-    """Blurs each channel with a fixed binomial filter, at every so many positions."""
+    """Blurs each channel with a fixed binomial filter, at every so many positions.
+
+    With a number of channels its state dict has the filter, once for each.
+    """
 
     filt: Tensor
 
-    def __init__(self, kernel: Any, stride: Any, padding: Any = 0) -> None:
+    def __init__(self, kernel: Any, stride: Any, padding: Any = 0, channels: int | None = None) -> None:
         super().__init__()
         self.stride, self.padding = stride, padding
-        self.register_buffer("filt", binomial(kernel)[None, None], persistent=False)
+        filt = binomial(kernel)[None, None]
+        filt = filt.repeat(channels or 1, *(1,) * (filt.dim() - 1))
+        self.register_buffer("filt", filt, persistent=channels is not None)
 
     def forward(self, x: Tensor) -> Tensor:
         conv: Any = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
-        filters = self.filt.expand(x.shape[1], *self.filt.shape[1:])
+        shared = len(self.filt) != x.shape[1]
+        filters = self.filt[:1].expand(x.shape[1], *self.filt.shape[1:]) if shared else self.filt
         return conv(x, filters, stride=self.stride, padding=self.padding, groups=x.shape[1])  # type: ignore[no-any-return]
 
 

@@ -235,15 +235,19 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
 
 
 def _blurring(lowering: Lowering, op: Op, own: dict[str, Value]) -> tuple[Op, dict[str, Value]] | None:
-    """A binomial filter of each channel, which is in no state dict."""
+    """A binomial filter of each channel, and the buffer that has it in the state dict, if one has."""
     weight, said = own["weight"], op.attributes()
     depthwise = op.kind == "conv" and said["groups"] == weight.sizes[0] and weight.sizes[1] == 1
-    if not depthwise or "bias" in own or said["dilation"] != 1 or any(one.saved for one in sources(weight)):
+    kept = {"filt": weight} if weight.key and weight.saved and not weight.trains else {}
+    if not kept and any(one.saved for one in sources(weight)):
+        return None
+    if not depthwise or "bias" in own or said["dilation"] != 1:
         return None
     if isinstance(said["padding"], str) or not lowering.is_binomial(weight):
         return None
     given = {"stride": said["stride"], **({"padding": said["padding"]} if said["padding"] else {})}
-    return lowering.call("blur_pool", _one(weight.sizes[2:]), **given), {}
+    given |= {"kept": True} if kept else {}
+    return lowering.call("blur_pool", _one(weight.sizes[2:]), **given), kept
 
 
 def _with_lengths(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, dict[str, Value]] | None:

@@ -85,7 +85,8 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     leaf = transposed(right)
     if not left.flows or right.flows or "baddbmm" in node.target:
         return _multiplied(lowering, node, left, right)
-    if not right.key and leaf is None:
+    # a matrix that its module calls otherwise is a parameter, whose key it keeps
+    if (right if leaf is None else leaf).key.rpartition(".")[2] != "weight":
         before = len(lowering.drafts)
         try:
             return by_learned(lowering, node, left, right)

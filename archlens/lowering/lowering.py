@@ -964,7 +964,9 @@ class Lowering:
             heads: the same module in training mode, where that has layers that inference has not.
         """
         builder = Builder(name, origin=origin)
+        before = len(self.drafts)
         ends = self._ends()
+        self._stand_within(before)
         self._drop_unread(set(ends.values()))
         self._look_up(heads)
         names = self._names()
@@ -1040,6 +1042,16 @@ class Lowering:
         return {
             key: self.settled(self.batch_first(self.of(value))[0]) for key, value in self.tape.outputs.items()
         }
+
+    def _stand_within(self, before: int) -> None:
+        """Let what moves values that come out stand in the call that moved them, which ended before."""
+        made, self.drafts = self.drafts[before:], self.drafts[:before]
+        for draft in made:
+            place = {one: index for index, one in enumerate(self.drafts)}
+            last = max((index for one, index in place.items() if one.call is draft.call), default=None)
+            read = max((place[one] for one in draft.inputs if one in place), default=-1)
+            at = len(self.drafts) if last is None or last < read else last + 1
+            self.drafts.insert(at, draft)
 
     def _again(self) -> dict[Draft, Draft]:
         """The layers of modules with weights that were called before, each with that of the first call."""

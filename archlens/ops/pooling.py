@@ -212,7 +212,8 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
 
     It takes less than every position without aliasing: behind a ``max_pool`` of stride 1, or a convolution,
     whose stride it takes over. What pads by reflection stands before it, ``pad(1, mode="reflect") >>
-    blur_pool(3)``. The filter is kept and not trained; it runs as a depthwise convolution.
+    blur_pool(3)``. The filter is not trained; it runs as a depthwise convolution. A state dict has it
+    where it is ``kept``, once for each channel.
 
     Output: ``(n + 2p - f)/s + 1`` positions of ``n`` along each axis, rounded down.
     MACs: ``f*f`` for each output value.
@@ -223,7 +224,9 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
     kernel: Annotated[Size, "size of the filter, f"]
     stride: Annotated[Size, "step of the filter, s"] = 2
     padding: Annotated[Spare, "positions added at both sides, p, of zeros"] = 0
+    kept: Annotated[Flag, "whether the state dict has the filter, once for each channel"] = False
 
+    incidental = {"kept": "kept"}
     sliding = True
     channelwise = True
     saved_for_backward = INPUT
@@ -233,6 +236,7 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
         "4x9x12 >> blur_pool((5, 2), stride=(2, 3), padding=(2, 1))",
         "6x20 >> blur_pool(4, stride=1, padding=2)",
         "2x6x7x8 >> blur_pool(3, padding=1)",
+        "3x9x8 >> blur_pool(3, kept=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -243,7 +247,7 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
         return Facts(
             shape=shape,
             weights=NONE,
-            buffers={"filt": Buffer((1, 1, *kernel), saved=False)},
+            buffers={"filt": Buffer((x.channels if self.kept else 1, 1, *kernel), saved=self.kept)},
             macs=shape.numel * prod(kernel),
             other={},
             reach=windows,
@@ -252,6 +256,7 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
                 kernel=kernel,
                 stride=shortest(tuple(w.stride for w in windows)),
                 padding=Argument(shortest(tuple(w.before for w in windows)), default=0),
+                channels=Argument(x.channels if self.kept else None, default=None),
             ),
         )
 

@@ -13,7 +13,7 @@ from ..bounds import allowed, allowing
 from ..elaboration import elaborate
 from ..errors import SpecError, UsageError, shorten, usage
 from ..language import parse
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_around
 from ..ops import LANGUAGE
 from ..ops.experts import AROUND
 from .experts import mixed
@@ -81,6 +81,19 @@ def _require_said(network: Network) -> None:
             raise _refused(network, f"{name} lies more than {_DEEPEST} scopes deep", layer)
 
 
+def _entered_again(network: Network) -> frozenset[str]:
+    """The scopes that are left and entered again."""
+    left: set[str] = set()
+    found: set[str] = set()
+    open_: tuple[str, ...] = ()
+    for layer in network.layers:
+        now = tuple(scopes_around(layer.name))
+        found.update(left.intersection(now))
+        left.update(scope for scope in open_ if scope not in now)
+        open_ = now
+    return frozenset(found)
+
+
 def _differences(one: Network, other: Network) -> Iterator[str]:
     """In what a network that was read again is another, in words."""
     if list(one.inputs.items()) != list(other.inputs.items()):
@@ -88,11 +101,13 @@ def _differences(one: Network, other: Network) -> Iterator[str]:
     if len(one.layers) != len(other.layers):
         yield f"it has {len(one.layers):,} layers, and would have {len(other.layers):,}"
     names = dict(zip(one.inputs, other.inputs, strict=False))
+    # a merge has no name of its own, so that in a scope that is entered again it stands beside it
+    again = _entered_again(one)
     for a, b in zip(one.layers, other.layers, strict=False):
         said = shorten(a.name)
         read = [names.get(name) for name in a.inputs]
         same = sorted(map(str, read)) == sorted(b.inputs) if a.op.commutes else read == list(b.inputs)
-        if a.name != b.name and not (a.op.merges and b.op.merges and a.scope == b.scope):
+        if a.name != b.name and not (a.op.merges and b.op.merges and a.scope in (b.scope, *again)):
             yield f"{said} would be called {shorten(b.name)}"
         elif a.op != b.op or a.shape != b.shape or a.training != b.training:
             yield f"{said} would be {b.op}, and is {a.op}"
