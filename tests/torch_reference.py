@@ -501,19 +501,24 @@ def grid_rotary(
     return turn
 
 
-def blur(
-    kernel: tuple[int, ...], stride: Any, padding: Any = 0, channels: int | None = None
-) -> Callable[[Tensor], Tensor]:
+class Blur(nn.Module):
     """A filter that is the mean of two neighbours, once less than it is long, along each axis."""
-    rows = [reduce(np.convolve, [[0.5, 0.5]] * (f - 1), [1.0]) for f in kernel]
-    filt = torch.tensor(reduce(np.multiply.outer, rows), dtype=torch.float32)
-    convolve: Any = (F.conv1d, F.conv2d, F.conv3d)[len(kernel) - 1]
 
-    def blurred(x: Tensor) -> Tensor:
-        weight = filt[None, None].to(x.dtype)
-        return torch.cat([convolve(one, weight, stride=stride, padding=padding) for one in x.split(1, 1)], 1)
+    filt: Tensor
 
-    return blurred
+    def __init__(
+        self, kernel: tuple[int, ...], stride: Any, padding: Any = 0, channels: int | None = None
+    ) -> None:
+        super().__init__()
+        rows = [reduce(np.convolve, [[0.5, 0.5]] * (f - 1), [1.0]) for f in kernel]
+        filt = torch.tensor(reduce(np.multiply.outer, rows), dtype=torch.float32)
+        self.register_buffer("filt", torch.stack([filt[None]] * (channels or 1)), persistent=bool(channels))
+        self.convolve: Any = (F.conv1d, F.conv2d, F.conv3d)[len(kernel) - 1]
+        self.how = {"stride": stride, "padding": padding}
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.filt[:1].to(x.dtype)
+        return torch.cat([self.convolve(one, weight, **self.how) for one in x.split(1, 1)], 1)
 
 
 def attention(
@@ -826,7 +831,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "MultiheadSelfAttention": MultiheadSelfAttention,
     "rotary": rotary,
     "grid_rotary": grid_rotary,
-    "BlurPool": blur,
+    "BlurPool": Blur,
     "sinusoids": sinusoids,
     "SinusoidalPositions": SinusoidalPositions,
     "LinearBiases": LinearBiases,
