@@ -281,8 +281,15 @@ def on_steps(draw: Draw, features: int) -> Any:
             lambda: L.EinsumDense(
                 "abc,cd->abd", output_shape=(None, wide), bias_axes=draw.choice([None, "d"])
             ),
-            lambda: L.EinsumDense("abc,bcd->ad", output_shape=wide, bias_axes=draw.choice([None, "d"])),
-            lambda: L.EinsumDense("...c,dc->...d", output_shape=(None, wide)),
+            # torch multiplies by 1 uncounted
+            lambda: (
+                L.EinsumDense("abc,bcd->ad", output_shape=wide, bias_axes=draw.choice([None, "d"]))
+                if features > 1
+                else L.Dense(wide)
+            ),
+            lambda: (
+                L.EinsumDense("abc,dc->abd", output_shape=(None, wide)) if features > 1 else L.Dense(wide)
+            ),
             lambda: L.EinsumDense(
                 "abc,cde->abde", output_shape=(None, 2, wide), bias_axes=draw.choice([None, "de", "e"])
             ),

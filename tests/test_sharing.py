@@ -498,6 +498,11 @@ UNWRITTEN = {
         "{input: 3x9x9, layers: [{c: 'conv(3, 3)'}, {a: [relu, again(c), 'conv(3, 1)']}]}",
         "c is used again, and it stands outside of a, which applies it",
     ),
+    "it begins what it stands outside of": (
+        "{input: 3x9x9, layers: [{a: [{one: [{n: batch_norm}, {c: 'conv(3, 1)'}]}, "
+        "{two: [{n: 'again(\"one.n\")'}, {c: 'conv(3, 1)'}, {add: ['ref(c)', 'ref(n)']}]}]}]}",
+        "a.one.n is used again, and it stands outside of a.two, which applies it",
+    ),
     "more of it is read": (
         "{input: 3x9x9, layers: [{a: [{b: 'conv(3, 1)'}, {c: 'conv(3, 1)'}]}, again(a), "
         "{add: [identity, 'ref(\"a.b\")']}]}",

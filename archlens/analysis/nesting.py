@@ -207,11 +207,11 @@ class Nesting:
 
         That is where it has its name, or else the innermost that has what it applies, or goes on after it.
         """
-        if use.name and self.root.sees_out:
-            self._enter(use.name.rpartition(".")[0], opened)
-            return opened[-1]
         if use.name:
             path = self._visible(use.name.rpartition(".")[0])
+            if self.root.sees_out or path not in self.scopes:
+                self._enter(path, opened)
+                return opened[-1]
         else:
             path = "".join(self._holding(use, [scope.path for scope in opened[1:]], follows)[-1:])
         while len(opened) > 1 and opened[-1].path != path:
