@@ -19,7 +19,17 @@ from .stages import stages_of, valleys_of
 __all__ = ["draw"]
 
 #: How tall the largest map is, and how many slabs a stage shows: from the most to the least that is tried.
-_SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (64.0, 3))
+_SIZES = (
+    (150.0, 6),
+    (120.0, 6),
+    (120.0, 4),
+    (96.0, 4),
+    (96.0, 3),
+    (76.0, 3),
+    (64.0, 3),
+    (52.0, 2),
+    (42.0, 1),
+)
 #: How many slabs beside the input there are at least where levels are folded so that one line holds them.
 _SLABS = 6
 
@@ -33,14 +43,24 @@ def draw(request: Request) -> Picture:
     if request.scale not in SCALES:
         help = did_you_mean(request.scale, SCALES, otherwise=f"the scales: {', '.join(SCALES)}")
         raise usage(f"there is no scale {shorten(request.scale)}", help=help)
-    held: Artist | None = None
+    held: Picture | None = None
     for plan in request.choices():
         valleys = valleys_of(stages_of(plan), lying=request.page.lying)
         ways = (*product(valleys, (False, True)), (None, False))
         for (valley, stacked), (tall, most) in product(ways, _SIZES):
             artist = Artist(request, plan, stages_of(plan), tall, most, valley, stacked=stacked)
-            if artist.is_held and artist.is_whole and (held is None or artist.slabs >= _SLABS):
-                return artist.picture()
-            if artist.is_held and held is None:
-                held = artist
-    return (held or artist).picture()
+            whole = artist.is_whole and (held is None or artist.slabs >= _SLABS)
+            if not artist.is_held or not (whole or held is None):
+                continue
+            picture = artist.picture()
+            if not _ends(request, picture):  # what is carried from line to line takes more than was reckoned
+                continue
+            if whole:
+                return picture
+            held = picture
+    return held or artist.picture()
+
+
+def _ends(request: Request, picture: Picture) -> bool:
+    """Whether a picture ends where its page does."""
+    return not request.page.bounded or picture.height * picture.scale <= request.page.height + 0.05
