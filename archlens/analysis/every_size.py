@@ -9,9 +9,10 @@ until all tensors that are still read have one form again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice, repeat
 from typing import NamedTuple
 
-from ..formulas import Form, Table, form_of
+from ..formulas import Form, Table, form_of, is_constant
 from ..geometry import Window
 from ..network import Layer, Network
 from ..ops import ShapeError
@@ -103,6 +104,8 @@ class _Telling:
         self.most = most
         self.names = {next(iter(network.inputs.values())).axes[axis] for axis in axes}
         self.known: dict[object, list[_Answer]] = {}
+        #: Windows: on which sizes each was looked at, and on which of these it leaves positions unseen.
+        self.windows: dict[tuple[Form, ...], tuple[int, int]] = {}
         self.asked = self.laid_out = 0
         self.lossy = self.untold = 0
         #: What the source asked of a tensor: where that is different it may make other layers.
@@ -222,20 +225,27 @@ class _Telling:
 
     def losing(self, n: int, window: Window, sizes: int) -> int:
         """On which of some sizes a window leaves some of its ``n`` positions unseen."""
-        known: dict[tuple[int, ...], bool] = {}
-        columns = [self.table.values(form_of(number)) for number in (n, *window)]
-        found = 0
-        while sizes:
-            lowest = sizes & -sizes
-            sizes ^= lowest
-            place = lowest.bit_length() - 1
-            values = tuple([column[place] for column in columns])
-            loses = known.get(values)
-            if loses is None:
-                loses = known[values] = unseen.left_by(Window._make(values[1:]), values[0]) > 0
-            if loses:
-                found |= lowest
-        return found
+        forms = tuple(map(form_of, (n, *window)))
+        looked, losing = self.windows.get(forms, (0, 0))
+        left = sizes & ~looked
+        if left:
+            known: dict[tuple[int, ...], str] = {}
+            bits = []
+            for values, bit in zip(self.rows(forms), reversed(bin(left)), strict=False):
+                if bit == "1" and values not in known:
+                    known[values] = str(int(unseen.left_by(Window._make(values[1:]), values[0]) > 0))
+                bits.append(known[values] if bit == "1" else "0")
+            losing |= int("".join(reversed(bits)), 2)
+            self.windows[forms] = looked | left, losing
+        return losing & sizes
+
+    def rows(self, forms: tuple[Form, ...]) -> Iterator[tuple[int, ...]]:
+        """What some forms are on one size after the other."""
+        columns = [
+            repeat(form[0][1] if form else 0) if is_constant(form) else self.table.values(form)
+            for form in forms
+        ]
+        return islice(zip(*columns, strict=False), len(self.table.sizes[0]))
 
 
 def _merged(groups: list[_Group]) -> list[_Group]:
