@@ -234,7 +234,8 @@ def _help(unit: str, kind: Kind) -> str:
     units = UNITS[kind]
     if not units:
         return "write the number alone"
-    if kind is Kind.BYTES and unit in _COUNTS:
+    if kind is Kind.BYTES and unit in (*_COUNTS, "K"):
+        unit = "k" if unit == "K" else unit
         return f"{unit}B is {_BYTES[unit + 'B']:,} bytes, {unit.upper()}iB is {_BYTES[unit.upper() + 'iB']:,}"
     bare = re.sub(r"\s*(MACs?|params?|parameters)$", "", unit, flags=re.IGNORECASE)
     if bare in units:

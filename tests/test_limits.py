@@ -83,6 +83,7 @@ def test_bytes(text: str, size: int) -> None:
         ("<= 26M", Kind.BYTES, "the unit M is not known", "MB is 1,000,000 bytes, MiB is 1,048,576"),
         ("<= 26mb", Kind.BYTES, "the unit mb is not known", "did you mean MB?"),
         ("<= 5k", Kind.BYTES, "the unit k is not known", "kB is 1,000 bytes, KiB is 1,024"),
+        ("<= 320K", Kind.BYTES, "the unit K is not known", "kB is 1,000 bytes, KiB is 1,024"),
         ("<= 7bn", Kind.COUNT, "the unit bn is not known", "a billion is written 1G"),
         ("<= 7billion", Kind.COUNT, "the unit billion is not known", "a billion is written 1G"),
         ("<= 7million", Kind.COUNT, "the unit million is not known", "a million is written 1M"),
