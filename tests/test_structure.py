@@ -15,6 +15,7 @@ ROOT = Path(archlens.__file__).parent
 
 #: What each room may import, beside what lies in itself. Imports inside functions count too.
 MAY: dict[str, set[str]] = {
+    "arrangement": set(),
     "counts": set(),
     "showing": set(),
     "shape": set(),
@@ -33,7 +34,18 @@ MAY: dict[str, set[str]] = {
     "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
     "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
     "analysis": {
-        *("bounds", "counts", "errors", "formulas", "geometry", "grouping", "limits", "network", "ops"),
+        *(
+            "arrangement",
+            "bounds",
+            "counts",
+            "errors",
+            "formulas",
+            "geometry",
+            "grouping",
+            "limits",
+            "network",
+            "ops",
+        ),
         "published",
         "shape",
     },
@@ -120,8 +132,8 @@ MAY: dict[str, set[str]] = {
         *("library", "limits", "network", "testing", "views"),
     },
     # operators become networks, by way of the builder alone
-    "lowering": {"bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
-    "tracing": {"backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
+    "lowering": {"arrangement", "bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
+    "tracing": {"arrangement", "backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
         *("backends", "bounds", "counts", "elaboration", "errors", "geometry", "language", "library"),

@@ -245,3 +245,194 @@ def test_ids_of_which_a_mask_is_made_are_looked_up_all_the_same() -> None:
     assert network["words"].op.kind == "embedding"
     assert str(network.input) == f"{LENGTH} of 50"
     assert network.params == sum(one.numel() for one in Words().parameters())
+
+
+class Windows(nn.Module):
+    """Windows of a map that is rolled attend by themselves, as in Swin; its mask is a buffer."""
+
+    sides, size, shift, value = (6, 9), (2, 3), (1, 2), -100.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.table = nn.Linear(WIDTH, 3 * WIDTH), nn.Parameter(torch.zeros(1, HEADS, 6, 6))
+        self.register_buffer("mask", self.made(torch.zeros(())), persistent=False)
+
+    def made(self, x: Tensor) -> Tensor:
+        """Regions of the map are numbered, in slices; those of two numbers do not see each other."""
+        region = x.new_zeros(1, *self.sides, 1)
+        starts = [
+            (slice(0, -f), slice(-f, -s), slice(-s, None)) for f, s in zip(self.size, self.shift, strict=True)
+        ]
+        for number, (down, right) in enumerate((a, b) for a in starts[0] for b in starts[1]):
+            region[:, down, right] = number
+        number = self.cut(region).flatten(1)
+        apart = number[:, None] - number[:, :, None]
+        return apart.masked_fill(apart != 0, self.value).masked_fill(apart == 0, 0.0)
+
+    def cut(self, x: Tensor) -> Tensor:
+        (p, q), (n, height, width, channels) = self.size, x.shape
+        x = x.view(n, height // p, p, width // q, q, channels)
+        return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, p * q, channels)
+
+    def joined(self, x: Tensor) -> Tensor:
+        (p, q), (height, width) = self.size, self.sides
+        x = x.view(-1, height // p, width // q, p, q, WIDTH)
+        return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, height, width, WIDTH)
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).reshape(*x.shape[:2], 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        scores = q @ k.mT * q.shape[-1] ** -0.5 + self.table
+        scores = scores.view(-1, 9, HEADS, 6, 6) + self.mask[:, None]
+        return (scores.view(-1, HEADS, 6, 6).softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.permute(0, 2, 3, 1)
+        y = x.roll([-s for s in self.shift], (1, 2))
+        y = self.joined(self.attended(self.cut(y)))
+        return x + y.roll(self.shift, (1, 2))
+
+
+class AtOnce(Windows):
+    """Both are added at once, given to torch's function with a row for each sample."""
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).reshape(*x.shape[:2], 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        mask = self.mask.view(1, 9, 1, 6, 6).expand(len(x) // 9, -1, HEADS, -1, -1).reshape(-1, HEADS, 6, 6)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.table + mask)
+        return y.transpose(1, 2).flatten(2)
+
+
+class InForward(Windows):
+    """The mask is made as it runs; and nothing is left of what it masks."""
+
+    value = float("-inf")
+
+    def attended(self, x: Tensor) -> Tensor:
+        self.mask = self.made(x)
+        return super().attended(x)
+
+
+class OneAxis(Windows):
+    """Rolled along one axis."""
+
+    shift = (0, 1)
+
+    def made(self, x: Tensor) -> Tensor:
+        over = (torch.arange(9) >= 8).expand(6, 9)
+        number = self.cut(over.view(1, 6, 9, 1)).flatten(1)
+        return torch.where(number[:, None] == number[:, :, None], 0.0, -100.0)
+
+
+SHIFTED = {
+    Windows: "window_mask((2, 3), (6, 9), (1, 2))",
+    AtOnce: "window_mask((2, 3), (6, 9), (1, 2))",
+    InForward: 'window_mask((2, 3), (6, 9), (1, 2), value="-inf")',
+    OneAxis: "window_mask((2, 3), (6, 9), (0, 1))",
+}
+
+
+@pytest.mark.parametrize("kind", SHIFTED)
+def test_the_mask_of_shifted_windows_is_said(kind: type[Windows]) -> None:
+    torch.manual_seed(0)
+    module = kind().eval()
+    nn.init.normal_(module.table)
+    network = archlens.trace(module, (WIDTH, 6, 9))
+    assert not [layer for layer in network if layer.op.kind == "opaque"]
+    assert [str(layer.op) for layer in network if layer.op.kind == "window_mask"] == [SHIFTED[kind]]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        module(torch.rand(1, WIDTH, 6, 9))
+    assert 2 * network.macs == counter.get_total_flops()
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = 3 * torch.randn(2, WIDTH, 6, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
+class OtherMask(Windows):
+    """One score more is left out."""
+
+    def made(self, x: Tensor) -> Tensor:
+        mask = super().made(x)
+        mask[0, 0, 1] = -100.0
+        return mask
+
+
+class LearnedMask(Windows):
+    """It is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        own = self.mask
+        del self.mask
+        self.mask = nn.Parameter(own)
+
+
+@pytest.mark.parametrize("kind", [OtherMask, LearnedMask])
+def test_another_constant_is_no_mask_of_windows(kind: type[Windows]) -> None:
+    network = archlens.trace(kind().eval(), (WIDTH, 6, 9))
+    assert not [layer for layer in network if layer.op.kind == "window_mask"]
+    assert [str(layer.op) for layer in network if layer.op.kind == "opaque"] == ["attention"]
+
+
+class Stage(nn.Module):
+    """Two blocks, the second of shifted windows, as tokens between them; then the channels of squares."""
+
+    def __init__(self, kind: type[Windows]) -> None:
+        super().__init__()
+        self.first, self.second, self.norm = kind(), kind(), nn.LayerNorm(WIDTH)
+        self.first.shift = (0, 0)
+        self.first.register_buffer("mask", torch.zeros(9, 6, 6), persistent=False)
+        self.stem = nn.Conv2d(1, WIDTH, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in (self.first, self.second):
+            x = block(x).flatten(1, 2)
+            x = (x + self.norm(x)).view(-1, 6, 9, WIDTH).permute(0, 3, 1, 2)
+        y = x.permute(0, 2, 3, 1).view(-1, 3, 2, 3, 3, WIDTH).permute(0, 1, 3, 4, 2, 5)
+        return y.reshape(-1, 3, 3, 6 * WIDTH)
+
+
+@pytest.mark.parametrize("kind", [Windows, AtOnce, OneAxis])
+def test_fields_go_through_windows_and_rows(kind: type[Windows]) -> None:
+    """What changes at a position of the input changes exactly what sees it."""
+    torch.manual_seed(0)
+    module = Stage(kind).eval()
+    network = archlens.trace(module, (1, 11, 18))
+    fields = archlens.study(network).receptive_fields
+    seen = fields[network.main]
+    assert isinstance(seen, tuple)
+    x = torch.randn(1, 1, 11, 18)
+    with torch.no_grad():
+        before = module(x)
+        for row in range(11):
+            for column in range(18):
+                y = x.clone()
+                y[..., row, column] += 1
+                changed = (module(y) != before).any(-1)[0]
+                for i, j in ((i, j) for i in range(3) for j in range(3)):
+                    ends = [field.at(at) for field, at in zip(seen, (i, j), strict=True)]
+                    inside = all(a <= at < b for (a, b), at in zip(ends, (row, column), strict=True))
+                    assert bool(changed[i, j]) == inside, (row, column, i, j, ends)
+    rolled = [fields[layer.name] for layer in network if layer.op.kind == "roll"][-2:]
+    assert [isinstance(one, tuple) for one in rolled] == [False, True]
+
+
+class Unmasked(Windows):
+    """Nothing keeps those apart that the roll brought together."""
+
+    def made(self, x: Tensor) -> Tensor:
+        return x.new_zeros(9, 6, 6)
+
+
+class Faint(Windows):
+    """They are seen a little less."""
+
+    value = -1.0
+
+
+@pytest.mark.parametrize("kind", [Unmasked, Faint, OtherMask])
+def test_windows_over_the_border_have_no_field(kind: type[Windows]) -> None:
+    network = archlens.trace(kind().eval(), (WIDTH, 6, 9))
+    assert type(archlens.study(network).receptive_fields[network.main]).__name__ == "NonUniform"

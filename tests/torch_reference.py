@@ -769,6 +769,28 @@ class LinearBiases(nn.Module):
         return torch.stack([self.table] * len(x))
 
 
+class WindowMask(nn.Module):
+    """Pair by pair: along each axis both came in over the border, or neither did."""
+
+    def __init__(self, size: Any, sides: Any, shift: Any, value: float = -100.0) -> None:
+        super().__init__()
+        size, sides, shift = each(size, 2), each(sides, 2), each(shift, 2)
+        windows = product(*(range(0, n, f) for n, f in zip(sides, size, strict=True)))
+        table = torch.tensor([[self.rows(first, size, sides, shift, value)] for first in windows])
+        self.register_buffer("table", table, persistent=False)
+
+    @staticmethod
+    def rows(first: Any, size: Any, sides: Any, shift: Any, value: float) -> list[list[float]]:
+        came = [
+            [f + i + s >= n for f, i, s, n in zip(first, at, shift, sides, strict=True)]
+            for at in product(*map(range, size))
+        ]
+        return [[0.0 if a == b else value for b in came] for a in came]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.table] * len(x))
+
+
 def sinusoids(
     width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
 ) -> Callable[[Tensor], Tensor]:
@@ -835,6 +857,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "sinusoids": sinusoids,
     "SinusoidalPositions": SinusoidalPositions,
     "LinearBiases": LinearBiases,
+    "WindowMask": WindowMask,
     "attention": attention,
     "scored_attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),

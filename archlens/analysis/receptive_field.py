@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -12,12 +12,18 @@ from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
 from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, WindowChain, all_channels
 from ..ops.embedding import ClassToken
+from ..ops.op import Nowhere
 from ..shape import Shape
+from . import arranged
+from .arranged import Arranged
 from .unknown import Unknown
 
 #: What a layer sees of an input: a field per spatial axis; everything that is let through to it; something
 #: that has no one interval and step, with the reason; or nothing at all.
 Seen = tuple[Field, ...] | Everywhere | NonUniform | None
+
+#: The same on the way, where positions stand elsewhere than on the map that they were.
+_Found = Seen | Arranged
 
 #: How many channels are told apart where a layer reads some of them only, and how many layers are gone
 #: back through for it, for each layer of the network.
@@ -184,7 +190,7 @@ class _Branch(NamedTuple):
 
     name: str
     place: int
-    seen: Seen
+    seen: _Found
 
 
 class _Pass:
@@ -198,7 +204,7 @@ class _Pass:
         start: Seen = (INPUT,) * len(shape.spatial)
         if not shape.spatial:
             start = NonUniform(f"the input {shape} has no spatial axes")
-        self.seen: dict[str, Seen] = {name: start if name == input else None for name in network.inputs}
+        self.seen: dict[str, _Found] = {name: start if name == input else None for name in network.inputs}
         #: Layers whose channels may see different parts of the input.
         self.uneven: set[str] = set()
         self.misaligned: dict[str, str] = {}
@@ -206,7 +212,7 @@ class _Pass:
         #: Layers behind one that takes blocks whole: what they see has no centre.
         self.blocks: set[str] = set()
         #: What some channels of a layer see, where it was asked for.
-        self.parts: dict[tuple[str, int], Seen] = {}
+        self.parts: dict[tuple[str, int], _Found] = {}
         self.steps = _MAX_STEPS * (len(network.layers) + 1)
 
     def run(self) -> ReceptiveFields:
@@ -232,7 +238,8 @@ class _Pass:
             windows = reach if isinstance(reach, tuple) else ()
             if limits or any(window.cuts for window in windows):
                 self._limit(layer, windows)
-        return ReceptiveFields(self.network, self.input, seen, self.misaligned, limits)
+        said = {name: one.reason if isinstance(one, Arranged) else one for name, one in seen.items()}
+        return ReceptiveFields(self.network, self.input, said, self.misaligned, limits)
 
     def _limit(self, layer: Layer, windows: Sequence[Window]) -> None:
         """What is left of the input at a layer that cuts, or that a layer before it has cut."""
@@ -250,7 +257,7 @@ class _Pass:
         if together and together != whole:
             self.limits[layer.name] = together
 
-    def _general(self, layer: Layer) -> Seen:
+    def _general(self, layer: Layer) -> _Found:
         """A layer that merges, or whose input has channels that see different parts."""
         shapes = layer.input_shapes
         if not any(name in self.uneven for name in layer.inputs):
@@ -280,7 +287,7 @@ class _Pass:
             for x, channels in zip(shapes, layer.op.reads(1, *shapes), strict=True)
         )
 
-    def _part(self, name: str, channels: int) -> Seen:
+    def _part(self, name: str, channels: int) -> _Found:
         """What some channels of a layer see: back through the layers that keep channels apart."""
         parts, stack = self.parts, [(name, channels)]
         while stack:
@@ -305,7 +312,7 @@ class _Pass:
 
     # --- one layer ------------------------------------------------------------------------------
 
-    def _through(self, layer: Layer, found: Seen, place: int = 0) -> Seen:
+    def _through(self, layer: Layer, found: _Found, place: int = 0) -> _Found:
         """What a layer sees through one of its inputs."""
         reach = layer.op.reach_of(place, layer.facts, *layer.input_shapes)
         if found is None or reach is NOWHERE:
@@ -319,9 +326,17 @@ class _Pass:
         if isinstance(found, NonUniform):
             return found
         if isinstance(reach, NonUniform):
-            return NonUniform(f"{shorten(layer.name)}: {reach.reason}")
-        assert isinstance(found, tuple), found
+            why = NonUniform(f"{shorten(layer.name)}: {reach.reason}")
+            if isinstance(found, tuple):
+                found = arranged.on_map(found, layer.input_shapes[place], why)
+            after = arranged.moved(found, layer)
+            return arranged.found(after) if after is not None else found.reason
         try:
+            if isinstance(found, Arranged):
+                assert not isinstance(reach, Nowhere)
+                after = arranged.moved(found, layer) or arranged.through(found, reach, layer, self.network)
+                return arranged.found(after) if after is not None else found.reason
+            assert isinstance(found, tuple), found
             if isinstance(reach, WindowChain):
                 axes = zip(found, reach.axes, strict=True)
                 return tuple(reduce(Field.through, windows, field) for field, windows in axes)
@@ -331,9 +346,9 @@ class _Pass:
         except NonUniformField as reason:
             return NonUniform(f"{shorten(layer.name)}: {reason}")
 
-    def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> Seen:
+    def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> _Found:
         """What a layer sees through several inputs together."""
-        found: list[tuple[_Branch, Seen]] = [(b, self._through(layer, b.seen, b.place)) for b in branches]
+        found: list[tuple[_Branch, _Found]] = [(b, self._through(layer, b.seen, b.place)) for b in branches]
         found = [(branch, seen) for branch, seen in found if seen is not None]
         if not found:
             return None
@@ -342,19 +357,35 @@ class _Pass:
         for _, seen in found:
             if isinstance(seen, NonUniform):
                 return seen
+        arrangements = [seen for _, seen in found if isinstance(seen, Arranged)]
+        if arrangements:
+            return self._together(layer, arrangements, len(found))
         merged: tuple[Field, ...] = ()
         for branch, seen in found:
             assert isinstance(seen, tuple)
+            assert isinstance(found[0][1], tuple)
             fields = self._broadcast(seen, layer.input_shapes[branch.place], layer)
             try:
                 merged = tuple(map(_either, merged, fields, self.image)) if merged else fields
             except NonUniformField as reason:
                 names = ", ".join(shorten(b.name) for b, _ in found)
                 return NonUniform(f"{shorten(layer.name)}: its branches ({names}) have different {reason}")
-            self._compare(layer, found[0], (branch, seen))
+            self._compare(layer, (found[0][0], found[0][1]), (branch, seen))
         if all(_is_whole(field, size) for field, size in zip(merged, self.image, strict=True)):
             return EVERYWHERE
         return merged
+
+    def _together(self, layer: Layer, found: Sequence[Arranged], count: int) -> _Found:
+        """What a layer sees through inputs whose positions stand elsewhere, in all of them alike."""
+        first = found[0]
+        alike = all(replace(one, fields=first.fields, reason=first.reason) == first for one in found)
+        if not alike or len(found) < count:
+            return first.reason
+        try:
+            axes = zip(*(one.fields for one in found), strict=True)
+            return replace(first, fields=tuple(reduce(Field.union, fields) for fields in axes))
+        except NonUniformField as reason:
+            return NonUniform(f"{shorten(layer.name)}: its branches have different {reason}")
 
     def _broadcast(self, fields: tuple[Field, ...], x: Shape, layer: Layer) -> tuple[Field, ...]:
         """An axis of size 1 is repeated along the output; if it has seen the whole image, so has each."""

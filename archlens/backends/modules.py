@@ -1046,6 +1046,22 @@ class LinearBiases(nn.Module):
         return self.table.repeat(x.shape[0], 1, 1, 1)
 
 
+class WindowMask(nn.Module):
+    """What is added to scores within windows of a map that was rolled, for each sample."""
+
+    table: Tensor
+
+    def __init__(self, size: Any, sides: Any, shift: Any, value: float = -100.0) -> None:
+        super().__init__()
+        size, sides, shift = (one if isinstance(one, tuple) else (one, one) for one in (size, sides, shift))
+        apart = roll_mask(sides, size, shift, torch.zeros(())) != 0
+        table = torch.zeros(apart.shape).masked_fill(apart, value).unsqueeze(1)
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.table.repeat(x.shape[0], 1, 1, 1, 1)
+
+
 class PositionEmbedding(nn.Module):
     """Adds to each position its row of a learned table: N, ..., L, C."""
 

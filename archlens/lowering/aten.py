@@ -8,12 +8,12 @@ from dataclasses import replace
 from math import inf, isfinite, prod
 from typing import Any, TypeVar
 
+from ..arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, viewed
 from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
 from .algebra import SAME, plain_number
-from .arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, viewed
 from .attention import logarithm
 from .lowering import (
     PERMUTES,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from math import isclose, prod
 from typing import Any
 
+from ..arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .algebra import SAME
-from .arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from .learned import by_learned
 from .lowering import (
     PERMUTES,
@@ -25,6 +25,7 @@ from .lowering import (
     Held,
     Lowering,
     NotSaid,
+    _one,
     is_zeros,
     permutation,
     sources,
@@ -44,6 +45,9 @@ _SOFTMAX = ("aten._softmax", "aten._safe_softmax")
 
 #: Why attention is opaque that is known but for what is added to its scores.
 _MASKED = "archlens has no op for a bias or a mask of attention"
+
+#: Of how many constants a bias is a sum at most.
+_ADDENDS = 8
 
 #: What gives a tensor once more for each sample.
 _REPEATS = ("aten.expand", "aten.repeat", *VIEWED)
@@ -386,11 +390,18 @@ def _attended(
     if len(leads) != 1 or not lowering.alone(found.layers, node):
         return None
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
-    found.by_query = first and all(lowering.held[one.outputs[0]].axes == weights for one in found.done)
+    found.by_query = first and all(
+        _rows(lowering.held[one.outputs[0]].axes) == _rows(weights) for one in found.done
+    )
     words = _masked(lowering, found)
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, words)
     lowering.replaced.update(found.layers)
     return Held(draft, (*_lead(draft, lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
+
+
+def _rows(axes: Axes) -> Axes:
+    """With all but the last two axes in one."""
+    return (in_order(axes[:-2]), *axes[-2:])
 
 
 def _turned(axes: Axes) -> Axes:
@@ -655,12 +666,12 @@ def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], foun
 
 def _total(lowering: Lowering, terms: Sequence[Draft]) -> Draft:
     """The sum of biases, of which some may have axes on their left that others leave out."""
-    rank = max(len(one.shape) for one in terms)
-    longer = []
+    rank, longer = max(len(one.shape) for one in terms), []
     for one in terms:
-        samples, *axes = one.straight
-        held = Held(one, (samples, *((),) * (rank - len(axes)), *axes))
-        longer.append(lowering.settled(held, last=True))
+        axes = "nrhqk"[-len(one.shape) :]
+        pattern = f"{' '.join(axes)} -> {' '.join('1' * (rank - len(axes)) + axes)}"
+        short = len(axes) < rank
+        longer.append(lowering.put(lowering.call("rearrange", pattern), one) if short else one)
     return lowering.put(lowering.call("add"), *longer) if len(longer) > 1 else longer[0]
 
 
@@ -690,12 +701,47 @@ def _term(lowering: Lowering, said: Node, op: Any, drafts: Sequence[Draft], foun
     if bias.flows:
         return masking(lowering, lowering.of(bias), (*lead, queries, keys), (*rows, op.heads), keeps)
     bias = found.biases.get(said, bias)
+    if keeps is not None:
+        return None
+    terms = [_constant(lowering, one, (*lead, queries, keys), op, drafts[0]) for one in _addends(bias)]
+    return _total(lowering, [one for one in terms if one is not None]) if None not in terms else None
+
+
+def _addends(bias: Value) -> list[Value]:
+    """What a constant is the sum of."""
+    found: list[Value] = []
+    rest = [bias]
+    while rest:
+        one = rest.pop()
+        made = one.node
+        adds = made is not None and made.target == "aten.add" and made.args.get("alpha", 1) == 1
+        parts = [made.args[name] for name in ("other", "self")] if made is not None and adds else []
+        if parts and all(isinstance(part, Value) for part in parts) and len(found) < _ADDENDS:
+            rest += parts
+        else:
+            found.append(one)
+    return found
+
+
+def _constant(lowering: Lowering, bias: Value, scores: Sequence[int], op: Any, beside: Draft) -> Draft | None:
+    """What is added to scores and no input flows into: a mask of windows, or something that is learned."""
+    lead, rows = scores[:-2], beside.shape.spatial[:-1]
+    shifted = lowering.shifted(bias, scores, lowering.tape.batch, rows[0]) if len(rows) == 1 else None
+    if shifted is not None:
+        size, sides, shift = (_one(axes) for axes in shifted[:3])
+        given = {} if shifted.value == -100 else {"value": shifted.value}
+        key = (beside, shifted)
+        if key not in lowering.made:
+            lowering.made[key] = lowering.put(
+                lowering.call("window_mask", size, sides, shift, **given), beside
+            )
+        return lowering.made[key]
     apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
-    if (lead[-1:] != (op.heads,) and not apart) or keeps is not None:
+    if lead[-1:] != (op.heads,) and not apart:
         return None
     to = "h 1 q k" if apart else "h q k"
     if (bias, to) not in lowering.made:
-        learned = _learned_bias(lowering, bias, drafts[0], to)
+        learned = _learned_bias(lowering, bias, beside, to)
         if learned is None:
             return None
         lowering.made[bias, to] = learned

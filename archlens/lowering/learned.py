@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..arrangement import REPEATED, Axis, Part, in_order, permuted, sizes, viewed
 from .algebra import SAME
-from .arrangement import REPEATED, Axis, Part, in_order, permuted, sizes, viewed
 from .lowering import PERMUTES, VIEWED, Draft, Held, Lowering, NotSaid, permutation
 from .parts import part_of
 from .tape import TAKES, Node, Value, taken

@@ -9,6 +9,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from ..arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from ..bounds import RAISED, Bounds, allowed
 from ..elaboration.building import Builder
 from ..errors import error
@@ -19,11 +20,10 @@ from ..ops.op import Buffer, Facts, signature
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
-from .arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from .compositions import TurnsOf, compositions
 from .known import KNOWN
 from .masks import MULTIHEAD, Leaves, Masked, masked
-from .tape import BATCH, Call, Node, Pairs, Rows, Tape, Value
+from .tape import BATCH, Call, Node, Pairs, Rows, Shifted, Tape, Value
 
 
 @dataclass(eq=False)
@@ -149,6 +149,7 @@ class Lowering:
         pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
         is_binomial: Callable[[Value], bool] = lambda _: False,
+        shifted: Callable[[Value, Sequence[int], int, int], Shifted | None] = lambda *_: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, turns_of)
@@ -162,6 +163,9 @@ class Lowering:
         self.rows_of = rows_of
         #: Whether each channel of a constant weight is the binomial filter of its size.
         self.is_binomial = is_binomial
+        #: Of which windows of a rolled map a constant is the mask: added to scores of such sizes, of so many
+        #: samples and windows.
+        self.shifted = shifted
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .arrangement import REPEATED, permuted, sizes
+from ..arrangement import REPEATED, permuted, sizes
 from .lowering import Draft, Held, Lowering, NotSaid
 from .tape import Taken, TakenApart
 

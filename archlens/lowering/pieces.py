@@ -33,7 +33,7 @@ class Whole:
 
 
 @dataclass
-class _Part:
+class Part:
     """Part of a tensor, and which axes of that it has no more."""
 
     of: Value
@@ -43,21 +43,9 @@ class _Part:
 
 def written(lowering: Lowering, old: Value, new: Value) -> Whole | Held:
     """What a tensor holds after another one was written that lies in the same memory."""
-    made = new.node
-    if made is None or made.target == "aten.write" or not made.inputs:
-        raise NotSaid("it was written by way of others")
-    was = made.args.get("self")
-    if not isinstance(was, Value):
-        raise NotSaid("what was written is not known")
-    part, beside = _part(was), _part(old)
-    if part is None or beside is None or _root(part.of) is not _root(beside.of):
-        raise NotSaid("they lie in one memory in another way")
-    if part.region == beside.region and new.sizes == old.sizes:
-        return lowering.of(new)
-    if not _overlap(part.region, beside.region):
-        return lowering.of(old)
-    if beside.gone or beside.of.sizes != old.sizes or beside.region != _all(old):
-        raise NotSaid("a part of it is written that it has in another way")
+    part = written_part(old, new)
+    if isinstance(part, Value):
+        return lowering.of(part)
     held = lowering.of(new)
     axes = list(held.axes)
     for place in part.gone:
@@ -69,6 +57,29 @@ def written(lowering: Lowering, old: Value, new: Value) -> Whole | Held:
     if any(_overlap(region, part.region) for region, _ in rest):
         raise NotSaid("it is written over part of what was written before")
     return Whole(whole.base, [*rest, piece])
+
+
+def written_part(old: Value, new: Value) -> Part | Value:
+    """The part that another one was of a tensor, in whose memory it lies, when it was written.
+
+    Or all that the tensor holds since, where that is what was written, or what it held before.
+    """
+    made = new.node
+    if made is None or made.target == "aten.write" or not made.inputs:
+        raise NotSaid("it was written by way of others")
+    was = made.args.get("self")
+    if not isinstance(was, Value):
+        raise NotSaid("what was written is not known")
+    part, beside = _part(was), _part(old)
+    if part is None or beside is None or _root(part.of) is not _root(beside.of):
+        raise NotSaid("they lie in one memory in another way")
+    if part.region == beside.region and new.sizes == old.sizes:
+        return new
+    if not _overlap(part.region, beside.region):
+        return old
+    if beside.gone or beside.of.sizes != old.sizes or beside.region != _all(old):
+        raise NotSaid("a part of it is written that it has in another way")
+    return part
 
 
 def _assembled(
@@ -142,7 +153,7 @@ def _root(value: Value) -> Value:
     return value
 
 
-def _part(value: Value) -> _Part | None:
+def _part(value: Value) -> Part | None:
     """Which part of which tensor a value is a view of; ``None`` where it is one in another way."""
     steps: list[tuple[Node, Value]] = []
     value = _root(value)
@@ -166,4 +177,4 @@ def _part(value: Value) -> _Part | None:
         region[axis] = (first + one.start, first + one.stop)
         if one.drops:
             gone.append(left.pop(one.dim))
-    return _Part(value, tuple(region), tuple(sorted(gone)))
+    return Part(value, tuple(region), tuple(sorted(gone)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arrangement import Axes, Part, in_order, viewed
+from ..arrangement import Axes, Part, in_order, viewed
 from .lowering import Held, Lowering, NotSaid, samples_first
 from .tape import Node
 

@@ -110,6 +110,15 @@ class Turns(NamedTuple):
         return self._replace(start=start, step=step)
 
 
+class Shifted(NamedTuple):
+    """A constant that is added to the scores of windows where a roll brought positions together."""
+
+    size: tuple[int, ...]
+    sides: tuple[int, ...]
+    shift: tuple[int, ...]
+    value: float
+
+
 class Rows(NamedTuple):
     """Rows of a learned table that are looked up by constant ids, alike for each sample."""
 

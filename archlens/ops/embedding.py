@@ -10,10 +10,11 @@ from typing import Annotated
 
 from ..geometry import POINT, Window
 from ..shape import ChannelsLast, Ids, Shape, channels_last, times
-from .attributes import Count, Dims, Flag, Index, Number, OptionalCount, choice
+from .attributes import Count, Dims, Filling, Flag, Index, Number, OptionalCount, Size, Spare, choice
 from .footprint import INPUT, NOTHING, PASSED, ROWS, Extra, Footprint
-from .layout import require_channels_last
+from .layout import require_channels_last, require_windows
 from .op import NONE, NOWHERE, Argument, Buffer, Call, Facts, Names, Op, ShapeError, weightless
+from .windows import per_axis, shortest
 
 
 class Embedding(Op, kind="embedding", family="linear"):
@@ -323,6 +324,66 @@ class LinearBiases(_FromNothing, kind="alibi"):
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         return f"{self.heads} heads, 1 row for all queries, and {inputs[0][0]} keys"
+
+
+class WindowMask(_FromNothing, kind="window_mask"):
+    """Which positions of windows only a roll brought together: those do not attend to each other.
+
+    It is the branch ``bias`` of ``attention:`` where a map is rolled back by ``shift``, cut by
+    ``window_partition``, and so attended to. Where one of two positions came in over a border and the other
+    did not, their score has ``value`` added.
+
+    Output: ``windows x 1 x P x P`` for ``P`` positions of a window, for each two of them and all heads.
+    Limits: rows of windows as ``window_partition`` makes them, as many as lie in a map of these ``sides``; a
+        shift smaller than the window.
+    Source: Liu et al. 2021, "Swin Transformer", section 3.2, and their code, which adds -100.
+    """
+
+    size: Annotated[Size, "positions of a window along each axis, p"]
+    sides: Annotated[Size, "height and width of the map"]
+    shift: Annotated[Spare, "by how many positions it was rolled back"]
+    value: Annotated[Filling, "what is added where they only met by the roll"] = -100.0
+
+    names = Names(keras="", onnx="", also="attnmask attentionmask swinmask shiftedwindowmask")
+    examples = (
+        "6x8x8 >> window_partition(4) >> window_mask(4, 8, 2)",
+        '6x4x9 >> window_partition((2, 3)) >> window_mask((2, 3), (4, 9), (0, 1), value="-inf")',
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        size, sides, shift = self.axes(x)
+        for axis, f, s in zip(("height", "width"), size, shift, strict=True):
+            if s >= f:
+                raise ShapeError(f"its shift of {s} is not smaller than the {axis} of its window, {f}")
+        windows, positions = x.spatial
+        shape = channels_last((windows, 1, positions), positions)
+        return Facts(
+            shape=shape,
+            weights=NONE,
+            buffers={"table": Buffer(tuple(shape), saved=False)},
+            macs=0,
+            other={},
+            reach=NOWHERE,
+            torch=Call(
+                "archlens.WindowMask",
+                size=shortest(size),
+                sides=shortest(sides),
+                shift=shortest(shift),
+                value=Argument(float(self.value), default=-100.0),
+            ),
+        )
+
+    def axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """The window, the map and the shift along each axis of what rows of windows were cut from.
+
+        Raises:
+            ShapeError: they are none such.
+        """
+        return *require_windows(x, self.kind, self.size, self.sides), per_axis(self.shift, x, "shift")
+
+    def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        windows, positions = inputs[0].spatial
+        return f"{windows} windows, 1 for all heads, and {positions} positions by {positions}"
 
 
 class Learned(_FromNothing, kind="parameter"):

@@ -7,7 +7,7 @@ and layer norms want them last.
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
@@ -36,6 +36,20 @@ def require_two_axes(x: Shape, what: str) -> None:
     """Refuse all but two spatial axes."""
     if len(x) != 3:
         raise ShapeError(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
+
+
+def require_windows(x: Shape, what: str, size: Any, sides: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The sides of a window and of the map; refuse what are no windows of that."""
+    require_channels_last(x, what, "windows x positions x C", "window_partition")
+    require_two_axes(x, what)
+    size, sides = per_axis(size, x, "size"), per_axis(sides, x, "sides")
+    windows = tuple(n // p for n, p in zip(sides, size, strict=True))
+    if x.spatial != (prod(windows), prod(size)) or any(n % p for n, p in zip(sides, size, strict=True)):
+        raise ShapeError(
+            f"{times(x.spatial)} is not a map of {times(sides)} in windows of {times(size)}",
+            notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
+        )
+    return size, sides
 
 
 class _Turning(Op, family="reshape"):
@@ -257,15 +271,7 @@ class WindowReverse(Op, kind="window_reverse", family="reshape"):
     )
 
     def facts(self, x: Shape) -> Facts:
-        require_channels_last(x, "window_reverse", "windows x positions x C", "window_partition")
-        require_two_axes(x, "window_reverse")
-        size, sides = per_axis(self.size, x, "size"), per_axis(self.sides, x, "sides")
-        windows = tuple(n // p for n, p in zip(sides, size, strict=True))
-        if x.spatial != (prod(windows), prod(size)) or any(n % p for n, p in zip(sides, size, strict=True)):
-            raise ShapeError(
-                f"{times(x.spatial)} is not a map of {times(sides)} in windows of {times(size)}",
-                notes=(f"that would be {prod(windows)} windows of {prod(size)} positions",),
-            )
+        size, sides = require_windows(x, self.kind, self.size, self.sides)
         return weightless(
             Shape((x.channels, *sides)),
             NonUniform("the positions of each window stand in a square again"),

@@ -112,6 +112,7 @@ FILES: dict[str, str] = {
     "upsample": "upsampling",
     "window_attention": "attention",
     "window_attention_v2": "attention",
+    "window_mask": "embedding",
     "window_partition": "layout",
     "window_reverse": "layout",
     "wn_conv": "convolution",

@@ -15,14 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..backends.modules import RelativeBuckets, RelativePositions, binomial
+from ..arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, straight, viewed
+from ..backends.modules import RelativeBuckets, RelativePositions, binomial, roll_mask
 from ..lowering.algebra import SAME
-from ..lowering.lowering import MOVES, sources
+from ..lowering.lowering import MOVES, PERMUTES, permutation, sources
 from ..lowering.masks import LOW, Leaves, Masked
-from ..lowering.tape import Pairs, Rows, Value
+from ..lowering.pieces import written_part
+from ..lowering.tape import Pairs, Rows, Shifted, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
-_VALUES, _OPERATORS = 1 << 24, 64
+_VALUES, _OPERATORS = 1 << 24, 256
 
 
 def leaves(said: Masked) -> Leaves | None:
@@ -47,6 +49,82 @@ def leaves(said: Masked) -> Leaves | None:
         return Leaves(causal, window if window < rows else None) if torch.equal(allowed, near) else None
     except Exception:  # whatever it raises where it does not run again
         return None
+
+
+def shifted(bias: Value, scores: Sequence[int], samples: int, rows: int) -> Shifted | None:
+    """Which windows a constant masks that a map was cut into after it had been rolled.
+
+    Args:
+        bias: what is added.
+        scores: the sizes of what it is added to: samples and windows, maybe heads, queries and keys.
+        samples: how many there are.
+        rows: how many windows each has.
+
+    Returns:
+        The map and its windows; ``None`` of any other constant.
+    """
+    leaf, axes = _lies(bias)
+    spread = _spread(axes, scores)
+    lead, read = in_order(spread[:-2]), [part for axis in spread for part in axis if part.axis != REPEATED]
+    again = (Part(REPEATED, 0, n) for n in (samples, prod(scores[:-2]) // (samples * rows)))
+    if len(read) != 3 or lead != joined((next(again), read[0], next(again))) or read[0].size != rows:
+        return None
+    whole = straight(leaf.sizes)
+    if (*spread[-2], *spread[-1]) != (*read[1:],) or any((part,) not in whole for part in read):
+        return None
+    try:
+        with torch.no_grad():
+            values = _values(leaf).permute(
+                *(part.axis for part in read),
+                *(axis for axis, n in enumerate(leaf.sizes) if n == 1),
+            )
+    except Exception:  # whatever it raises where it does not run again
+        return None
+    return _rolled(values.reshape(rows, *scores[-2:]))
+
+
+def _lies(value: Value) -> tuple[Value, Axes]:
+    """What a tensor has all its values of, and where they lie in that."""
+    node = value.node
+    if node is not None and not value.key and node.target in MOVES:
+        leaf, axes = _lies(node.inputs[0])
+        if node.target in PERMUTES:
+            return leaf, permuted(axes, permutation(node))
+        if node.target == "aten.expand":
+            return leaf, _spread(axes, value.sizes)
+        moved = axes if sizes(axes) == value.sizes else viewed(axes, value.sizes)
+        if moved is not None:
+            return leaf, moved
+    return value, straight(value.sizes)
+
+
+def _spread(axes: Axes, shape: Sequence[int]) -> Axes:
+    """The same repeated to a shape."""
+    own = zip(((),) * (len(shape) - len(axes)) + axes, shape, strict=True)
+    return tuple(axis if sizes((axis,)) == (n,) else (Part(REPEATED, 0, n),) for axis, n in own)
+
+
+def _rolled(mask: Tensor) -> Shifted | None:
+    """The windows of which a mask by windows, queries and keys is."""
+    rows, positions = mask.shape[:2]
+    value = mask.min().item()
+    if not value < 0 or not bool(((mask == 0) | (mask == value)).all()):
+        return None
+    allowed = mask == 0
+    for size in _factors(positions):
+        seen = allowed[-1, 0].reshape(size)  # what the first position of the last window sees
+        shift = [n - int(along.sum()) for n, along in zip(size, (seen[:, 0], seen[0]), strict=True)]
+        for count in _factors(rows):
+            sides = [n * windows for n, windows in zip(size, count, strict=True)]
+            if torch.equal(roll_mask(sides, size, shift, torch.zeros(())) == 0, allowed):
+                return Shifted(size, tuple(sides), tuple(shift), value)
+    return None
+
+
+def _factors(count: int) -> list[tuple[int, int]]:
+    """The sides that so many positions may have, those of a square first."""
+    found = [(n, count // n) for n in range(1, count + 1) if count % n == 0]
+    return sorted(found, key=lambda one: abs(one[0] - one[1]))
 
 
 #: What moves the values of a table, and what takes rows of it.
@@ -220,8 +298,10 @@ def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
             return tensor.detach()  # type: ignore[no-any-return]
         raise LookupError("it has been written since")
     node = value.node
-    if node is None or node.flows or len(known) > _OPERATORS:
+    if node is None or node.flows or len(known) > _OPERATORS or prod(value.sizes) > _VALUES:
         raise LookupError("its values are not known")
+    if node.target == "aten.write":
+        return _written(node.args["self"], node.args["source"], known)
     if any(one.flows for one in node.inputs) and not node.target.startswith("aten.new_"):
         raise LookupError("it has a row for each sample")
 
@@ -238,6 +318,18 @@ def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
     run = getattr(torch.ops.aten, node.target.removeprefix("aten."))
     made = run(**args)
     found = made[node.outputs.index(value)] if isinstance(made, list | tuple) else made
-    if found.is_meta or found.numel() > _VALUES:
+    if found.is_meta:
         raise LookupError("its values are not known")
     return found  # type: ignore[no-any-return]
+
+
+def _written(old: Value, new: Value, known: dict[Value, Tensor]) -> Tensor:
+    """What a tensor holds after another was written that lies in its memory."""
+    part = written_part(old, new)
+    if isinstance(part, Value):
+        return _values(part, known)
+    found, written = _values(old, known).clone(), _values(new, known)
+    for axis in part.gone:
+        written = written.unsqueeze(axis)
+    found[tuple(slice(*ends) for ends in part.region)] = written
+    return found

@@ -94,6 +94,7 @@ def run(
             masks.pairs_of,
             masks.rows_of,
             masks.is_binomial,
+            masks.shifted,
         )
         lowering.run()
         return lowering
