@@ -559,7 +559,6 @@ ELSEWHERE = {
     "one batch has several letters: ": "test_formula",
     " both bring an op ": "test_custom",
     " brings no op ": "test_custom",
-    " reads a sequence, LxC, and its input is ": "test_recurrent",
     " layers, and may have ": "test_recurrent",
     " is not a probability": "test_recurrent",
     "its dropout stands between layers, and it has one layer": "test_recurrent",

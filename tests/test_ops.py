@@ -356,7 +356,7 @@ def test_arithmetic_of_each_axis() -> None:
 
 def test_what_has_a_kernel_slides() -> None:
     """And so its output is derived; the squares of merge_patches slide, too; unfold lays windows in a row."""
-    kernels = {kind for kind, op in OPS.items() if "kernel" in signature(op)} - {"unfold"}
+    kernels = {kind for kind, op in OPS.items() if "kernel" in signature(op)} - {"fold", "unfold"}
     assert {kind for kind, op in OPS.items() if op.sliding} == {*kernels, "merge_patches"}
 
 
@@ -410,8 +410,8 @@ SEE_EVERYTHING = {
     "768 >> rms_norm(eps=1e-5)",
     "24x49 >> tokens >> self_attention(4)",
     "24x5x5 >> tokens >> self_attention(3, bias=false)",
-    *OPS["lstm"].examples[1:],
-    *OPS["gru"].examples[1::2],
+    *OPS["lstm"].examples[1:4],
+    *OPS["gru"].examples[1:4:2],
     OPS["rnn"].examples[2],
     '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
     "6x5, 8x6 >> tokens >> matmul",
@@ -434,6 +434,11 @@ SEE_EVERYTHING = {
 NON_UNIFORM = {
     "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions stand in one row",
     "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions stand in one row",
+    "27x42 >> fold((6, 7), 3, padding=1)": "the windows of 6x7 positions stand in one row",
+    "12x16 >> fold((9, 8), (2, 3), stride=(2, 1), dilation=2)": (
+        "the windows of 4x4 positions stand in one row"
+    ),
+    "8x6 >> fold((4, 6), 2, stride=2)": "the windows of 2x3 positions stand in one row",
     "6x8x8 >> roll(-3)": "what goes over the border comes in at the other side",
     "6x4x5 >> channels_last >> roll((1, -2))": "what goes over the border comes in at the other side",
     '6x8x5 >> flip("width")': "the last position comes first",
@@ -535,7 +540,9 @@ def what_may_say_no_windows(text: str) -> None:
     reach = example(text).facts.reach
     assert (reach is EVERYWHERE) == (text in SEE_EVERYTHING)
     assert (reach.reason if isinstance(reach, NonUniform) else None) == NON_UNIFORM.get(text)
-    assert isinstance(reach, WindowChain) <= ("attention" in text or "axis=" in text)
+    assert isinstance(reach, WindowChain) <= any(
+        word in text for word in ("attention", "axis=", "lstm", "rnn")
+    )
 
 
 @of_each_example

@@ -179,9 +179,16 @@ def test_what_they_refuse(step: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_a_map_is_no_sequence() -> None:
-    with pytest.raises(archlens.SpecError, match="gru reads a sequence, LxC, and its input is 4x5x3"):
-        archlens.loads("input: 3x4x5\nlayers: [channels_last, gru(2)]")
+def test_a_map_is_rows_of_sequences() -> None:
+    """Each row is read by itself: it changes nothing in others."""
+    network = archlens.loads("input: 3x4x5\nlayers: [channels_last, 'gru(2, bidirectional=true)']")
+    assert (network.output, network.macs) == ((4, 5, 4), 4 * 5 * 2 * 6 * (3 + 2))
+    module, x = archlens.build(network).eval(), torch.rand(1, 3, 4, 5)
+    with torch.no_grad():
+        before = module(x)
+        x[:, :, 2] = 0
+        changed = (module(x) != before)[0].flatten(1).any(1)
+    assert changed.tolist() == [False, False, True, False]
 
 
 def test_verify_sees_their_products() -> None:
@@ -192,3 +199,47 @@ def test_verify_sees_their_products() -> None:
     assert "recurrent layers (gru, lstm)" in text.write(verification_table.table([found]))
     # 4 gates of 4 for 6 inputs and 4 of the state, two ways; 3 gates of 3 for 8 inputs and 3 of the state
     assert found.of("total")[0].found == f"{7 * (2 * 16 * (6 + 4) + 9 * (8 + 3)):,}"
+
+
+class OfRows(nn.Module):
+    """Rows and columns of a map, each read by itself, as Sequencer does; or what each ends with."""
+
+    def __init__(self, *, first: bool = True, ends: bool = False) -> None:
+        super().__init__()
+        self.down = nn.LSTM(3, 4, bidirectional=True, batch_first=first)
+        self.right, self.first, self.ends = nn.GRU(3, 8, batch_first=first), first, ends
+
+    def read(self, layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        rows = x.flatten(0, 1)
+        steps, states = layer(rows if self.first else rows.transpose(0, 1))
+        if self.ends:
+            return (states[0] if isinstance(states, tuple) else states).transpose(0, 1).flatten(1)
+        steps = steps if self.first else steps.transpose(0, 1)
+        return steps.reshape(*x.shape[:3], 8)  # type: ignore[no-any-return]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.permute(0, 2, 3, 1)
+        down, right = self.read(self.down, x.transpose(1, 2)), self.read(self.right, x)
+        if self.ends:
+            return torch.stack([one.view(len(x), -1, 8).mean(1) for one in (down, right)], 1)
+        return torch.cat([down.transpose(1, 2), right], -1)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+def test_rows_of_a_map_are_read_by_themselves(first: bool, ends: bool) -> None:
+    torch.manual_seed(0)
+    module = OfRows(first=first, ends=ends).eval()
+    network = archlens.trace(module, (3, 6, 5))
+    assert not [layer for layer in network if layer.op.kind == "opaque"]
+    assert network.macs == 30 * 2 * 16 * (3 + 4) + 30 * 24 * (3 + 8)
+    assert network["down"].shape == ((5, 2, 4) if ends else (5, 6, 8))
+    seen = archlens.study(network).receptive_fields
+    if not ends:  # all of a column, and of a row what came by then
+        assert [(one.size, one.start) for one in seen["right"]] == [(1, 0), (5, -4)]
+        assert [(one.size, one.stride) for one in seen["transpose_1"]] == [(6, 1), (1, 1)]
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 6, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))

@@ -76,6 +76,7 @@ class Moves(nn.Module):
 MAPS: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
     "pixels": (lambda x: F.pixel_unshuffle(F.pixel_shuffle(x, 2), 3), {"pixel_shuffle", "pixel_unshuffle"}),
     "patches": (lambda x: F.unfold(x, (3, 2), stride=(1, 2), padding=1), {"unfold"}),
+    "patches laid": (lambda x: F.fold(F.unfold(x, 2), x.shape[2:], 2), {"unfold", "fold"}),
     "patches apart": (lambda x: F.unfold(x, 2, dilation=(1, 2), padding=(0, 1)), {"unfold"}),
     "cut off": (lambda x: F.pad(x, (-1, 1, 2, -3)), {"slice", "pad"}),
     "cut off alone": (lambda x: F.pad(x, (-1, 0)), {"slice"}),

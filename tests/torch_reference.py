@@ -614,6 +614,8 @@ class Recurrent(nn.Module):
         self.ways = ("", "_reverse") if inner.bidirectional else ("",)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() > 3:
+            return torch.stack([self(row) for row in x.unbind(1)], 1)
         ends = []
         for layer in range(self.layers):
             given = []

@@ -233,11 +233,11 @@ class Recurrent(nn.Module):
         if self.single:
             zeros = torch.zeros_like(self.bias_ih_l0)
             self._flat_weights = [getattr(self, name, zeros) for name in self._flat_weights_names]
-        steps, states = super().forward(x)
+        steps, states = super().forward(x.flatten(0, -3))  # each row by itself
         if self.output == "sequence":
-            return steps  # type: ignore[no-any-return]
+            return steps.view(*x.shape[:-1], -1)  # type: ignore[no-any-return]
         hidden: Tensor = states[0] if isinstance(states, tuple) else states
-        return hidden.transpose(0, 1)
+        return hidden.transpose(0, 1).reshape(*x.shape[:-2], -1, hidden.shape[-1])
 
 
 class LSTM(Recurrent, nn.LSTM):  # type: ignore[misc]

@@ -1312,6 +1312,14 @@ def unfold(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _straight(lowering.put(op, _settle(lowering, args["self"], last=False)))
 
 
+@lowers("col2im")
+def fold(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given = {name: _one(args[name]) for name in ("dilation", "padding", "stride")}
+    given = {name: value for name, value in given.items() if value != int(name != "padding")}
+    op = lowering.call("fold", _one(args["output_size"]), _one(args["kernel_size"]), **given)
+    return _straight(lowering.put(op, _settle(lowering, args["self"], last=False)))
+
+
 @lowers("grid_sampler_2d")
 def grid_sample(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if args.get("interpolation_mode", 0) or args.get("padding_mode", 0) or args.get("align_corners", False):

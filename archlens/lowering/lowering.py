@@ -792,25 +792,33 @@ class Lowering:
         def turn(axes: Axes) -> Axes:
             return (axes[1], axes[0], *axes[2:]) if turned else axes
 
-        if len(held.axes) != 3 or sizes(turn(held.axes))[0] != self.tape.batch:
+        def steps(whole: Axes) -> Axes:
+            return turn((in_order(whole[:-2]), *whole[-2:]))
+
+        def ends(whole: Axes) -> Axes:
+            return whole[-2], in_order(whole[:-2]), whole[-1]
+
+        axes, samples = turn(held.axes) if len(held.axes) == 3 else (), held.draft.straight[0]
+        if not axes or axes[0][: len(samples)] != samples or (axes[0] and not samples):
             raise NotSaid("its first axis is not the batch")
-        draft = self.settled(Held(held.draft, turn(held.axes)), last=True)
+        rows = axes[0][1:]  # which stand in the batch
+        apart = (samples, rows, *axes[1:]) if rows else axes
+        draft = self.settled(Held(held.draft, apart, held.call), last=True)
         states = node.outputs[1:]
         read = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
-        at = self.plain(states[0].sizes)[0]
         if not read[0] and read[1] and not any(read[2:]):
             made = self.put(self.call(op.kind, **op.attributes() | {"output": "state"}), draft, own=own)
-            return [None, Held(made, at)]
+            return [None, Held(made, ends(made.straight))]
         made = self.put(op, draft, own=own)
-        found: list[Held | None] = [Held(made, turn(made.straight))]
+        found: list[Held | None] = [Held(made, steps(made.straight))]
         for index, value in enumerate(states, 1):
             if not read[index]:
                 found.append(None)
             elif index == 1 and value.sizes[0] == 1:  # that of its one layer is what it gave last
-                last = self.put(self.call("slice", -1, axis="length"), made)
-                found.append(Held(last, at))
+                last = self.put(self.call("slice", -1, axis=made.shape.axes[-1]), made)
+                found.append(Held(last, ends(last.straight)))
             else:
-                shape = self.plain(value.sizes)[1]
+                at, shape = self.plain(value.sizes)
                 name = op.kind.upper()
                 reason = f"archlens does not say the states that {name} ends with beside what it gives"
                 found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))

@@ -34,6 +34,7 @@ FILES: dict[str, str] = {
     "exp": "function",
     "flatten": "reshape",
     "flip": "spatial",
+    "fold": "spatial",
     "frozen_batch_norm": "normalization",
     "gelu": "activation",
     "global_avg_pool": "pooling",

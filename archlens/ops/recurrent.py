@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from math import prod
 from typing import Annotated, Any, ClassVar
 
-from ..geometry import Window
+from ..geometry import POINT, Window
 from ..shape import ChannelsLast, Shape, times
 from .attributes import Biases, Count, Flag, Number, OptionalCount, choice
 from .layout import require_channels_last
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, Reach, ShapeError
+from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, Reach, ShapeError, WindowChain
 
 #: How many layers may stand one on the other.
 MOST_LAYERS = 1_000
@@ -84,22 +85,20 @@ class _Recurrent(Op, family="recurrent"):
 
     def facts(self, x: Shape) -> Facts:
         require_channels_last(x, self.kind, "LxC", "tokens")
-        if len(x) != 2:
-            raise ShapeError(f"{self.kind} reads a sequence, LxC, and its input is {x}")
         self._require_numbers()
         weights = self._weights(x.channels)
-        steps = x[0]
-        cells = steps * self.layers * self.directions * self.features
+        positions, *rows = prod(x.spatial), *x.spatial[:-1]
+        cells = positions * self.layers * self.directions * self.features
         return Facts(
-            shape=ChannelsLast((self.layers * self.directions, self.given))
+            shape=ChannelsLast((*rows, self.layers * self.directions, self.given))
             if self.output == "state"
             else x.with_channels(self.directions * self.given),
             weights=weights,
             buffers=NONE,
-            macs=steps * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
+            macs=positions * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
             other={"activation": self.activations * cells, "elementwise": self.elementwise * cells}
             | ({"bias": 2 * self.gates * cells} if self.bias else {}),
-            reach=self._reach(steps),
+            reach=self._reach(x.spatial),
             torch=Call(
                 self.module,
                 input_size=x.channels,
@@ -125,11 +124,17 @@ class _Recurrent(Op, family="recurrent"):
                 help=f"put dropout({self.dropout}) before or after it",
             )
 
-    def _reach(self, steps: int) -> Reach:
-        """What has been read at each step; all of it where there is a way back, and at the end."""
-        if self.bidirectional or self.output == "state":
+    def _reach(self, spatial: tuple[int, ...]) -> Reach:
+        """What has been read of a row at each step; all of it where there is a way back, and at the end."""
+        *rows, steps = spatial
+        if not (self.bidirectional or self.output == "state"):
+            return (*[POINT] * len(rows), Window(steps, 1, steps - 1, 0))
+        if prod(rows) == 1:
             return EVERYWHERE
-        return (Window(steps, 1, steps - 1, 0),)
+        ends = self.layers * self.directions if self.output == "state" else steps
+        return WindowChain(
+            (*[(POINT,)] * len(rows), (Window(steps, steps), Window(ends, ends, transposed=True)))
+        )
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         return ""
@@ -138,11 +143,14 @@ class _Recurrent(Op, family="recurrent"):
         ways = " x 2 directions" if self.bidirectional else ""
         if self.output == "state":
             layers = f"{self.layers} layer{'s' if self.layers > 1 else ''}{ways}"
-            return f"{layers} = {facts.shape[0]} states of {self.given:,} features"
-        return f"{self.given:,} features{ways} = {facts.shape.channels:,} at each of {facts.shape[0]:,} steps"
+            return f"{layers} = {facts.shape.spatial[-1]} states of {self.given:,} features"
+        return (
+            f"{self.given:,} features{ways} = {facts.shape.channels:,} at each of "
+            f"{times(facts.shape.spatial)} steps"
+        )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        steps = inputs[0][0]
+        steps = prod(inputs[0].spatial)
         matrices = _counted(shape for shape in facts.weights.values() if len(shape) == 2)
         return f"{steps:,} steps x ({matrices} weights) = {facts.macs:,}"
 
@@ -169,7 +177,8 @@ class LSTM(_Recurrent, kind="lstm"):
     Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, ``4*H`` of single ones, and
         ``P*H`` of a projection; the ``C`` of layers above the first is ``D*P``.
     MACs: for each layer and direction ``4*H*(C + P)``, and ``P*H`` of a projection, at each step.
-    Limits: sequences, ``LxC``; a projection has fewer features than the state.
+    Limits: sequences, ``LxC``, or rows of them, each read by itself; a projection has fewer features than
+        the state.
     Source: Hochreiter and Schmidhuber 1997; the projection: Sak et al. 2014, section 2.
     """
 
@@ -183,6 +192,7 @@ class LSTM(_Recurrent, kind="lstm"):
         "3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias=false, dropout=0.1)",
         '3x5 >> channels_last >> lstm(6, layers=2, output="state", projection=2)',
         '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias="single")',
+        "3x2x5 >> channels_last >> lstm(4, bidirectional=true)",
     )
 
     @property
@@ -210,7 +220,7 @@ class GRU(_Recurrent, kind="gru"):
     Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias, ``3*H`` of single ones;
         the ``C`` of layers above the first is ``D*H``.
     MACs: for each layer and direction ``3*H*(C + H)`` at each step.
-    Limits: sequences, ``LxC``.
+    Limits: sequences, ``LxC``, or rows of them, each read by itself.
     Source: Cho et al. 2014, section 2.3.
     """
 
@@ -222,6 +232,7 @@ class GRU(_Recurrent, kind="gru"):
         '3x5 >> channels_last >> gru(4, bidirectional=true, output="state")',
         "3x5 >> channels_last >> gru(2, layers=2, bias=false, dropout=0.1)",
         '3x5 >> channels_last >> gru(4, bias="single", output="state")',
+        "3x2x5 >> channels_last >> gru(4)",
     )
 
 
@@ -234,7 +245,7 @@ class RNN(_Recurrent, kind="rnn"):
     Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias, ``H`` of single ones; the
         ``C`` of layers above the first is ``D*H``.
     MACs: for each layer and direction ``H*(C + H)`` at each step.
-    Limits: sequences, ``LxC``.
+    Limits: sequences, ``LxC``, or rows of them, each read by itself.
     Source: Elman 1990.
     """
 
@@ -248,6 +259,7 @@ class RNN(_Recurrent, kind="rnn"):
         '3x5 >> channels_last >> rnn(4, layers=2, dropout=0.1, nonlinearity="relu")',
         '3x5 >> channels_last >> rnn(4, bidirectional=true, bias=false, output="state")',
         '3x5 >> channels_last >> rnn(4, bias="single")',
+        '3x2x2x4 >> channels_last >> rnn(5, layers=2, output="state")',
     )
 
     def _extra(self) -> dict[str, Any]:

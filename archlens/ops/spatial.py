@@ -156,6 +156,83 @@ class Unfold(Op, kind="unfold", family="reshape"):
         return f"{times(sizes).replace('x', ' * ')} = {prod(sizes)}"
 
 
+class Fold(Op, kind="fold", family="reshape"):
+    """Windows in a row laid on a map, and added where they overlap: ``(C*f*f)xL`` becomes ``CxHxW``.
+
+    It is the way back from ``unfold``: each position of the map is the sum of what windows have there.
+
+    Output: ``c/(f*f)`` channels, and a map of the given ``size``.
+    Limits: channels first, in one row, as many as ``f*f`` divides, and a window for each of the
+        ``(n + 2p - d(f - 1) - 1)/s + 1`` along each axis of the map; padding alike at both sides.
+    """
+
+    size: Annotated[Size, "height and width of the map, n"]
+    kernel: Annotated[Size, "size of the window, f"]
+    stride: Annotated[Size, "step of the window, s"] = 1
+    padding: Annotated[Padding, "positions at both sides that are left out, p"] = 0
+    dilation: Annotated[Size, "distance of the window's taps, d"] = 1
+
+    whole = True
+    names = Names(keras="", onnx="Col2Im", also="col2im overlapadd")
+    examples = (
+        "27x42 >> fold((6, 7), 3, padding=1)",
+        "12x16 >> fold((9, 8), (2, 3), stride=(2, 1), dilation=2)",
+        "8x6 >> fold((4, 6), 2, stride=2)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, "fold")
+        if len(x) != 2:
+            raise ShapeError(f"fold takes windows that stand in a row, (C*f*f)xL, and its input is {x}")
+        kernel, size = (self._both(name) for name in ("kernel", "size"))
+        if x.channels % prod(kernel):
+            raise ShapeError(
+                f"its {x.channels} channels are no windows of {times(kernel)} positions",
+                notes=(
+                    f"{x.channels} = {prod(kernel)} * {x.channels // prod(kernel)} + "
+                    f"{x.channels % prod(kernel)}",
+                ),
+            )
+        shape = Shape((x.channels // prod(kernel), *size))
+        windows = slide(shape, kernel, self.stride, self.padding, self.dilation)
+        if any(w.before != w.after for w in windows):
+            raise ShapeError("it leaves out alike at both sides", help="put a crop behind it that does not")
+        counts = check_windows(windows, shape)
+        if x.spatial[0] != prod(counts):
+            raise ShapeError(
+                f"a map of {times(size)} has {prod(counts)} such windows, and its input {x} has "
+                f"{x.spatial[0]}",
+                notes=(f"{times(counts)} = {prod(counts)}",),
+                size=True,
+            )
+        return weightless(
+            shape,
+            NonUniform(f"the windows of {times(counts)} positions stand in one row"),
+            Call(
+                "nn.Fold",
+                output_size=shortest(size),
+                kernel_size=shortest(kernel),
+                dilation=Argument(shortest(tuple(w.dilation for w in windows)), default=1),
+                padding=Argument(shortest(tuple(w.before for w in windows)), default=0),
+                stride=Argument(shortest(tuple(w.stride for w in windows)), default=1),
+            ),
+            elementwise=x.numel,
+        )
+
+    def _both(self, name: str) -> tuple[int, ...]:
+        """What an attribute says of either axis of the map."""
+        return per_axis(getattr(self, name), Shape((1, 1, 1)), name)
+
+    def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
+        c, positions = inputs[0].channels, prod(self._both("kernel"))
+        return (read_by_groups(channels, c // positions, c, c // positions),)
+
+    def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
+        """It keeps nothing; torch's kernels read and write a copy of the windows."""
+        copy = (Extra(inputs[0].numel),)
+        return NOTHING._replace(lies=ROWS, before=(copy,), backward=copy)
+
+
 class Roll(Op, kind="roll", family="reshape"):
     """The positions of a map moved along its axes; what goes over the border comes in at the other side.
 
