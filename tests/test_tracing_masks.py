@@ -394,7 +394,16 @@ class Stage(nn.Module):
         return y.reshape(-1, 3, 3, 6 * WIDTH)
 
 
-@pytest.mark.parametrize("kind", [Windows, AtOnce, OneAxis])
+class OnTheMap(Windows):
+    """Queries, keys and values are projected by a function, on the map."""
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = F.linear(x, self.qkv.weight).reshape(*x.shape[:2], 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        scores = (q @ k.mT).view(-1, 9, HEADS, 6, 6) + self.mask[:, None]
+        return (scores.view(-1, HEADS, 6, 6).softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+@pytest.mark.parametrize("kind", [Windows, AtOnce, OneAxis, OnTheMap])
 def test_fields_go_through_windows_and_rows(kind: type[Windows]) -> None:
     """What changes at a position of the input changes exactly what sees it."""
     torch.manual_seed(0)
@@ -436,3 +445,121 @@ class Faint(Windows):
 def test_windows_over_the_border_have_no_field(kind: type[Windows]) -> None:
     network = archlens.trace(kind().eval(), (WIDTH, 6, 9))
     assert type(archlens.study(network).receptive_fields[network.main]).__name__ == "NonUniform"
+
+
+class Continuous(Windows):
+    """Cosines, scaled by what each head has learned, and a bias from a small network, as Swin V2 has them."""
+
+    measured: tuple[int, int] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
+        del self.table
+        self.q_bias, self.v_bias = (nn.Parameter(torch.zeros(WIDTH)) for _ in range(2))
+        self.register_buffer("k_bias", torch.zeros(WIDTH), persistent=False)
+        self.logit_scale = nn.Parameter(torch.zeros(HEADS, 1, 1))
+        self.mlp = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, HEADS, bias=False))
+        at = torch.stack(torch.meshgrid(*(torch.arange(n) for n in self.size), indexing="ij"), -1).view(6, 2)
+        away = at[:, None] - at + torch.tensor(self.size) - 1
+        self.register_buffer("index", (away[..., 0] * 5 + away[..., 1]).flatten(), persistent=False)
+        self.register_buffer("coordinates", self.offsets(), persistent=False)
+
+    def offsets(self) -> Tensor:
+        of = self.measured or self.size
+        axes = [8 * torch.arange(1.0 - n, n) / (m - 1) for n, m in zip(self.size, of, strict=True)]
+        table = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)[None]
+        return table.sign() * (table.abs() + 1).log2() / 3
+
+    def attended(self, x: Tensor) -> Tensor:
+        y = F.linear(x, self.qkv.weight, torch.cat((self.q_bias, self.k_bias, self.v_bias)))
+        q, k, v = y.reshape(*x.shape[:2], 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * self.logit_scale.clamp(max=4.6).exp()
+        bias = self.mlp(self.coordinates).view(-1, HEADS)[self.index].view(6, 6, -1).permute(2, 0, 1)
+        scores = scores + 16 * bias.contiguous().sigmoid().unsqueeze(0)
+        scores = scores.view(-1, 9, HEADS, 6, 6) + self.mask[:, None]
+        return (scores.view(-1, HEADS, 6, 6).softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+class Measured(Continuous):
+    """Offsets are measured by another window."""
+
+    measured = (4, 12)
+
+
+class Logarithms(Continuous):
+    """Offsets are not measured by a window."""
+
+    def offsets(self) -> Tensor:
+        table = torch.stack(torch.meshgrid(torch.arange(-1.0, 2), torch.arange(-2.0, 3), indexing="ij"), -1)
+        return table.sign() * (1 + table.abs()).log()
+
+
+class OtherOffsets(Continuous):
+    """They are no such."""
+
+    def offsets(self) -> Tensor:
+        return super().offsets() ** 3
+
+
+CONTINUOUS = {
+    Continuous: "relative_coordinates((2, 3))",
+    Measured: "relative_coordinates((2, 3), of=(4, 12))",
+    Logarithms: "relative_coordinates((2, 3), plain=true)",
+    OtherOffsets: "",
+}
+
+
+@pytest.mark.parametrize("kind", CONTINUOUS)
+def test_biases_that_a_small_network_makes(kind: type[Continuous]) -> None:
+    """The network runs once for a batch, and its cost is that of one sample."""
+    torch.manual_seed(0)
+    module = kind().eval()
+    for one in module.parameters():
+        nn.init.normal_(one)
+    network = archlens.trace(module, (WIDTH, 6, 9))
+    assert [str(one.op) for one in network if one.op.kind == "opaque"] == ["attention"] * (
+        not CONTINUOUS[kind]
+    )
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(torch.rand(1, WIDTH, 6, 9))
+    assert 2 * network.macs == counter.get_total_flops()
+    assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    found = [str(one.op) for one in network if one.op.kind == "relative_coordinates"]
+    assert found == [CONTINUOUS[kind]] * bool(CONTINUOUS[kind])
+    if found:
+        built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+        built.load_state_dict(module.state_dict(), strict=True)
+        x = torch.randn(2, WIDTH, 6, 9)
+        with torch.no_grad():
+            torch.testing.assert_close(built(x), module(x), rtol=1e-4, atol=1e-4)
+
+
+class ScaledLate(nn.Module):
+    """Scores have something added first, and are multiplied then."""
+
+    def __init__(self, by: float | None) -> None:
+        super().__init__()
+        self.qkv, self.bias = nn.Linear(WIDTH, 3 * WIDTH), nn.Parameter(torch.zeros(HEADS, LENGTH, LENGTH))
+        self.factor = nn.Parameter(torch.ones(HEADS, 1, 1)) if by is None else by
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).view(len(x), LENGTH, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        scores = (q @ k.mT + self.bias) * self.factor
+        return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+@pytest.mark.parametrize("by", [None, 0.5])
+def test_what_is_added_before_scores_are_scaled_is_scaled_too(by: float | None) -> None:
+    torch.manual_seed(0)
+    module = ScaledLate(by).eval()
+    for one in module.parameters():
+        nn.init.normal_(one)
+    network = archlens.trace(module, (LENGTH, WIDTH))
+    if any(one.op.kind == "opaque" for one in network):
+        return
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.randn(2, LENGTH, WIDTH)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from functools import partial, reduce
 from itertools import product
-from math import cos, pi, prod, sin
+from math import cos, log, log2, pi, prod, sin
 from typing import Any
 
 import numpy as np
@@ -793,6 +793,24 @@ class WindowMask(nn.Module):
         return torch.stack([self.table] * len(x))
 
 
+class RelativeCoordinates(nn.Module):
+    """Number by number, in Python."""
+
+    def __init__(self, size: Any, of: Any = None) -> None:
+        super().__init__()
+
+        def away(r: int, axis: int) -> float:
+            far = log(1 + abs(r)) if of is None else log2(1 + 8 * abs(r) / (of[axis] - 1)) / 3
+            return far if r > 0 else -far
+
+        rows = product(*(range(1 - n, n) for n in size))
+        table = torch.tensor([[away(r, axis) for axis, r in enumerate(row)] for row in rows])
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.table] * len(x))
+
+
 def sinusoids(
     width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
 ) -> Callable[[Tensor], Tensor]:
@@ -860,6 +878,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "SinusoidalPositions": SinusoidalPositions,
     "LinearBiases": LinearBiases,
     "WindowMask": WindowMask,
+    "RelativeCoordinates": RelativeCoordinates,
     "attention": attention,
     "scored_attention": attention,
     "WindowAttention": window_attention("ShiftedWindowAttention"),

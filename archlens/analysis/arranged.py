@@ -189,8 +189,16 @@ def _mask(layer: Layer, network: Network) -> tuple[tuple[int, ...], tuple[int, .
     while rest and seen < 8:
         one = network.index.get(rest.pop())
         seen += 1
-        if one is not None and one.op.kind == "add":
+        if one is not None and (one.op.kind == "add" or _keeps_order(one)):
             rest += one.inputs
         elif one is not None and isinstance(one.op, WindowMask) and one.op.value <= _MASKED:
             return one.op.axes(*one.input_shapes)
     return None
+
+
+def _keeps_order(layer: Layer) -> bool:
+    """Whether a layer does nothing but give its values other axes."""
+    footprint = layer.op.footprint(layer.facts, *layer.input_shapes)
+    steps = footprint.moves if footprint is not None else ()
+    orders = [step.order for step in steps if isinstance(step, Turned)]
+    return layer.op.kind == "rearrange" and all(order == (*range(len(order)),) for order in orders)

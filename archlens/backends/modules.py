@@ -1062,6 +1062,23 @@ class WindowMask(nn.Module):
         return self.table.repeat(x.shape[0], 1, 1, 1, 1)
 
 
+class RelativeCoordinates(nn.Module):
+    """How far two positions of a window lie apart, by its logarithm, for each sample."""
+
+    table: Tensor
+
+    def __init__(self, size: Any, of: Any = None) -> None:
+        super().__init__()
+        table = torch.stack(torch.meshgrid(*(torch.arange(1.0 - n, n) for n in size), indexing="ij"), -1)
+        if of is not None:
+            table = table * 8 / (torch.tensor(of) - 1)
+        away = (1 + table.abs()).log() * table.sign()
+        self.register_buffer("table", (away if of is None else away / log(8)).flatten(0, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.table.repeat(x.shape[0], 1, 1)
+
+
 class PositionEmbedding(nn.Module):
     """Adds to each position its row of a learned table: N, ..., L, C."""
 

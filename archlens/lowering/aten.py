@@ -15,6 +15,7 @@ from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
 from .algebra import SAME, plain_number
 from .attention import logarithm
+from .learned import OF_EACH, applied, computed, settled
 from .lowering import (
     PERMUTES,
     VIEWED,
@@ -301,6 +302,8 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if leaf is not None:
         weight, turned = leaf, not turned
         args = {**args, "weight": leaf}
+    if bias is not None and not bias.flows and not bias.key:
+        return _with_bias(lowering, node, args, bias)
     given = ({"bias": False} if bias is None else {}) | ({"turned": True} if turned else {})
     op = lowering.call("linear", weight.sizes[int(turned)], **given)
     own = _weights(args, weight="weight", bias="bias")
@@ -313,6 +316,16 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return Held(made, (*held.axes[:-1], made.straight[-1]))  # what stands beside the batch stays there
     draft = lowering.settled(samples_first(lowering.within_batch(lowering.of(args["input"]))), last=True)
     return _straight(_weighted(lowering, node, op, draft, own))
+
+
+def _with_bias(lowering: Lowering, node: Node, args: dict[str, Any], bias: Value) -> Held:
+    """By a matrix alone, and a bias that is computed of what is learned."""
+    held = linear(lowering, node, {**args, "bias": None})
+    rank = len(held.draft.shape) - 1
+    row = settled(lowering, computed(lowering, bias, held.draft))
+    if rank:
+        row = lowering.put(lowering.call("rearrange", f"c -> {'1 ' * rank}c"), row)
+    return Held(lowering.put(lowering.call("add"), held.draft, row), held.axes)
 
 
 @lowers("addmm")
@@ -701,7 +714,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
     leaf, functions = _computed(value)
     made = _standing(lowering, leaf, value.sizes, beside, extra)
     for node in functions:
-        made = _applied(lowering, node, made, leaf)
+        made = applied(lowering, node, made, leaf)
     return made
 
 
@@ -731,12 +744,6 @@ def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: D
     return lowering.put(lowering.call("channels_last"), made) if last and rank > 1 else made
 
 
-#: Functions of each value of one tensor, of which some read a number beside it.
-_OF_EACH = {
-    f"aten.{name}" for name in (*_PLAIN, *_FUNCTIONS, "add", "mul", "sub", "div", "rsub", "pow", "clamp")
-}
-
-
 #: The most operators between a parameter and what reads it.
 _BETWEEN = 32
 
@@ -747,23 +754,12 @@ def _computed(value: Value) -> tuple[Value, list[Node]]:
     for _ in range(_BETWEEN):
         if value.node is None or value.key or len(value.node.inputs) != 1:
             break
-        if value.node.target in _OF_EACH:
+        if value.node.target in OF_EACH:
             found.append(value.node)
         elif value.node.target not in (*VIEWED, *SAME):
             break
         value = value.node.inputs[0]
     return value, found[::-1]
-
-
-def _applied(lowering: Lowering, node: Node, draft: Draft, leaf: Value) -> Draft:
-    """What an operator gives of the values of a layer, that it was given before there was any input."""
-    given = Value((lowering.tape.batch, *draft.shape), leaf.dtype, input=leaf.key)
-    lowering.held[given] = _straight(draft)
-    args = {name: given if one is node.inputs[0] else one for name, one in node.args.items()}
-    made = lowering.table[node.target](lowering, replace(node, args=args, inputs=(given,), flows=True), args)
-    if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
-        raise NotSaid("it reads what was computed without the input")
-    return made.draft
 
 
 def _factors(x: Value, other: Value) -> Value | None:

@@ -8,7 +8,7 @@ taken back, where nothing else reads it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isclose, prod
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..ops import ShapeError
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .algebra import SAME
-from .learned import by_learned
+from .learned import OF_EACH, applied, by_learned, computed, settled
 from .lowering import (
     PERMUTES,
     VIEWED,
@@ -32,7 +32,7 @@ from .lowering import (
     unviewed,
 )
 from .masks import is_low, masked, masks_within
-from .tape import Node, Value
+from .tape import Node, Shifted, Value
 
 #: The products of matrices, each with the names of its operands.
 PRODUCTS = {
@@ -70,6 +70,8 @@ class _Scores:
     #: What is done to each score, and what else that reads: layers, parameters and buffers.
     done: list[Node] = field(default_factory=list)
     beside: list[Draft] = field(default_factory=list)
+    #: What multiplied them, which is said of the queries.
+    scaled: Node | None = None
     #: What is added to them, by the operator that does it, without the mask that is said.
     biases: dict[Node, Value] = field(default_factory=dict)
     #: What the softmax takes beside them.
@@ -343,6 +345,8 @@ def _of_each(found: _Scores, node: Node) -> bool:
         return True
     if node.target not in _EACH or node.args.get("alpha", 1) != 1:
         return False
+    if found.factor != 1 and node.target not in ("aten.masked_fill", "aten.where"):
+        return False  # it is multiplied, too; what is filled is masked
     found.done.append(node)
     return True
 
@@ -390,6 +394,8 @@ def _attended(
     if len(leads) != 1 or not lowering.alone(found.layers, node):
         return None
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
+    if right:
+        q = _with_factors(lowering, found, read[0], q)
     found.by_query = first and all(
         _rows(lowering.held[one.outputs[0]].axes) == _rows(weights) for one in found.done
     )
@@ -397,6 +403,32 @@ def _attended(
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, words)
     lowering.replaced.update(found.layers)
     return Held(draft, (*_lead(draft, lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
+
+
+def _with_factors(lowering: Lowering, found: _Scores, value: Value, q: Held) -> Held:
+    """Queries by what each head has learned to multiply its scores by, where that is done to these first."""
+    node = found.done[-1] if found.done else None
+    others = [one for one in node.inputs if not one.flows] if node is not None else []
+    if node is None or node.target != "aten.mul" or len(others) != 1 or len(node.inputs) != 2:
+        return q
+    lead = (*node.outputs[0].sizes[:-2], 1, 1)
+    sizes = (*(1,) * (len(lead) - len(others[0].sizes)), *others[0].sizes)
+    if len(sizes) != len(lead) or any(n not in (1, whole) for n, whole in zip(sizes, lead, strict=True)):
+        return q
+    if node.outputs[0].sizes[:-2] != value.sizes[:-2]:
+        return q
+    lowering.made = {key: one for key, one in lowering.made.items() if one not in found.layers}
+    given = Value(value.sizes, value.dtype, input=value.input or "scaled")
+    lowering.held[given] = q
+    args = {"self": given, "other": others[0]}
+    out = Value(value.sizes, value.dtype)
+    scaled = replace(node, args=args, inputs=(given, others[0]), outputs=(out,), flows=True)
+    made = lowering.table["aten.mul"](lowering, scaled, args)
+    if not isinstance(made, Held) or isinstance(made.draft.op, Opaque) or len(made.axes) != len(q.axes):
+        return q
+    found.done.remove(node)
+    found.scaled = node
+    return made
 
 
 def _rows(axes: Axes) -> Axes:
@@ -593,6 +625,8 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
     for draft in found.layers:
         facts, said = draft.facts, draft.node
         assert said is not None
+        if said is found.scaled:
+            continue
         if said.target in PRODUCTS:
             ran.append(lowering.known(said.macs))
         elif isinstance(draft.op, Opaque):
@@ -611,7 +645,7 @@ def _layer(lowering: Lowering, node: Node, op: Any, drafts: list[Draft], found: 
         raise NotSaid(problem.message) from None
     if core.macs != sum(ran):
         raise NotSaid(f"{core.macs:,} MACs are said, and {sum(ran):,} ran")
-    bias = _bias(lowering, node, op, drafts, found) if found.done and not extra else None
+    bias = _bias(lowering, node, op, drafts, found, extra) if found.done else None
     if bias is not None:
         made = lowering.put(op, *drafts, bias, *sinks)
         for one in found.done:
@@ -651,17 +685,25 @@ def _sinks(lowering: Lowering, value: Value, heads: int, beside: Draft) -> Draft
     return lowering.settled(Held(made, (samples, in_order(axes))))
 
 
-def _bias(lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:
-    """All that is added to the scores, by heads, queries and keys; ``None`` where no op says some of it."""
-    if not found.by_query:
-        return None
-    terms = []
-    for said in found.done:
-        one = _term(lowering, said, op, drafts, found)
-        if one is None:
-            return None
-        terms.append(one)
-    return _total(lowering, terms)
+def _bias(
+    lowering: Lowering, node: Node, op: Any, drafts: Sequence[Draft], found: _Scores, macs: int
+) -> Draft | None:
+    """All that is added to the scores, by heads, queries and keys; ``None`` where no op says some of it.
+
+    So many multiply-accumulates ran for it.
+    """
+    before = len(lowering.drafts)
+    try:
+        terms = [_term(lowering, said, op, drafts, found) for said in found.done] if found.by_query else []
+        said = [one for one in terms if one is not None]
+        if said and len(said) == len(terms):
+            total = _total(lowering, said)
+            if sum(one.facts.macs for one in lowering.drafts[before:]) == macs:
+                return total
+    except NotSaid:
+        pass
+    lowering.forget(before)
+    return None
 
 
 def _total(lowering: Lowering, terms: Sequence[Draft]) -> Draft:
@@ -723,19 +765,29 @@ def _addends(bias: Value) -> list[Value]:
     return found
 
 
+def _window_mask(lowering: Lowering, shifted: Shifted, beside: Draft) -> Draft:
+    """The mask of windows, whose rows stand in one axis, or in two as on the map."""
+    key, rows = (beside, shifted), beside.shape.spatial[:-1]
+    if key not in lowering.made:
+        if len(rows) == 2:
+            beside = lowering.put(lowering.call("rearrange", "n m l c -> (n m) l c"), beside)
+        size, sides, shift = (_one(axes) for axes in shifted[:3])
+        given = {} if shifted.value == -100 else {"value": shifted.value}
+        made = lowering.put(lowering.call("window_mask", size, sides, shift, **given), beside)
+        if len(rows) == 2:
+            pattern = f"(n={rows[0]} m) h q k -> n m h q k"
+            made = lowering.put(lowering.call("rearrange", pattern), made)
+        lowering.made[key] = made
+    return lowering.made[key]
+
+
 def _constant(lowering: Lowering, bias: Value, scores: Sequence[int], op: Any, beside: Draft) -> Draft | None:
     """What is added to scores and no input flows into: a mask of windows, or something that is learned."""
     lead, rows = scores[:-2], beside.shape.spatial[:-1]
-    shifted = lowering.shifted(bias, scores, lowering.tape.batch, rows[0]) if len(rows) == 1 else None
+    known = len(rows) in (1, 2)
+    shifted = lowering.shifted(bias, scores, lowering.tape.batch, prod(rows)) if known else None
     if shifted is not None:
-        size, sides, shift = (_one(axes) for axes in shifted[:3])
-        given = {} if shifted.value == -100 else {"value": shifted.value}
-        key = (beside, shifted)
-        if key not in lowering.made:
-            lowering.made[key] = lowering.put(
-                lowering.call("window_mask", size, sides, shift, **given), beside
-            )
-        return lowering.made[key]
+        return _window_mask(lowering, shifted, beside)
     apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
     if lead[-1:] != (op.heads,) and not apart:
         return None
@@ -794,6 +846,20 @@ def logarithm(lowering: Lowering, draft: Draft, *, keeps: bool) -> Draft:
     return draft
 
 
+def _of_each_pair(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
+    """A function of each number that is learned for heads, queries and keys."""
+    while bias.node is not None and bias.node.target in (*SAME, *VIEWED):
+        before = bias.node.inputs[0]
+        if [n for n in before.sizes if n != 1] != [n for n in bias.sizes if n != 1]:
+            return None
+        bias = before
+    node = bias.node
+    if node is None or node.target not in OF_EACH or len(node.inputs) != 1:
+        return None
+    inner = _learned_bias(lowering, node.inputs[0], beside, to)
+    return applied(lowering, node, inner, bias) if inner is not None else None
+
+
 def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
     """A parameter by heads, queries and keys, or the rows of a table for these; ``None`` for others."""
     sizes = tuple(bias.sizes)
@@ -810,8 +876,11 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
         return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), own) if apart else own
     pairs = lowering.pairs_of(bias)
     if pairs is None:
-        return None
-    table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
+        return _of_each_pair(lowering, bias, beside, to)
+    if pairs.table.key:
+        table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
+    else:
+        table = settled(lowering, computed(lowering, pairs.table, beside))
     if pairs.is_turned:
         table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
     taken = lowering.put(lowering.call(pairs.kind, **pairs.attributes), table)

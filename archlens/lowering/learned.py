@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..arrangement import REPEATED, Axis, Part, in_order, permuted, sizes, viewed
+from ..ops.opaque import Opaque
 from .algebra import SAME
-from .lowering import PERMUTES, VIEWED, Draft, Held, Lowering, NotSaid, permutation
+from .lowering import PERMUTES, VIEWED, Draft, Held, Lowering, NotSaid, permutation, sources
 from .parts import part_of
 from .tape import TAKES, Node, Value, taken
 
@@ -46,6 +48,89 @@ def by_learned(lowering: Lowering, node: Node, left: Value, right: Value) -> Hel
     rest, both = iter(found), iter(axes)
     lies = [next(both) if i in shared else next(rest) for i in range(rank - 1)]
     return Held(made, (*lies, axes[-1]), node.call)
+
+
+def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
+    """What is computed of parameters and constants alone, as layers that read the number of samples.
+
+    Raises:
+        NotSaid: by an operator that is none of these.
+    """
+    node = value.node
+    if value.key and value.trains:
+        draft = lowering.parameter(value, lowering.call("parameter", value.sizes), beside)
+        return Held(draft, draft.straight[1:])
+    if node is None or value.key or not any(one.trains for one in sources(value)):
+        given = lowering.coordinates_of(value)
+        axes = None
+        if given is not None:
+            draft = lowering.put(lowering.call("relative_coordinates", **given), beside)
+            axes = viewed(draft.straight[1:], value.sizes)
+        if axes is None:
+            raise NotSaid("a constant is no op")
+        lowering.folded.update(one for one in sources(value) if not one.trains)
+        return Held(draft, axes)
+    if node.target == "aten.cat":
+        return _joined(lowering, node, beside)
+    held = computed(lowering, node.inputs[0], beside)
+    if node.target == "torch.linear" and all(one.key and one.trains for one in node.inputs[1:]):
+        bias = node.args.get("bias")
+        own = {"weight": node.args["weight"], **({} if bias is None else {"bias": bias})}
+        op = lowering.call("linear", own["weight"].sizes[0], **({"bias": False} if bias is None else {}))
+        made = lowering.put(op, settled(lowering, held), own=own, call=node.call)
+        axes = viewed(made.straight[1:], value.sizes)
+        if axes is None:
+            raise NotSaid("the axes cannot be told apart")
+        return Held(made, axes)
+    if node.target in OF_EACH and len(node.inputs) == 1:
+        return Held(applied(lowering, node, held.draft, value), held.axes)
+    return held if node.target == "torch.dropout" else _step(lowering, node, value, held)
+
+
+def settled(lowering: Lowering, held: Held) -> Draft:
+    """What has no samples as a layer, the channels last."""
+    return lowering.settled(Held(held.draft, (held.draft.straight[0], *held.axes), held.call), last=True)
+
+
+def _joined(lowering: Lowering, node: Node, beside: Draft) -> Held:
+    """Vectors in a row, of which some may be zeros, as of keys without a bias beside others."""
+    values = node.args["tensors"]
+    parts = [None if _nothing(one) else settled(lowering, computed(lowering, one, beside)) for one in values]
+    first = next((part for part in parts if part is not None), None)
+    if first is None or any(one.sizes != first.shape or len(one.sizes) != 1 for one in values):
+        raise NotSaid("it is made of parts of other sizes")
+    zeros = lowering.put(lowering.call("scale", 0), first) if None in parts else first
+    made = lowering.put(lowering.call("concat"), *[part or zeros for part in parts])
+    lowering.folded.update(one for one in values if _nothing(one))
+    return Held(made, made.straight[1:])
+
+
+def _nothing(value: Value) -> bool:
+    """Whether it is zeros that nobody trains or keeps."""
+    if value.trains or value.values is None or (value.key and value.saved):
+        return False
+    tensor, version = value.values
+    return tensor._version == version and not tensor.is_meta and not tensor.any()
+
+
+_OF_EACH = """
+    relu silu mish gelu hardswish hardsigmoid sigmoid log_sigmoid_forward tanh softplus abs exp log sqrt sin
+    cos neg square reciprocal rsqrt add mul sub div rsub pow clamp
+"""
+
+#: Functions of each value of one tensor, of which some read a number beside it.
+OF_EACH = frozenset(f"aten.{name}" for name in _OF_EACH.split())
+
+
+def applied(lowering: Lowering, node: Node, draft: Draft, leaf: Value) -> Draft:
+    """What an operator gives of the values of a layer, that it was given before there was any input."""
+    given = Value((lowering.tape.batch, *draft.shape), leaf.dtype, input=leaf.key or "made")
+    lowering.held[given] = Held(draft, draft.straight)
+    args = {name: given if one is node.inputs[0] else one for name, one in node.args.items()}
+    made = lowering.table[node.target](lowering, replace(node, args=args, inputs=(given,), flows=True), args)
+    if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
+        raise NotSaid("it reads what was computed without the input")
+    return made.draft
 
 
 def _moved(lowering: Lowering, value: Value, beside: Draft) -> Held:

@@ -150,6 +150,7 @@ class Lowering:
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
         is_binomial: Callable[[Value], bool] = lambda _: False,
         shifted: Callable[[Value, Sequence[int], int, int], Shifted | None] = lambda *_: None,
+        coordinates_of: Callable[[Value], Mapping[str, Any] | None] = lambda _: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, turns_of)
@@ -166,6 +167,8 @@ class Lowering:
         #: Of which windows of a rolled map a constant is the mask: added to scores of such sizes, of so many
         #: samples and windows.
         self.shifted = shifted
+        #: Of which window a constant has the relative coordinates, as an op has them.
+        self.coordinates_of = coordinates_of
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}

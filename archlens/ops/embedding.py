@@ -6,11 +6,24 @@ dict, as in torchvision.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated
 
 from ..geometry import POINT, Window
 from ..shape import ChannelsLast, Ids, Shape, channels_last, times
-from .attributes import Count, Dims, Filling, Flag, Index, Number, OptionalCount, Size, Spare, choice
+from .attributes import (
+    Count,
+    Dims,
+    Filling,
+    Flag,
+    Index,
+    Number,
+    OptionalCount,
+    OptionalSize,
+    Size,
+    Spare,
+    choice,
+)
 from .footprint import INPUT, NOTHING, PASSED, ROWS, Extra, Footprint
 from .layout import require_channels_last, require_windows
 from .op import NONE, NOWHERE, Argument, Buffer, Call, Facts, Names, Op, ShapeError, weightless
@@ -384,6 +397,55 @@ class WindowMask(_FromNothing, kind="window_mask"):
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         windows, positions = inputs[0].spatial
         return f"{windows} windows, 1 for all heads, and {positions} positions by {positions}"
+
+
+class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
+    """How far two positions of a window lie apart along each axis, by its logarithm.
+
+    Small networks make the bias of attention of it: ``relative_coordinates(8) >> linear(512) >> relu >>
+    linear(4, bias=false) >> relative_positions((8, 8))`` has the rows of each two positions in 4 heads. An
+    offset ``r`` is ``log(1 + 8*|r|/(n - 1))/log(8)`` with the sign of ``r``; ``plain`` is ``log(1 + |r|)``.
+
+    Output: ``(2h - 1)*(2w - 1) x 2``, the offsets ``query - key`` in ``hxw``, the last axis innermost.
+    Limits: any input; windows of at least 2 positions along each axis, unless ``plain``.
+    Source: Liu et al. 2022, "Swin Transformer V2", section 3.3, and their code, which scales to 8.
+    """
+
+    size: Annotated[Size, "positions of a window along each axis"]
+    of: Annotated[OptionalSize, "the window that offsets are measured by, n, if another"] = None
+    plain: Annotated[Flag, "whether offsets are not measured by a window"] = False
+
+    names = Names(keras="", onnx="", also="logcpb continuouspositionbias relativecoordstable")
+    examples = (
+        "16 >> relative_coordinates((2, 3))",
+        "6x4x4 >> relative_coordinates(4, of=(6, 8))",
+        "16 >> relative_coordinates((1, 3), plain=true)",
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        size = self.size if isinstance(self.size, tuple) else (self.size,) * 2
+        of = size if self.of is None else self.of if isinstance(self.of, tuple) else (self.of,) * 2
+        if len(size) != 2 or len(of) != 2:
+            raise ShapeError("its window has two axes", help="give one value for both, or one for each")
+        if min(of) < 2 and not self.plain:
+            raise ShapeError(
+                f"a window of {times(of)} is nothing to measure by",
+                notes=("offsets are divided by its size less 1",),
+            )
+        shape = channels_last((prod(2 * n - 1 for n in size),), 2)
+        return Facts(
+            shape=shape,
+            weights=NONE,
+            buffers={"table": Buffer(tuple(shape), saved=False)},
+            macs=0,
+            other={},
+            reach=NOWHERE,
+            torch=Call(
+                "archlens.RelativeCoordinates",
+                size=size,
+                of=Argument(None if self.plain else of, default=None),
+            ),
+        )
 
 
 class Learned(_FromNothing, kind="parameter"):

@@ -79,6 +79,7 @@ FILES: dict[str, str] = {
     "rearrange": "rearrange",
     "relative_attention": "attention",
     "relative_buckets": "spatial",
+    "relative_coordinates": "embedding",
     "relative_positions": "spatial",
     "relu": "activation",
     "relu6": "activation",

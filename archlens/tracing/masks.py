@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..arrangement import REPEATED, Axes, Part, in_order, joined, permuted, sizes, straight, viewed
-from ..backends.modules import RelativeBuckets, RelativePositions, binomial, roll_mask
+from ..backends.modules import (
+    RelativeBuckets,
+    RelativeCoordinates,
+    RelativePositions,
+    binomial,
+    roll_mask,
+)
 from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, PERMUTES, permutation, sources
 from ..lowering.masks import LOW, Leaves, Masked
@@ -176,6 +182,32 @@ def pairs_of(bias: Value) -> Pairs | None:
     return None
 
 
+def coordinates_of(value: Value) -> dict[str, Any] | None:
+    """The window whose relative coordinates a constant has, as the op has them; ``None`` of any other."""
+    sides = [n for n in value.sizes[:-1] if n != 1]
+    if value.sizes[-1:] != (2,) or len(sides) not in (1, 2):
+        return None
+    try:
+        with torch.no_grad():
+            found = _values(value).reshape(-1, 2)
+    except Exception:  # whatever it raises where it does not run again
+        return None
+    side = isqrt(sides[0])
+    for size in (sides,) if len(sides) == 2 else ([side, side],):
+        own = [(n + 1) // 2 for n in size]
+        # by what the last offset is, unless it is measured by nothing
+        far = [8 ** min(one, 8.0) - 1 for one in found[-1].tolist()]
+        of = [round(8 * (n - 1) / one) + 1 if one > 0 else 0 for n, one in zip(own, far, strict=True)]
+        for measured in (of, None):
+            if measured is not None and min(measured) < 2:
+                continue
+            table = RelativeCoordinates(own, measured).table
+            if table.shape == found.shape and torch.allclose(table, found, rtol=1e-5, atol=1e-6):
+                given = {"plain": True} if measured is None else {"of": tuple(of)} if of != own else {}
+                return {"size": tuple(own), **given}
+    return None
+
+
 def is_binomial(weight: Value) -> bool:
     """Whether each channel of a constant weight of a convolution is the binomial filter of its size."""
     try:
@@ -216,19 +248,20 @@ def _unit(sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def _table_of(value: Value) -> Value | None:
-    """The parameter of which a tensor has some values and nothing else."""
+    """What a tensor has some values of and nothing else: a parameter, or rows that are computed of some."""
+    table = None
     while value.node is not None and not value.key:
         node = value.node
         read = [one for one in node.inputs if one.trains or (one.node is not None and not one.key)]
         if node.target in _TAKES:
-            value = node.args["weight" if node.target == "aten.embedding" else "self"]
+            value = table = node.args["weight" if node.target == "aten.embedding" else "self"]
             beside = [one for one in node.inputs if one is not value]
             if any(source.trains or source.saved for one in beside for source in sources(one)):
                 return None  # an index that is kept has a key
         elif node.target in _MOVES and len(read) == 1:
             (value,) = read
         else:
-            return None
+            return table if any(source.trains for source in sources(value)) else None
     return value if value.key and value.trains else None
 
 
