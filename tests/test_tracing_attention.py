@@ -470,8 +470,16 @@ class OfTwo(OfDistances):
         return (q @ k.mT + self.table[:, self.index] + self.table[:, self.index.T]).softmax(-1) @ v
 
 
+class Scaled(OfDistances):
+    """Twice the rows are added."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT * SCALE + 2 * self.table[:, self.index]).softmax(-1) @ v
+
+
 ADDED[WithMask] = ADDED[OfRangesBefore]
 ADDED[OfTwo] = [*ADDED[OfDistances], "add"]
+ADDED[Scaled] = [*ADDED[OfDistances], "scale(2.0)"]
 
 
 @pytest.mark.parametrize("kind", ADDED)
@@ -529,13 +537,6 @@ class Multiplied(Biased):
         return (q @ k.mT * SCALE * self.table).softmax(-1) @ v
 
 
-class Scaled(OfDistances):
-    """The rows are not added as they are."""
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return (q @ k.mT * SCALE + 2 * self.table[:, self.index]).softmax(-1) @ v
-
-
 class KeysByQueries(Products):
     """The scores stand the other way round, and so does what is added to them."""
 
@@ -548,7 +549,7 @@ class KeysByQueries(Products):
         return (v.mT @ weights).mT
 
 
-@pytest.mark.parametrize("kind", [OtherIndex, OwnRows, KeptIndex, Multiplied, Scaled, KeysByQueries])
+@pytest.mark.parametrize("kind", [OtherIndex, OwnRows, KeptIndex, Multiplied, KeysByQueries])
 def test_what_else_is_done_to_scores_is_one_layer(kind: type[Attend]) -> None:
     """It has the weights of it, a cost that is known, and sees everything; it cannot be built."""
     module = kind().eval()
