@@ -407,3 +407,25 @@ def test_tokens_that_are_viewed_with_more_axes_than_a_map_has() -> None:
     network = archlens.trace(Viewed(), (36, 4))
     assert network.output == (8, 2, 3, 2, 3)
     assert [layer.op.kind for layer in network][-1] == "opaque"
+
+
+class AddedToken(nn.Module):
+    """A token that is learned stands once for each sample before anything is added to it, as in CaiT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cls, self.layer = nn.Parameter(torch.rand(1, 1, 8)), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.cls.expand(len(x), -1, -1) + self.layer(x)[:, :1]
+
+
+def test_a_token_of_each_sample_is_a_branch() -> None:
+    module = AddedToken().eval()
+    network = archlens.trace(module, (5, 8))
+    assert [layer.op.kind for layer in network] == ["linear", "slice", "parameter", "add"]
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 5, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))

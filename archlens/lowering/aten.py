@@ -711,11 +711,14 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
 
 def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
     """What is computed of a parameter, value by value, as a branch of a merge."""
+    made, once = value.node, (1, *value.sizes[1:])
+    if made is not None and made.target == "aten.expand" and made.inputs[0].sizes == once:
+        value = made.inputs[0]  # which is given to each sample
     leaf, functions = _computed(value)
-    made = _standing(lowering, leaf, value.sizes, beside, extra)
+    draft = _standing(lowering, leaf, value.sizes, beside, extra)
     for node in functions:
-        made = applied(lowering, node, made, leaf)
-    return made
+        draft = applied(lowering, node, draft, leaf)
+    return draft
 
 
 def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: Draft, extra: int) -> Draft:
