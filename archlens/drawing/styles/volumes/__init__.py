@@ -19,17 +19,7 @@ from .stages import stages_of, valleys_of
 __all__ = ["draw"]
 
 #: How tall the largest map is, and how many slabs a stage shows: from the most to the least that is tried.
-_SIZES = (
-    (150.0, 6),
-    (120.0, 6),
-    (120.0, 4),
-    (96.0, 4),
-    (96.0, 3),
-    (76.0, 3),
-    (64.0, 3),
-    (52.0, 2),
-    (42.0, 1),
-)
+_SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (64.0, 3))
 #: How many slabs beside the input there are at least where levels are folded so that one line holds them.
 _SLABS = 6
 
