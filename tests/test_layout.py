@@ -19,6 +19,7 @@ from archlens.drawing.layout import lay_out
 from archlens.drawing.ordering import Join
 from archlens.drawing.part import part
 from archlens.drawing.placing import Area, Given, Link, Pads
+from archlens.drawing.styles import graph
 from archlens.drawing.styles.graph import Laid, chosen
 from archlens.grouping import grouped
 
@@ -403,3 +404,15 @@ def test_what_says_the_same_is_one_line_of_a_gathered_box() -> None:
     ]
     across = Request(loaded("vgg16"), depth=2).plan.gathered(across=True)
     assert len(across.boxes) < len(Request(loaded("vgg16"), depth=2).plan.gathered().boxes)
+
+
+@pytest.mark.parametrize("name", ["hrnet_w18", "fpn_resnet50", "segnet", "yolov3"])
+def test_plans_of_as_many_boxes_are_laid_out_apart(name: str) -> None:
+    """What was laid out before, gathered or not, changes no other plan: HRNet has 16 boxes both ways."""
+    request = Request(loaded(name), depth=1)
+    before = chosen(Request(loaded(name), depth=1)).layout
+    plans = request.plans
+    for other in (plans.flat(1, 99), plans.at(1)):
+        for plan in (other, other.gathered(), other.joined().gathered(across=True)) if other else ():
+            graph._laid(request, plan, graph._WORDS[0], "tb", only=True)
+    assert chosen(replace(request, made=plans)).layout == before

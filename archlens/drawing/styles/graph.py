@@ -390,11 +390,15 @@ def _layouts(
     """The places of the boxes on the page: as a U, where the network is one, and in columns or rows; and
     whether it is one.
     """
-    shown = plan.depth, len(plan.scopes), len(plan.boxes), plan.spread
-    known, key = request.plans.known, (__name__, shown, words, direction, request.labels)
+    known, key = request.plans.known, (__name__, _key(plan), words, direction, request.labels)
     if key not in known:
         known[key] = _whole(plan, words, direction, cores)
     return _broken(known[key], direction, room)
+
+
+def _key(plan: Plan) -> tuple[object, ...]:
+    """What tells plans of one network apart."""
+    return plan.depth, len(plan.scopes), tuple(box.name for box in plan.boxes), plan.edges, plan.spread
 
 
 def _whole(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]) -> list[Layout]:
@@ -560,7 +564,7 @@ def _foot(scope: DrawnScope, most: float) -> list[str]:
 
 def _heat(request: Request, plan: Plan) -> Heat | None:
     """What colours the boxes, where that is a figure and not their families; found once for a plan."""
-    known, key = request.plans.known, (__name__, plan.depth, len(plan.boxes), request.heat)
+    known, key = request.plans.known, (__name__, _key(plan), request.heat)
     if key not in known:
         known[key] = heat_of(request, lambda _: {box.id: (box.name, box.behind) for box in plan.boxes})
     found: Heat | None = known[key]
