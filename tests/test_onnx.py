@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import struct
 import sys
 import tracemalloc
@@ -1904,6 +1905,40 @@ def test_verify_holds_the_rest_of_a_file_with_an_opaque_layer(tmp_path: Path) ->
     code, out = run("verify", path, "--format", "json")
     assert code == 0
     assert json.loads(out)["networks"][0]["opaque"] == ["cumsum"]
+
+
+def opened(tmp_path: Path, name: str, channels: int) -> str:
+    at = ["batch", 3, "height", "width"]
+    nodes = [node("Conv", "x w", "y", strides=[2, 2])]
+    held = [tensor("w", [channels, 3, 3, 3])]
+    return written(tmp_path, model(nodes, held, [info("x", at)], [field(1, "y")]), name)
+
+
+def test_files_with_open_sizes_are_compared(tmp_path: Path) -> None:
+    """On the input that is said, or on that of the other network."""
+    old, new = opened(tmp_path, "old.onnx", 4), opened(tmp_path, "new.onnx", 6)
+    code, out = run("diff", old, new, "--input", "3x21x31")
+    assert code == 0
+    assert f"{10 * 15 * 27 * (6 - 4):+,}" in out
+    code, out = run("diff", old, new)
+    assert code == 1
+    assert "OLD: " in out
+    assert "leaves the size of its input input open, which is 3 x height x width" in out
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("{input: 3x21x31, layers: [{conv: 'conv(6, 3, stride=2, bias=false)'}]}")
+    for pair in ((str(spec), new), (new, str(spec))):
+        code, out = run("diff", *pair)
+        assert code == 0
+        assert "The two are the same." in out
+
+
+def test_open_sizes_as_letters(tmp_path: Path) -> None:
+    """A window of 3 with a stride of 2 has floor((n - 3)/2) + 1 = floor((n - 1)/2) positions."""
+    code, out = run("shapes", opened(tmp_path, "net.onnx", 4), "--input", "3xHxW")
+    assert code == 0
+    assert re.search(r"takes +H >= 3, W >= 3", out)
+    assert re.search(r"conv\(4, 3, stride=2, bias=false\) +4xH2xW2 +108 +108\*H2\*W2", out)
+    assert re.search(r"H2 +floor\(\(H - 1\)/2\)", out)
 
 
 def test_a_batch_of_another_name_in_each_input(tmp_path: Path) -> None:

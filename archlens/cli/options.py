@@ -13,7 +13,7 @@ from ..analysis import layouts
 from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import find
 from ..elaboration.given import read_inputs, read_values
-from ..elaboration.inputs import has_letters
+from ..elaboration.inputs import has_letters, numbered
 from ..errors import ArchlensError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
@@ -104,10 +104,13 @@ class Load(NamedTuple):
         """Its formulas, where an input has letters; else ``None``. With the work beside MACs, if asked."""
         if not any(has_letters(text.rpartition("=")[2]) for text in self.given.inputs):
             return None
+        from ..dialects.format import File
         from ..elaboration.lettered import formulas
 
-        inputs = read_inputs(self.given.inputs, "--input")
-        return formulas(self.given._replace(inputs=()).make(find(self.name)), inputs, work=work)
+        inputs, found = read_inputs(self.given.inputs, "--input"), find(self.name)
+        # a file that leaves its sizes open says none on which to begin
+        first = tuple(map(numbered, self.given.inputs)) if isinstance(found, File) and found.is_open else ()
+        return formulas(self.given._replace(inputs=first).make(found), inputs, work=work)
 
 
 def network_argument(function: Callable[..., T]) -> Callable[..., T]:

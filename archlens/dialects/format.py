@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from ..bounds import allowing, counted
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
-from ..errors import did_you_mean, error, shorten, usage
+from ..errors import ArchlensError, did_you_mean, error, shorten, usage
 from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
 from ..shape import Shape
@@ -162,6 +162,14 @@ class File(Outside):
     def opened(self) -> BinaryIO:
         """The file itself."""
         return self.stored() if self.stored is not None else open(self.path, "rb")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it leaves the size of an input open; not where it cannot be read, which is said later."""
+        try:
+            return None in self._model().inputs.values()
+        except ArchlensError:
+            return False
 
     def network(self, input: Any, values: Mapping[str, Any], real: bool = False) -> Network:
         """Its network.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any
@@ -69,6 +70,16 @@ def has_letters(text: str) -> bool:
     """Whether a text for an input has letters in the place of sizes: ``3xHxW``."""
     parts = text.replace("×", "x").removesuffix(CHANNELS_LAST).partition(" of ")[0].strip().split("x")
     return any(len(part) == 1 and part.isascii() and part.isalpha() for part in parts)
+
+
+def numbered(text: str) -> str:
+    """A text for an input with a size for each letter, on which formulas begin.
+
+    >>> numbered("x=3xHxW"), numbered("L of 1000")
+    ('x=3x224x224', '224 of 1000')
+    """
+    name, equals, shape = text.rpartition("=")
+    return name + equals + re.sub(r"(?:^|(?<=[x×]))[A-Za-wyz](?=$|[x×\s])", "224", shape)
 
 
 def like(shape: Shape, declared: Shape | None) -> Shape:

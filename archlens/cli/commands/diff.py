@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "inputs",
     multiple=True,
     metavar="[INPUT=]CxHxW",
-    help="The input of torch modules; by default that of the other network.",
+    help="The input of torch modules and of files of other tools; if not said, that of the other network.",
 )
 @fit_option("a picture")
 @font_option
@@ -166,21 +166,21 @@ def _family(found: Meant | SpecError, name: str) -> dict[str, Meant]:
 def _both(names: _Names, founds: _Founds, input: Any) -> tuple[Study, Study]:
     """Both networks; where one is broken, the message says which, and whether the other is.
 
-    A module that is given no input runs on that of the other network.
+    A module that is given no input runs on that of the other network, and so does a file that leaves it open.
     """
     studies: dict[str, Study] = {}
     problems: dict[str, SpecError] = {}
     both = zip(("OLD", "NEW"), founds, strict=True)
-    for which, found in sorted(both, key=lambda one: isinstance(one[1], Named)):
+    for which, found in sorted(both, key=lambda one: _asks(one[1])):
         try:
             if isinstance(found, SpecError):
                 raise found
-            if isinstance(found, Named) and input is None and problems:
+            if _asks(found) and input is None and problems:
                 continue  # what it is to run on is not known
-            if isinstance(found, Named) and input is None and studies:
+            if _asks(found) and input is None and studies:
                 studies[which] = _study(found, next(iter(studies.values())).network.inputs)
             else:
-                studies[which] = _study(found, input if isinstance(found, Named) else None)
+                studies[which] = _study(found, input if isinstance(found, Named | File) else None)
         except SpecError as problem:
             problems[which] = problem
         except UsageError as problem:
@@ -195,6 +195,11 @@ def _both(names: _Names, founds: _Founds, input: Any) -> tuple[Study, Study]:
             raise SpecError(diagnostic, broken.network)
         show(diagnostic)
     return studies["OLD"], studies["NEW"]
+
+
+def _asks(found: Meant | SpecError) -> bool:
+    """Whether something does not say itself what it runs on."""
+    return isinstance(found, Named) or (isinstance(found, File) and found.is_open)
 
 
 def _study(found: Meant, input: Any) -> Study:
