@@ -151,7 +151,7 @@ def _shown(layer: Layer, text: Written) -> object:
 
 
 def notes(formula: Formula, *, memory: bool = True) -> list[str]:
-    letters = " and ".join(f"{name} (own {formula.own.get(name, 1):,})" for name in formula.letters)
+    letters = " and ".join(f"{name} (found at {formula.own.get(name, 1):,})" for name in formula.letters)
     lines = [f"Formulas of {letters}. floor rounds down. One MAC is one multiply-accumulate."]
     if formula.batch:
         lines.append(f"{formula.batch} is the batch: MACs and bytes are those of all of its samples.")
@@ -176,7 +176,7 @@ def _of_memory(formula: Formula) -> list[str]:
     if len(live.forms) > 1:
         lines.append(
             f"The live set is the largest of {len(live.forms):,} such formulas (all in --format json); "
-            "that which is largest on the own input is shown."
+            "that which is largest where they were found is shown."
         )
     if set(formula.along(live.regions)) != set(formula.along(formula.pieces[0].regions)):
         conditions = {one for region in live.regions for one in region.joint}
