@@ -609,7 +609,7 @@ def test_the_command_line() -> None:
     derived = run("explain", "resnet18", "layer2.0.conv1", "--input", "3xHxW")
     assert "floor((H4 + 2*1 - 3)/2) + 1" in derived
     assert "= floor((H - 1)/8) + 1 = H8" in derived
-    for command in (["cost", "lenet5"], ["memory", "lenet5"], ["sizes", "lenet5"]):
+    for command in (["memory", "lenet5"], ["sizes", "lenet5"]):
         result = CliRunner().invoke(cli, [*command, "--input", "1xHxW"])
         assert result.exit_code == 1
         assert "1xHxW has letters, but an input has numbers here" in str(result.exception)
