@@ -286,6 +286,34 @@ def test_each_board_says_where_its_numbers_are_from(name: str) -> None:
     assert any([board.sram, board.flash, board.macs_per_second, board.bytes_per_second])
 
 
+@pytest.mark.parametrize(
+    ("name", "ranges", "flash"),
+    [
+        ("rp2040", {0x20000000: 256, 0x20040000: 4, 0x20041000: 4}, 2048),  # data sheet, 2.6.2
+        ("stm32f407", {0x10000000: 64, 0x20000000: 112, 0x2001C000: 16}, 1024),  # RM0090, 2.3
+        ("stm32f746", {0x20000000: 64, 0x20010000: 240, 0x2004C000: 16}, 1024),  # RM0385, 2.2
+        (
+            "stm32h747",  # RM0399, 2.3
+            {
+                0x20000000: 128,
+                0x24000000: 512,
+                0x30000000: 128,
+                0x30020000: 128,
+                0x30040000: 32,
+                0x38000000: 64,
+            },
+            2048,
+        ),
+    ],
+)
+def test_ram_is_the_largest_range_in_one_piece(name: str, ranges: dict[int, int], flash: int) -> None:
+    pieces: dict[int, int] = {}  # by their ends
+    for start, size in sorted(ranges.items()):
+        pieces[start + 1024 * size] = pieces.pop(start, 0) + 1024 * size
+    board = boards.find(name)
+    assert (board.sram, board.flash) == (max(pieces.values()), 1024 * flash)
+
+
 def test_a_board_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('source = "https://a.org"\nsram = "9.4kB"\nflash = "62kB"\n')
     found = run("check", "lenet5", "--target", "mine.toml", cwd=tmp_path)

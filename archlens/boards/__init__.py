@@ -1,8 +1,8 @@
 """What a board has: memory, the most multiply-accumulates a second, and the most bytes; a file each.
 
 A file is TOML: ``title``, ``source`` (the address of a data sheet), ``read`` (where its numbers were read, if
-that is another page), and what is known of ``sram``, ``flash``, ``macs_per_second`` by type and
-``bytes_per_second``. What is not there is unknown.
+that is another page), and what is known of ``sram``, the largest range in one piece, ``flash``,
+``macs_per_second`` by type and ``bytes_per_second``. What is not there is unknown.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Board(NamedTuple):
     title: str
     source: str
     read: str
+    #: The largest range of RAM in one piece, as an arena is.
     sram: int | None
     flash: int | None
     #: By the type of the activations.
