@@ -200,7 +200,7 @@ def model_of(
         warnings.simplefilter("ignore")
         exported(module, shape, exporter, axes, path)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            module.to("meta")(torch.empty(1, *shape, device="meta"))
+            module.requires_grad_(False).to("meta")(torch.empty(1, *shape, device="meta"))
     return path, shape, counter.get_total_flops() // 2
 
 

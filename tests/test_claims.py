@@ -448,7 +448,7 @@ def test_at_80_columns_nothing_is_cut() -> None:
     """Sources and remarks are wrapped between words; what is longer is a link, which leads nowhere if cut."""
     for name in archlens.names():
         found = claims_of(name)
-        lines = terminal.write(table([(network(name), found)]), 80).splitlines()
+        lines = terminal.write(table([(network(name).name, found)]), 80).splitlines()
         links = {claim.entry.link for claim in found}
         assert [line for line in lines if len(line) > 80 and line not in links] == [], name
         words = " ".join(word for line in lines for word in line.split())
@@ -461,7 +461,7 @@ def test_a_path_that_is_longer_than_the_terminal_is_not_cut() -> None:
     path = "a/" * 30 + "table-of-figures.md"
     spec = f"input: 3x8x8\nlayers: [relu]\npublished: {{source: The file {path}, params: 0}}"
     network = archlens.loads(spec)
-    assert path in terminal.write(table([(network, published_figures.find(network))]), 40).splitlines()
+    assert path in terminal.write(table([(network.name, published_figures.find(network))]), 40).splitlines()
 
 
 def test_standard_output_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:

@@ -1812,6 +1812,8 @@ def test_an_input_of_an_open_length_is_asked_for_and_called_as_in_the_file(tmp_p
     code, out = run("shapes", path, "--input", "idx=7")
     assert code == 1
     assert "has no input idx" in out
+    code, out = run("claims", path)
+    assert (code, out.startswith("No figure is published of ")) == (0, True)
 
 
 def test_ids_that_are_compared_beside_a_table_are_verified(tmp_path: Path) -> None:

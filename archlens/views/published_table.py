@@ -21,12 +21,11 @@ from ..counts import dumps
 from ..errors import printable, shorten
 from ..forms.table import LEAST, Annotation, Case, Column, Link, Row, SpanningRow, Table
 from ..grouping import grouped
-from ..network import Network
 
 SCHEMA = "archlens.claims/2"
 
-#: The published figures of networks, in order.
-Figures = Sequence[tuple[Network, Sequence[PublishedFigure]]]
+#: The published figures of networks, by their names and in order.
+Figures = Sequence[tuple[str, Sequence[PublishedFigure]]]
 
 #: How far the figures of a source stand in from its name.
 _INDENT = 2
@@ -52,20 +51,20 @@ def table(found: Figures) -> Table:
     return Table(
         columns=[Column("network"), *_COLUMNS, Column("source"), _LINK],
         rows=[
-            [network.name, *_cells(figure), Link(figure.entry.source, figure.entry.link), figure.entry.link]
-            for network, figures in found
+            [name, *_cells(figure), Link(figure.entry.source, figure.entry.link), figure.entry.link]
+            for name, figures in found
             for figure in figures
         ],
         remarks=[[line] for line in _reasons(found)] + below,
         terminal=[
-            *(_of_network(network, figures) for network, figures in found if figures),
+            *(_of_network(name, figures) for name, figures in found if figures),
             Table(remarks=below),
         ],
         json=partial(to_json, found),
-        suites=[(network.name, list(map(_case, figures))) for network, figures in found],
+        suites=[(name, list(map(_case, figures))) for name, figures in found],
         annotations=[
-            Annotation("error", _difference(figure), None, f"{network.name}: {figure.what}")
-            for network, figures in found
+            Annotation("error", _difference(figure), None, f"{name}: {figure.what}")
+            for name, figures in found
             for figure in figures
             if figure.silent
         ],
@@ -88,8 +87,7 @@ def to_json(found: Figures) -> str:
         {
             "schema": SCHEMA,
             "networks": [
-                {"name": network.name, "claims": [_data(figure) for figure in figures]}
-                for network, figures in found
+                {"name": name, "claims": [_data(figure) for figure in figures]} for name, figures in found
             ],
         },
         indent=1,
@@ -120,7 +118,7 @@ def _printed(figure: PublishedFigure) -> str:
     return f"{int(figure.printed):,}" if plain else figure.printed
 
 
-def _of_network(network: Network, figures: Sequence[PublishedFigure]) -> Table:
+def _of_network(name: str, figures: Sequence[PublishedFigure]) -> Table:
     """The figures of one network, under their sources; what the spec says of them stands under each."""
     rows: list[Row] = []
     for entry, own in groupby(figures, lambda figure: figure.entry):
@@ -130,7 +128,7 @@ def _of_network(network: Network, figures: Sequence[PublishedFigure]) -> Table:
             rows.append(_cells(figure))
             remarks[_remark(figure)] = None
         rows += [SpanningRow(remark, inner=True) for remark in filter(None, remarks)]
-    return Table(_COLUMNS, rows, network.name, indent=_INDENT)
+    return Table(_COLUMNS, rows, name, indent=_INDENT)
 
 
 # --- what stands beneath ---------------------------------------------------------------------------
@@ -148,7 +146,7 @@ def _remark(figure: PublishedFigure) -> str:
 
 def _reasons(found: Figures) -> Iterator[str]:
     """What the specs say about figures, once for all that one entry has."""
-    for network, figures in found:
+    for name, figures in found:
         reasons = grouped(
             ((figure.entry, remark), f"{figure.what} {figure.printed}")
             for figure in figures
@@ -157,11 +155,11 @@ def _reasons(found: Figures) -> Iterator[str]:
         for (_, remark), said in reasons.items():
             more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
             named = ", ".join(said[:_NAMED]) + more
-            yield f"{printable(network.name)}, {printable(named)}. {remark}"
+            yield f"{printable(name)}, {printable(named)}. {remark}"
 
 
 def _silent(found: Figures) -> list[str]:
-    names = [shorten(network.name) for network, figures in found if not figures]
+    names = [shorten(name) for name, figures in found if not figures]
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return [f"No figure is published of {', '.join(names[:_NAMED])}{more}."] if names else []
 

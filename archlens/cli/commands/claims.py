@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,10 @@ from ..options import (
 )
 from ..output import write_table
 
+if TYPE_CHECKING:
+    from ...analysis.published_figures import PublishedFigure
+    from ...dialects import Meant
+
 
 @click.command("claims")
 @names_argument
@@ -34,8 +39,17 @@ def command(name: tuple[str, ...], every: bool, form: str, path: str | None) -> 
     is 1 if a figure differs without either. For an Ultralytics file, the figures are those in its comments.
     """
     named = chosen("claims", name, every, example="resnet50")
-    networks = [Given((), ()).make(one) for each in named for one in printed(each)]
-    found = [(network, published_figures.find(network)) for network in networks]
+    found = [_figures(one) for each in named for one in printed(each)]
     write_table(view.table(found), form, path)
     if any(figure.silent for _, each in found for figure in each):
         sys.exit(1)
+
+
+def _figures(meant: Meant) -> tuple[str, list[PublishedFigure]]:
+    """What a network is called, and its published figures: none where a file does not say its input."""
+    from ...dialects.format import File
+
+    if isinstance(meant, File) and meant.is_open:
+        return meant.name, []
+    network = Given((), ()).make(meant)
+    return network.name, published_figures.find(network)

@@ -19,7 +19,7 @@ def parts(material: Material) -> Sequence[Part]:
     if material.overridden and material.network.meta.published:
         said = f"With {material.overridden} the figures that are published in the spec do not hold."
         return [Paragraph([said])]
-    table = view.table([(material.network, material.study.claims)])
+    table = view.table([(material.network.name, material.study.claims)])
     if not table.rows:
         return [Paragraph(["No figure is published in the spec."])]
     _network, *columns = table.columns
