@@ -95,4 +95,4 @@ def _found(meant: Any) -> Meant:
         return dialects.find(os.fspath(meant))
     except TypeError:
         what = type(meant).__name__
-        raise usage(f"a network, a spec, a module, a name or a path is needed, not a {what}") from None
+        raise usage(f"a network, a spec, a module, a name or a path is needed, but got {what}") from None

@@ -97,7 +97,7 @@ def assert_shapes(
     from .backends.conformance import differences
 
     if not isinstance(module, Module):
-        raise usage(f"a torch.nn.Module is needed, not a {type(module).__name__}")
+        raise usage(f"a torch.nn.Module is needed, but got {type(module).__name__}")
     meant = study(network, input=input).network
     found = differences(module, meant, traced=isinstance(meant.origin, Traced))
     if found:

@@ -440,6 +440,17 @@ def windows(x: Any, size: int, stride: int) -> Iterator[Any]:
                 yield channel[i : i + size, j : j + size]
 
 
+def laid(
+    channels: int, counts: tuple[int, int], size: tuple[int, int], stride: tuple[int, int], dilation: int
+) -> None:
+    """Windows that are laid on a map, which is padded already, and added to what lies there."""
+    for _ in range(channels):
+        there: dict[tuple[int, ...], Any] = {}
+        for window, tap in product(product(*map(range, counts)), product(*map(range, size))):
+            at = tuple(i * s + k * dilation for i, s, k in zip(window, stride, tap, strict=True))
+            there[at] = there[at] + Tally() if at in there else Tally()
+
+
 def adapted(x: Any, outputs: int) -> Iterator[Any]:
     """The windows that torch takes for adaptive pooling: from floor(i n / o) to ceil((i + 1) n / o)."""
     bounds = [(i * x.shape[1] // outputs, -(-(i + 1) * x.shape[1] // outputs)) for i in range(outputs)]
@@ -506,6 +517,9 @@ DEFINITIONS: dict[str, Callable[[], Any]] = {
     "3x6x6 >> max_pool(2)": lambda: [largest(w) for w in windows(some(3, 6, 6), 2, 2)],
     "3x6x6 >> max_pool(3, stride=2, padding=1)": lambda: [largest(w) for w in windows(some(3, 8, 8), 3, 2)],
     "3x6x6 >> avg_pool(3, stride=1)": lambda: [mean(w) for w in windows(some(3, 6, 6), 3, 1)],
+    "27x42 >> fold((6, 7), 3, padding=1)": lambda: laid(3, (6, 7), (3, 3), (1, 1), 1),
+    "12x16 >> fold((9, 8), (2, 3), stride=(2, 1), dilation=2)": lambda: laid(2, (4, 4), (2, 3), (2, 1), 2),
+    "8x6 >> fold((4, 6), 2, stride=2)": lambda: laid(2, (2, 3), (2, 2), (2, 2), 1),
     "3x7x7 >> adaptive_max_pool(3)": lambda: [largest(w) for w in adapted(some(3, 7, 7), 3)],
     "3x7x7 >> adaptive_avg_pool(4)": lambda: [mean(w) for w in adapted(some(3, 7, 7), 4)],
     "3x2x2 >> adaptive_avg_pool(5)": lambda: [mean(w) for w in adapted(some(3, 2, 2), 5)],

@@ -833,7 +833,7 @@ def test_sizes_of_language_models_together(family: list[str], monkeypatch: pytes
 
 def test_the_bounds_are_documented() -> None:
     text = (Path(__file__).parents[1] / "docs" / "language.md").read_text("utf-8")
-    assert f"A network has at most {MAX_LAYERS:,} layers" in text
+    assert f"may have at most {MAX_LAYERS:,} layers" in text
     assert "--max-layers" in text
     assert "max_layers=" in text
 

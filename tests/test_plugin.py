@@ -277,7 +277,7 @@ def test_wrong_limits(limits: dict[str, Any], message: str) -> None:
 def test_wrong_networks() -> None:
     with pytest.raises(UsageError, match="there is no network resnet5"):
         assert_budget("resnet5", params="<= 5")
-    with pytest.raises(UsageError, match="this is a int"):
+    with pytest.raises(UsageError, match="a name or a path is needed, but got int"):
         assert_budget(5, params="<= 5")  # type: ignore[arg-type]
 
 
@@ -434,7 +434,7 @@ def test_scripted_modules_take_no_hooks() -> None:
 
 
 def test_only_modules_have_shapes() -> None:
-    with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, not a list"):
+    with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, but got list"):
         assert_shapes([_Lenet()], OWN)
 
 

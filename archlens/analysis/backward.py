@@ -62,6 +62,8 @@ class Saved(NamedTuple):
     trained: Mapping[str, bool]
     #: Whose memory is kept, with the first layer whose op keeps it: the backward pass comes to that last.
     until: Mapping[str, int]
+    #: The bytes of each memory.
+    sizes: Mapping[str, int]
     #: Bytes that each layer's op keeps beside.
     beside: Sequence[int]
     #: What the caller holds, saved or not: the memory of inputs and outputs, with its bytes.
@@ -182,7 +184,7 @@ def peak(
             flowing.drop(given)
         saved -= kept.beside[position]
         for name in leaving.get(position, ()):
-            saved -= size(network.shape_of(name))
+            saved -= kept.sizes[name]
             activations += kept.held.get(name, 0)
         for source, gradient, own in handed:
             see(flowing.add(source, gradient, own), 0)

@@ -725,7 +725,7 @@ def _live(
     for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
         kept = keeping[position] if keeping else 0
         if own:
-            filled = size(values)
+            filled = size(max(values, footprint.room) if eager else values)
             if in_place and footprint.in_place:
                 free = set(leaving) - inputs.keys()
                 over = next((name for name in sources if name in free and made[name].bytes == filled), None)
@@ -810,9 +810,13 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
         beside[-1] += held.extra(extras)
     ends = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
     sizes = {name: held.of(network.shape_of(name)) for name in {**until, **ends}}
+    for layer, footprint in zip(network.layers, places.footprints, strict=True):
+        if footprint is not None and layer.name in sizes:
+            sizes[layer.name] = max(sizes[layer.name], held.size(footprint.room))
     return Saved(
         trained,
         until,
+        sizes,
         beside,
         {name: sizes[name] for name in ends},
         sum(sizes[name] for name in until) + sum(beside),

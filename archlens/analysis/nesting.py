@@ -107,12 +107,19 @@ class Nesting:
         #: Every scope, those inside before the one around.
         self.closed: list[Any] = []
         self.scopes: dict[str, Scope] = {}
+        #: Scopes that hold layers of their own, where there are further uses, which a scope may begin with.
+        self.begun = self._begun() if self.uses else set()
         self.in_training = self._in_training()
         needed = network.index if needed is None else needed
         self.apart = self._apart(needed)
         self._read(needed)
         for scope in self.closed:
             scope.children = [part if isinstance(part, Child) else _child(part) for part in scope.parts]
+
+    def _begun(self) -> set[str]:
+        return {
+            scope for layer in self.network.layers if not layer.again for scope in scopes_around(layer.name)
+        }
 
     def _in_training(self) -> set[str]:
         """The layers that run in training alone: those of heads for training that nothing else reads."""
@@ -209,7 +216,7 @@ class Nesting:
         """
         if use.name:
             path = self._visible(use.name.rpartition(".")[0])
-            if self.root.sees_out or path not in self.scopes:
+            if self.root.sees_out or (path in self.begun and path not in self.scopes):
                 self._enter(path, opened)
                 return opened[-1]
         else:

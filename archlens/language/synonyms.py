@@ -74,7 +74,6 @@ ABSENT = {
             "transformer transformerencoder transformerencoderlayer transformerdecoder "
             "transformerdecoderlayer"
         ),
-        "a fold": "fold col2im",
         "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
         "a norm of weights by their largest singular value": "spectralnorm",
         "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",

@@ -83,6 +83,8 @@ class Footprint(NamedTuple):
     steps: tuple[int, ...] = ()
     #: How the output lies, if it has memory of its own: a word from above, or its axes, the innermost last.
     lies: str | tuple[int, ...] = FORMAT
+    #: For how many values the output's memory has room, where torch makes it larger than the output.
+    room: int = 0
     #: How the input must lie, if at all; as axes, that it is turned to these for ``MATRIX``. A copy that is
     #: made otherwise lives through the first moment, or as long as the op runs if it has but one, and stands
     #: in for the input where that is kept.

@@ -226,7 +226,6 @@ class BlurPool(Op, kind="blur_pool", family="pooling"):
     padding: Annotated[Spare, "positions added at both sides, p, of zeros"] = 0
     kept: Annotated[Flag, "whether the state dict has the filter, once for each channel"] = False
 
-    incidental = {"kept": "kept"}
     sliding = True
     channelwise = True
     saved_for_backward = INPUT

@@ -48,7 +48,7 @@ def run(
     """
     module, ids = origin.module, origin.ids
     if not isinstance(module, nn.Module):
-        raise usage(f"a torch.nn.Module is needed, not a {type(module).__name__}")
+        raise usage(f"a torch.nn.Module is needed, but got {type(module).__name__}")
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         raise usage(
             f"{shorten(name)} is a {type(module).__name__}, which runs copies of a module",

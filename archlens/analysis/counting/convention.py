@@ -80,11 +80,11 @@ _RECURRENT_MODULES = frozenset({"LSTM", "GRU", "RNN"})
 
 
 def recurrent(layer: Layer) -> str:
-    """The module of a layer that reads its input step by step; empty where it is none."""
+    """torch's module for a layer that reads its input step by step; empty where it is none."""
     if isinstance(layer.op, Opaque):
         name = str(layer.op)
         return f"nn.{name}" if name in _RECURRENT_MODULES else ""
-    return met(layer) if met(layer) in RECURRENT else ""
+    return met(layer).replace("archlens", "nn") if met(layer) in RECURRENT else ""
 
 
 #: Why a tool counts nothing of one that torch runs by calling one kernel.
@@ -95,9 +95,7 @@ IN_ONE_KERNEL = (
 
 def runs_in_one_kernel(layer: Layer) -> bool:
     """Whether torch runs it on a CPU by calling one kernel: an LSTM without a projection."""
-    if recurrent(layer) == "nn.LSTM":
-        return "weight_hr_l0" not in layer.facts.weights
-    return met(layer) == "archlens.LSTM" and not layer.facts.torch["proj_size"]
+    return recurrent(layer) == "nn.LSTM" and "weight_hr_l0" not in layer.facts.weights
 
 
 def same(count: int) -> Share:
