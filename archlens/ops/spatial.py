@@ -247,7 +247,6 @@ def _covered(window: Window, count: int) -> int:
     return count * f - max(count - d // shared, 0) * max(f - s // shared, 0)
 
 
-
 class Roll(Op, kind="roll", family="reshape"):
     """The positions of a map moved along its axes; what goes over the border comes in at the other side.
 

@@ -80,7 +80,7 @@ _RECURRENT_MODULES = frozenset({"LSTM", "GRU", "RNN"})
 
 
 def recurrent(layer: Layer) -> str:
-    """torch's module for a layer that reads its input step by step; empty where it is none."""
+    """The module of torch.nn for a layer that reads its input step by step; empty where it is none."""
     if isinstance(layer.op, Opaque):
         name = str(layer.op)
         return f"nn.{name}" if name in _RECURRENT_MODULES else ""
