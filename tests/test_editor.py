@@ -195,6 +195,8 @@ def test_hover(editor: Editor, resnet: str) -> None:
     assert said.startswith("`conv(channels, kernel, stride=1")
     explained = run("explain", "resnet18", "conv1").stdout.strip()
     assert f"```text\n{explained}\n```" in said
+    assert r"c\_out \* c\_in/groups \* f\*f" in said  # no mark of Markdown
+    assert said.index(explained) < said.index("- `kernel`: size of the window") < said.index("- `bias`:")
     assert hovered(editor, "resnet", position(resnet, "stride=2, padding=3", 2)).startswith(
         "`stride` of `conv`: step of the window"
     )
@@ -207,6 +209,9 @@ def test_hover(editor: Editor, resnet: str) -> None:
     )
     assert hovered(editor, "resnet", position(resnet, "params:", 2)).startswith("`params:`")
     assert hovered(editor, "resnet", position(resnet, "1512.03385", 2)) == ""
+    named = hovered(editor, "resnet", position(resnet, "- maxpool:", 4))
+    assert named == f"```text\n{run('explain', 'resnet18', 'maxpool').stdout.strip()}\n```"
+    assert hovered(editor, "resnet", position(resnet, "- maxpool:", 1)) == ""  # its dash
     repeated = hovered(editor, "resnet", position(resnet, "conv(width, 3, stride", 1))
     assert "The first of 8 layers that this step makes." in repeated  # of ResNet-18
 
@@ -265,7 +270,7 @@ def test_completion(editor: Editor, resnet: str) -> None:
         one for one in editor.at("completion", uri("resnet"), *place)["items"] if one["label"] == "bias"
     )
     assert item["textEdit"]["newText"] == "bias="
-    assert "default: true" in item["documentation"]["value"]
+    assert item["documentation"].split("\n")[-1] == "default: true"
     place = position(resnet, "project(width, stride) if", 4)
     item = editor.at("completion", uri("resnet"), *place)["items"][0]
     assert (item["label"], item["textEdit"]["newText"]) == ("basic", "basic(")
@@ -288,12 +293,12 @@ def test_completion(editor: Editor, resnet: str) -> None:
     ],
 )
 def test_words(line: str, expected: str, kind: str) -> None:
-    words = list(wording.completed(line, find("resnet50").spec, archlens.load("resnet50")))
+    _, words = wording.completed(line, find("resnet50").spec, archlens.load("resnet50"))
     assert (expected, kind) in [(one.label, one.kind) for one in words]
 
 
 def test_no_words_in_comments() -> None:
-    assert list(wording.completed("  - relu  # con", None, None)) == []
+    assert wording.completed("  - relu  # con", None, None).words == []
 
 
 # --- names -----------------------------------------------------------------------------------------------

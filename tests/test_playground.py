@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 
 import archlens
+from archlens.editor import looking, wording
 from archlens.editor.vocabulary import vocabulary
 from archlens.errors import SpecError
+from archlens.library import read
 from archlens.ops import LANGUAGE
 from archlens.ops.op import signature
 from archlens.playground import folder
@@ -222,6 +224,31 @@ def test_every_op_is_completed_with_its_arguments() -> None:
     assert {"input", "layers", "params"} <= {name for name, _ in words["keys"]}
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("  - cut", {"cut"}),
+        ("  - cut(2, ", {"width", "depth"}),
+        ("  - ref(", {"first.0", "first"}),
+        ("\U0001f600 va", {"width", "cut"}),
+        ("# com", set()),
+    ],
+)
+def test_words_are_those_of_the_last_text_that_was_a_spec(line: str, words: set[str]) -> None:
+    """While one types it mostly is none. The words are those of an editor, at places as pages count them."""
+    blocks = "blocks:\n  cut(width, depth=2): relu\n"
+    text = f"input: 3x8x8\nparams: {{width: 4}}\n{blocks}layers:\n  - first: cut(1)\n"
+    assert ask("check", text=text)["complete"]
+    assert not ask("check", text=f"{text}  - {{ cut(")["complete"]
+    found = ask("complete", line=line)
+    looked = looking.laid_out(read(text, name="network", path=NAME), "", advice=False)
+    start, said = wording.completed(line, looked.spec, looked.network)
+    assert found["words"] == [[one.label, one.text, one.detail, one.says] for one in said]
+    assert words <= {label for label, *_ in found["words"]}
+    assert bool(words) == bool(found["words"])
+    assert found["start"] == looking.units(line[:start])
+
+
 # --- the folder ------------------------------------------------------------------------------------------
 
 
@@ -272,6 +299,7 @@ def test_its_page_runs_what_it_is_given_and_asks_nothing(written: Path) -> None:
     known = data(text)
     assert known["command"] == "archlens explore lenet5 --playground -o out"
     assert known["live"]["names"] == archlens.names()
+    assert known["live"]["ops"] == [*LANGUAGE]
     assert ask("check", text=known["live"]["first"])["complete"]
     assert ask("lint", text=known["live"]["first"]) == []
 
@@ -288,9 +316,10 @@ def test_what_runs_in_the_page_runs_with_nothing_else_installed(written: Path, t
     script = (
         "import sys; sys.path.insert(0, '.'); from archlens.playground.answering import answer; import json;"
         "opened = json.loads(answer(json.dumps({'ask': 'open', 'name': 'resnet50'})));"
-        f"questions = {[one for one in QUESTIONS if one != 'open']};"
+        f"questions = {[one for one in QUESTIONS if one not in ('open', 'complete')]};"
         "more = {'picture': {'style': 'volumes'}, 'explain': {'layer': 'conv1'}};"
         "found = [answer(json.dumps({'ask': one, **opened, **more.get(one, {})})) for one in questions];"
+        "found.append(answer(json.dumps({'ask': 'complete', 'line': 'lay'})));"
         "figures = json.loads(found[questions.index('figures')]);"
         "print(figures['now']['values'][1], any('problem' in one[:20] for one in found),"
         " sorted({'yaml', 'click', 'pygments', 'torch', 'numpy'} & {*sys.modules}))"

@@ -285,9 +285,8 @@ def made(version: str, pause: float) -> Server:
         file, line, column = server.at(params.text_document.uri, params.position)
         network = file.looked.network if file.looked else None
         before = line[: column - 1]
-        word = re.search(r"[\w.]*$", before)
-        start = units(before[: word.start()]) if word else params.position.character
-        range_ = _of(params.position.line, start, params.position.character)
+        start, words = wording.completed(before, file.spec, network)
+        range_ = _of(params.position.line, units(before[:start]), params.position.character)
         return types.CompletionList(
             is_incomplete=False,
             items=[
@@ -295,13 +294,11 @@ def made(version: str, pause: float) -> Server:
                     label=one.label,
                     kind=_KINDS[one.kind],
                     detail=one.detail or None,
-                    documentation=types.MarkupContent(types.MarkupKind.Markdown, one.says)
-                    if one.says
-                    else None,
+                    documentation=one.says or None,
                     sort_text=f"{number:05}",
                     text_edit=types.TextEdit(range_, one.text),
                 )
-                for number, one in enumerate(wording.completed(before, file.spec, network))
+                for number, one in enumerate(words)
             ],
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -25,27 +26,39 @@ class Word(NamedTuple):
     text: str
     #: ``key``, ``op``, ``argument``, ``block``, ``param``, ``step`` or ``construct``.
     kind: str
-    #: What stands beside it in the list, and what is said of it.
+    #: What stands beside it in the list, and lines of plain text about it.
     detail: str = ""
     says: str = ""
+
+
+class Completion(NamedTuple):
+    """The words that can stand at the end of a line, the likeliest first."""
+
+    #: Where what they replace begins: how many characters of the line stay.
+    start: int
+    words: list[Word]
 
 
 words_of_language = cache(vocabulary)
 
 
-def completed(line: str, spec: Spec | None, network: Network | None) -> Iterator[Word]:
-    """What can stand at the end of a line that has been written so far, the likeliest first.
+def completed(line: str, spec: Spec | None, network: Network | None) -> Completion:
+    """What can stand at the end of a line that has been written so far.
 
     Args:
         line: the line, up to the place.
         spec: the file, as it was when it was last a spec.
         network: one of its networks.
     """
-    if re.search(r"(^|\s)#", line):
-        return
-    words = words_of_language()
     word = re.search(r"[A-Za-z_][\w.]*$", line)
-    start = line[: word.start()] if word else line
+    start = word.start() if word else len(line)
+    if re.search(r"(^|\s)#", line):
+        return Completion(start, [])
+    return Completion(start, list(_words(line, line[:start], spec, network)))
+
+
+def _words(line: str, start: str, spec: Spec | None, network: Network | None) -> Iterator[Word]:
+    words = words_of_language()
     if not start.strip() and not line[:1].isspace():
         yield from (Word(name, f"{name}: ", "key", "", said) for name, said in words["keys"])
         return
@@ -57,12 +70,13 @@ def completed(line: str, spec: Spec | None, network: Network | None) -> Iterator
     if call in words["ops"]:
         yield from _arguments(words["ops"][call])
     if call in blocks:
-        for name in blocks[call].parameters:
-            yield Word(name, f"{name}=", "argument", "must be given" if blocks[call].required[name] else "")
+        for name, default in blocks[call].parameters.items():
+            detail = f"={ast.unparse(default[1])}" if default is not None else "must be given"
+            yield Word(name, f"{name}=", "argument", detail)
     if not call:
         for name, block in blocks.items():
             text = f"{name}(" if block.parameters else name
-            yield Word(name, text, "block", f"({', '.join(block.parameters)})", "a block of this spec")
+            yield Word(name, text, "block", f"({_parameters(block)})", "a block of this spec")
     yield from (Word(name, name, "param", _said(param)) for name, param in params.items())
     if not call:
         for name, op in words["ops"].items():
@@ -81,13 +95,21 @@ def _arguments(op: dict[str, Any]) -> Iterator[Word]:
             f"{name}=",
             "argument",
             f"={default}" if default else "",
-            f"{meaning}; takes {takes}; {said}",
+            "\n".join([meaning, f"takes {takes}", said]),
         )
 
 
 def _about(op: dict[str, Any]) -> str:
     lines = [op["summary"], op["says"], *(f"{name}: {meaning}" for name, _, _, meaning in op["arguments"])]
-    return "\n\n".join(line for line in lines if line)
+    return "\n".join(line for line in lines if line)
+
+
+def _parameters(block: Block) -> str:
+    """The parameters of a block as its key has them."""
+    return ", ".join(
+        name if default is None else f"{name}={ast.unparse(default[1])}"
+        for name, default in block.parameters.items()
+    )
 
 
 def _steps(network: Network | None) -> list[str]:
@@ -132,35 +154,42 @@ def described(
     found = next(
         (one for one in re.finditer(r"[A-Za-z_]\w*", text) if one.start() < column <= one.end() + 1), None
     )
-    parts = [_meaning(found, text, line, spec)] if found else []
-    layers = [one for one in network.layers if _covers(one, line, column)] if network else []
+    means, documents = _meaning(found, text, line, spec) if found else ("", "")
+    layers = _layers_at(network, line, column, name=found is not None) if network is not None else []
+    explained = ""
     if layers and network is not None:
         more = f"\n\nThe first of {len(layers)} layers that this step makes." if len(layers) > 1 else ""
-        parts.append(f"```text\n{explanation.to_text(network, layers[:1])}\n```{more}")
-    return "\n\n".join(part for part in parts if part)
+        explained = f"```text\n{explanation.to_text(network, layers[:1])}\n```{more}"
+    return "\n\n".join(part for part in (means, explained, documents) if part)
 
 
-def _meaning(found: re.Match[str], text: str, line: int, spec: Spec | None) -> str:
+def _meaning(found: re.Match[str], text: str, line: int, spec: Spec | None) -> tuple[str, str]:
+    """What a word means in one line, and what is documented of it beyond that."""
     words, word = words_of_language(), found[0]
     behind = text[found.end() :].lstrip()
     call = called(text[: found.start()])
     if call in words["ops"] and behind[:1] == "=" and behind[:2] != "==":
         for name, default, takes, meaning in words["ops"][call]["arguments"]:
             if name == word:
-                return f"`{name}` of `{call}`: {meaning}; takes {takes}; " + (
-                    f"default: `{default}`" if default else "must be given"
-                )
+                said = f"default: `{default}`" if default else "must be given"
+                return f"`{name}` of `{call}`: {_escaped(f'{meaning}; takes {takes}')}; {said}", ""
     use = naming.at(naming.uses(spec), line, found.start() + 1) if spec is not None else None
     if use is not None and spec is not None and use.symbol.kind != "step":
-        return _symbol(use.symbol, spec)
+        return _symbol(use.symbol, spec), ""
     if not text[: found.start()].strip() and found.start() == 0:
-        return next((f"`{name}:` {said}" for name, said in words["keys"] if name == word), "")
-    if behind[:1] == ":":
-        return next((f"`{form}`: {said}" for name, form, said in words["constructs"] if name == word), "")
-    if word in words["ops"]:
+        return next((f"`{name}:` {_escaped(said)}" for name, said in words["keys"] if name == word), ""), ""
+    if word in words["ops"] and behind[:1] != ":":
         op = words["ops"][word]
-        return f"`{op['signature']}`\n\n{_about(op)}"
-    return next((f"`{form}`: {said}" for name, form, said in words["constructs"] if name == word), "")
+        arguments = [f"- `{name}`: {_escaped(meaning)}" for name, _, _, meaning in op["arguments"]]
+        parts = [_escaped(op["says"]), "\n".join(arguments)]
+        return f"`{op['signature']}`: {_escaped(op['summary'])}", "\n\n".join(filter(None, parts))
+    known = ((form, said) for name, form, said in words["constructs"] if name == word)
+    return next((f"`{form}`: {_escaped(said)}" for form, said in known), ""), ""
+
+
+def _escaped(text: str) -> str:
+    """A text in which Markdown finds no marks."""
+    return re.sub(r"([\\`*_\[\]<>#|~])", r"\\\1", text)
 
 
 def _symbol(symbol: naming.Symbol, spec: Spec) -> str:
@@ -168,7 +197,7 @@ def _symbol(symbol: naming.Symbol, spec: Spec) -> str:
         return f"`{symbol.name}`, a param: `{_said(spec.params[symbol.name]) or 'to be given'}`"
     if symbol.kind == "block":
         block: Block = spec.blocks[symbol.name]
-        return f"`{symbol.name}({', '.join(block.parameters)})`, a block of this spec"
+        return f"`{symbol.name}({_parameters(block)})`, a block of this spec"
     if symbol.kind == "part":
         return f"`{symbol.name}`, which is `{printable(spec.uses[symbol.name].target.value)}`"
     return f"`{symbol.name}`, a parameter of the block"
@@ -182,9 +211,12 @@ def _text(value: Value) -> str:
     return f"[{', '.join(map(_text, value.items))}]" if isinstance(value, Listing) else value.text
 
 
-def _covers(layer: Layer, line: int, column: int) -> bool:
-    span = layer.span
-    return span is not None and span.line == line and span.column <= column <= span.column + span.width
+def _layers_at(network: Network, line: int, column: int, *, name: bool) -> list[Layer]:
+    """The layers that the expression at a place makes; of a name before the first of its line, that one's."""
+    spans = [(one.span, one) for one in network.layers if one.span is not None and one.span.line == line]
+    if name and spans:
+        column = max(column, min(span.column for span, _ in spans))
+    return [one for span, one in spans if span.column <= column <= span.column + span.width]
 
 
 class Hint(NamedTuple):

@@ -6,7 +6,6 @@ network.
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -17,7 +16,7 @@ from ..analysis.study import Study
 from ..budgets.project import parse_limits
 from ..budgets.verdict import Checked, Report, judge
 from ..drawing import to_svg
-from ..editor import looking
+from ..editor import looking, wording
 from ..editor.looking import Looked
 from ..errors import (
     ArchlensError,
@@ -31,7 +30,7 @@ from ..explorer.inside import inside
 from ..explorer.records import Strings, record
 from ..forms.table import SpanningRow, Table, words_of
 from ..language import Spec
-from ..language.steps import Block, Listing, Value
+from ..language.steps import Listing, Value
 from ..library import find, names
 from ..lint import lint
 from ..views import check_table, explanation, shapes_table, words
@@ -79,6 +78,10 @@ def _laid_out(asked: Asked, *, advice: bool) -> Looked:
     return looking.laid_out(spec, variant, advice=advice, input=whole or None, values=dict(asked.values))
 
 
+#: The text that was last a spec: while one types, it mostly is none, and its words are wanted then.
+_spec: list[Looked] = []
+
+
 @lru_cache(4)
 def _study(asked: Asked) -> Study:
     network = look(asked).network
@@ -119,6 +122,8 @@ def checked(**given: Any) -> dict[str, Any]:
     found = look(asked)
     marks = [_mark(found.problem, asked)] if found.problem is not None else []
     spec, network = found.spec, found.network
+    if spec is not None:
+        _spec[:] = [found]
     if network is not None and found.complete:
         warnings = [*layouts.find(network), *unseen.find(network), *batches.find(network)]
         marks += [_mark(one, asked) for one in warnings[:_WARNINGS]]
@@ -132,8 +137,16 @@ def checked(**given: Any) -> dict[str, Any]:
         "params": [[name, _written(spec, found.variant, name)] for name in spec.params] if spec else [],
         "variants": [*spec.variants] if spec else [],
         "variant": found.variant,
-        "blocks": [[name, _signature(block)] for name, block in spec.blocks.items()] if spec else [],
-        "names": list(dict.fromkeys(layer.name for layer in network.layers))[:LINES] if network else [],
+    }
+
+
+def completed(line: str) -> dict[str, Any]:
+    """What can stand at the end of a line of the text that was last a spec when it was checked."""
+    known = _spec[0] if _spec else None
+    start, words = wording.completed(line, known and known.spec, known and known.network)
+    return {
+        "start": looking.units(line[:start]),
+        "words": [[one.label, one.text, one.detail, one.says] for one in words],
     }
 
 
@@ -220,6 +233,7 @@ QUESTIONS: Mapping[str, Callable[..., Any]] = {
     "open": opened,
     "glance": glanced,
     "check": checked,
+    "complete": completed,
     "graph": graphed,
     "figures": figured,
     "table": tabled,
@@ -267,15 +281,6 @@ def _text(value: Value) -> str:
     if isinstance(value, Listing):
         return f"[{', '.join(map(_text, value.items))}]"
     return value.text
-
-
-def _signature(block: Block) -> str:
-    """The parameters of a block as its key has them."""
-    written = (
-        name if default is None else f"{name}={ast.unparse(default[1])}"
-        for name, default in block.parameters.items()
-    )
-    return ", ".join(written)
 
 
 def plain(table: Table) -> dict[str, Any]:

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from ..editor.vocabulary import vocabulary
 from ..errors import printable, shorten, usage
 from ..explorer import Live, Subject, built, page
 from ..library import names
 from ..library.finding import directory
+from ..ops import LANGUAGE
 
 #: The version of Pyodide that is taken from npm, and what its package must be.
 VERSION = "314.0.7"
@@ -82,7 +82,7 @@ def files(
         UsageError: Pyodide is not there, or is not what it should be; or something cannot be drawn.
     """
     found = taken(Path(pyodide)) if pyodide is not None else packed()
-    live = Live("playground.js", {"vocabulary": vocabulary(), "names": names(), "first": FIRST})
+    live = Live("playground.js", {"ops": [*LANGUAGE], "names": names(), "first": FIRST})
     yield "index.html", page(subjects, command=command, live=live)
     yield "runtime.js", runtime(found)
     yield "LICENSES.txt", licences().encode("utf-8")

@@ -37,9 +37,9 @@ import { unfolding } from "./unfold.js";
  */
 
 /**
- * Of the playground: the words of the language, the networks that it can begin with, and its first text.
+ * Of the playground: the names of the ops, the networks that it can begin with, and its first text.
  * @typedef {object} Live
- * @property {import("./editor.js").Vocabulary} vocabulary
+ * @property {string[]} ops
  * @property {string[]} names
  * @property {string} first
  */

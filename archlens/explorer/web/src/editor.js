@@ -36,15 +36,10 @@ import { h } from "./dom.js";
  */
 
 /**
- * The words of the language: ops by name, with what they do and their arguments (name, default, what it takes,
- * what it means); constructs and keys with what they mean.
- * @typedef {object} Vocabulary
- * @property {Record<string, {signature: string, summary: string, says: string, arguments: [string, string, string, string][]}>} ops
- * @property {[string, string, string][]} constructs
- * @property {[string, string][]} keys
+ * The words that can stand at the end of a line: how much of it stays, and each word with what is put there, what
+ * stands beside it, and lines about it; the likeliest first.
+ * @typedef {{start: number, words: [string, string, string, string][]}} Completion
  */
-
-/** @typedef {{blocks: [string, string][], params: [string, string][], names: string[]}} Known */
 
 const colours = HighlightStyle.define([
   { tag: tags.propertyName, color: "var(--link)" },
@@ -112,10 +107,10 @@ const looks = EditorView.theme({
 });
 
 /**
- * @param {string} text @param {Vocabulary} vocabulary @param {() => Known} known
+ * @param {string} text @param {string[]} ops @param {(line: string) => Promise<Completion>} words
  * @param {(text: string) => void} changed
  */
-export function editor(text, vocabulary, known, changed) {
+export function editor(text, ops, words, changed) {
   const host = h("div", { class: "editor" });
   // in a root of its own it needs no element of styles, which the page's policy refuses
   const root = host.attachShadow({ mode: "open" });
@@ -135,8 +130,8 @@ export function editor(text, vocabulary, known, changed) {
         closeBrackets(),
         yaml(),
         syntaxHighlighting(colours),
-        wordsOf(vocabulary),
-        autocompletion({ override: [(context) => completed(context, vocabulary, known())], icons: false }),
+        known(new Set(ops)),
+        autocompletion({ override: [(context) => completed(context, words)], icons: false }),
         lintGutter(),
         looks,
         keymap.of([
@@ -224,13 +219,13 @@ function placed(doc, mark) {
   return { from, to: Math.min(from + Math.max(width, 1), Math.max(line.to, from)) };
 }
 
-/** Marks ops that there are, and names of arguments. @param {Vocabulary} vocabulary */
-function wordsOf(vocabulary) {
+/** Marks ops that there are, and names of arguments. @param {Set<string>} ops */
+function known(ops) {
   const made = new MatchDecorator({
     regexp: /(?<![\w.:/"'-])([A-Za-z_]\w*)(?=\s*(\(|=(?!=)|$|[^\w\s:]|\s+(?:>>|\*|if|else|and)))/g,
     decoration: ([, word, next]) => {
       if (next === "=") return Decoration.mark({ class: "cm-argument" });
-      return Object.hasOwn(vocabulary.ops, word) ? Decoration.mark({ class: "cm-known" }) : null;
+      return ops.has(word) ? Decoration.mark({ class: "cm-known" }) : null;
     },
   });
   return ViewPlugin.define(
@@ -244,118 +239,30 @@ function wordsOf(vocabulary) {
   );
 }
 
-/** @param {...string} lines */
-const info = (...lines) => ({
-  info: () =>
-    h(
-      "div",
-      { class: "cm-info" },
-      lines.filter(Boolean).map((line) => h("p", {}, line)),
-    ),
-});
-
 /**
  * What can stand at a place.
  * @param {import("@codemirror/autocomplete").CompletionContext} context
- * @param {Vocabulary} vocabulary @param {Known} known
- * @returns {import("@codemirror/autocomplete").CompletionResult | null}
+ * @param {(line: string) => Promise<Completion>} words
+ * @returns {Promise<import("@codemirror/autocomplete").CompletionResult | null>}
  */
-function completed(context, vocabulary, known) {
+async function completed(context, words) {
   const line = context.state.doc.lineAt(context.pos);
   const before = line.text.slice(0, context.pos - line.from);
-  if (/(^|\s)#/.test(before)) return null;
-  const word = /[A-Za-z_][\w.]*$/.exec(before)?.[0] ?? "";
-  const start = before.slice(0, before.length - word.length);
-  const call = called(start);
-  if (!word && !context.explicit && !call) return null;
-  if (!word && !context.explicit && !/[(,]\s*$/.test(start)) return null;
-  const from = context.pos - word.length;
-  const valid = /^[\w.]*$/;
-  if (!start.trim() && !/^\s/.test(before)) {
-    const options = vocabulary.keys.map(([label, said]) => ({
-      label,
-      apply: `${label}: `,
-      type: "property",
-      ...info(said),
-    }));
-    return { from, options, validFor: valid };
-  }
-  if (call && ["ref", "again"].includes(call)) {
-    return { from, options: known.names.map((label) => ({ label, type: "variable" })), validFor: valid };
-  }
-  /** @type {import("@codemirror/autocomplete").Completion[]} */
-  const options = [];
-  const op = call && Object.hasOwn(vocabulary.ops, call) ? vocabulary.ops[call] : null;
-  if (op) {
-    for (const [i, [name, value, takes, meaning]] of op.arguments.entries()) {
-      options.push({
-        label: name,
-        apply: `${name}=`,
-        detail: value ? `=${value}` : "",
-        type: "property",
-        boost: 90 - i,
-        ...info(meaning, `takes ${takes}`, value ? `default: ${value}` : "must be given"),
-      });
-    }
-  }
-  const block = call && known.blocks.find(([name]) => name === call);
-  if (block) {
-    for (const parameter of block[1].split(", ").filter(Boolean)) {
-      const [name, value] = parameter.split("=");
-      options.push({
-        label: name,
-        apply: `${name}=`,
-        detail: value ? `=${value}` : "",
-        type: "property",
-        boost: 50,
-      });
-    }
-  }
-  for (const [label, value] of known.params)
-    options.push({ label, detail: value, type: "variable", boost: call ? 10 : -10 });
-  if (!call) {
-    for (const [label, parameters] of known.blocks) {
-      options.push({
-        label,
-        apply: parameters ? `${label}(` : label,
-        detail: `(${parameters})`,
-        type: "function",
-        boost: 20,
-        ...info("a block of this spec"),
-      });
-    }
-    for (const [label, one] of Object.entries(vocabulary.ops)) {
-      options.push({
-        label,
-        apply: one.arguments.some(([, value]) => !value) ? `${label}(` : label,
-        detail: one.signature.slice(label.length),
-        type: "function",
-        ...info(one.summary, one.says, ...one.arguments.map(([name, , , meaning]) => `${name}: ${meaning}`)),
-      });
-    }
-    for (const [label, form, said] of vocabulary.constructs) {
-      options.push({
-        label,
-        detail: form,
-        apply: /^\w+:/.test(form) ? `${label}: ` : label,
-        type: "keyword",
-        boost: -20,
-        ...info(said),
-      });
-    }
-  }
-  return { from, options, validFor: valid };
-}
-
-/** The op or block in whose parentheses a text ends. @param {string} text */
-function called(text) {
-  let depth = 0;
-  for (let i = text.length - 1; i >= 0; i--) {
-    if (text[i] === ")" || text[i] === "]") depth++;
-    else if (text[i] === "(" || text[i] === "[") {
-      if (depth) depth--;
-      else if (text[i] === "(") return /(\w+)\s*$/.exec(text.slice(0, i))?.[1] ?? "";
-    }
-  }
-  return "";
+  if (!context.explicit && !/([A-Za-z_][\w.]*|[(,]\s*)$/.test(before)) return null;
+  const found = await words(before);
+  const options = found.words.map(([label, apply, detail, says], i) => ({
+    label,
+    apply,
+    detail,
+    boost: Math.max(99 - i, -99),
+    info: says
+      ? () =>
+          h(
+            "div",
+            { class: "cm-info" },
+            says.split("\n").map((one) => h("p", {}, one)),
+          )
+      : undefined,
+  }));
+  return { from: line.from + found.start, options, validFor: /^[\w.]*$/ };
 }

@@ -5,7 +5,7 @@ import { buttons, h } from "./dom.js";
 import { editor } from "./editor.js";
 import { full } from "./numbers.js";
 import { save, word } from "./out.js";
-import { latest, start } from "./python.js";
+import { ask as answered, latest, start } from "./python.js";
 import { FIRST, packed, unpacked } from "./state.js";
 import { further } from "./views.js";
 import { walk } from "./walk.js";
@@ -25,8 +25,6 @@ import { walk } from "./walk.js";
  * @property {[string, string][]} params
  * @property {string[]} variants
  * @property {string} variant
- * @property {[string, string][]} blocks
- * @property {string[]} names
  */
 
 /** @typedef {{headline: string, columns: [string, boolean][], rows: string[][], totals: string[], remarks: string[], notes: string[]}} Plain */
@@ -59,8 +57,6 @@ let known = {
   params: [],
   variants: [],
   variant: "",
-  blocks: [],
-  names: [],
 };
 /** What the link says of the text, so that a link to another text is told apart. */
 let linked = "";
@@ -68,8 +64,8 @@ let asked = 0;
 
 const written = editor(
   "",
-  live.vocabulary,
-  () => known,
+  live.ops,
+  (line) => answered("complete", { line }),
   () => changed(),
 );
 const status = h("p", { class: "quiet status", role: "status" }, "Python has not been started.");

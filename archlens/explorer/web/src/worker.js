@@ -42,9 +42,10 @@ async function begin(files) {
   python.unpackArchive(known["archlens.zip"], "zip", { extractDir: "/lib/archlens" });
   python.runPython("import sys; sys.path.insert(0, '/lib/archlens')");
   const found = python.runPython("from archlens.playground.answering import answer; answer");
-  // what only a mistake needs is imported before there is one
+  // what only a mistake or a key needs is imported before there is one
   found(JSON.stringify({ ask: "check", text: "input: 1x4x4\nlayers: ['conv(1, 9)']" }));
   found(JSON.stringify({ ask: "check", text: "input: 1x4x4\nlayers: [conw]" }));
+  found(JSON.stringify({ ask: "complete", line: "lay" }));
   return found;
 }
 
