@@ -134,6 +134,38 @@ layers:
   - fc: linear(10)
 """
 
+#: Two streams of gated convolutions in turns, whose sums skip over stages that stand in rows beside them.
+STREAMS = (
+    """
+input: 1x64
+layers:
+  - inp: conv(8, 1)
+"""
+    + "".join(
+        f"""
+  - residual:
+      - pad_{i}: pad(padding=(({2**i}, 0),))
+      - multiply:
+          - - f.{i}: conv(8, 2, dilation={2**i})
+            - tanh_{i}: tanh
+          - - g.{i}: conv(8, 2, dilation={2**i})
+            - sigmoid_{i}: sigmoid
+      - s.{i}: conv(16, 1)
+      - {f"add: [identity, ref({'add_1' if i > 1 else 'first'})]" if i else "first: shift(0)"}
+      - ref(multiply{f"_{i}" if i else ""})
+      - r.{i}: conv(8, 1)
+"""
+        for i in range(3)
+    )
+    + """
+  - ref(add_3)
+  - relu
+  - end1: conv(16, 1)
+  - relu
+  - end2: conv(32, 1)
+"""
+)
+
 HOSTILE = """
 title: "<b>A & 'B' ünï 日本</b> {long}"
 input: 1x28x28
@@ -497,7 +529,7 @@ def test_graphs_are_sound(name: str, direction: str) -> None:
     a_graph(drawing.to_svg(loaded(name), direction=direction))
 
 
-@pytest.mark.parametrize("name", [*SMALLEST, UNET, BRANCHES, DENSE, HOSTILE])
+@pytest.mark.parametrize("name", [*SMALLEST, UNET, BRANCHES, DENSE, STREAMS, HOSTILE])
 def test_volumes_are_sound(name: str) -> None:
     captioned(drawing.to_svg(loaded(name), style="volumes"))
 

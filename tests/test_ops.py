@@ -393,6 +393,7 @@ SEE_EVERYTHING = {
     "84 >> flatten",
     "8x4x5 >> channels_last >> flatten",
     "1280x7x7 >> global_avg_pool",
+    '8 >> mean("channels")',
     "8x50 >> global_avg_pool",
     "64x7x5 >> global_max_pool",
     "32x14x14 >> group_norm(8)",

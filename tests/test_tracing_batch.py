@@ -257,7 +257,7 @@ def test_a_number_of_each_sample_is_not_moved() -> None:
             return (x - y).abs().sum(1)
 
     network = archlens.trace(Distance(), (5,), (5,))
-    assert [str(layer.op) for layer in network] == ["subtract", "abs", "sum"]
+    assert [str(layer.op) for layer in network] == ["subtract", "abs", 'mean("channels")', "scale(5)"]
     assert [tuple(network.shape_of(end)) for end in network.outputs.values()] == [(1,)]
 
 

@@ -382,3 +382,96 @@ def test_code_that_looks_at_values_goes_the_way_of_an_export() -> None:
     assert not torch.compiler.is_compiling()
     assert not torch.compiler.is_exporting()
     assert network.with_input("7x6").output == (7, 3)
+
+
+class Rated(nn.Module):
+    """How much a user likes an item: one id of each, as in collaborative filtering."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users, self.items = nn.Embedding(50, 8), nn.Embedding(70, 8)
+        self.bias, self.mean = nn.Embedding(50, 1), nn.Parameter(torch.rand(()))
+        self.rest = nn.Sequential(nn.Linear(16, 4), nn.ReLU(), nn.Linear(4, 1))
+
+    def forward(self, user: Tensor, item: Tensor) -> Tensor:
+        u, i = self.users(user), self.items(item)
+        rest = self.rest(torch.cat([u, i], -1)).squeeze(-1)
+        return (u * i).sum(-1) + rest + self.bias(user).squeeze(-1) + self.mean
+
+
+def test_one_id_of_each_sample_is_looked_up() -> None:
+    module = Rated()
+    network = archlens.trace(module, user=(), item=())
+    assert {name: str(shape) for name, shape in network.inputs.items()} == {
+        "user": "1 of 50",
+        "item": "1 of 70",
+    }
+    assert not [layer.name for layer in network if layer.op.kind == "opaque"]
+    assert network.params == sum(one.numel() for one in module.parameters())
+    again = archlens.build(archlens.loads(archlens.convert(network)))
+    again.load_state_dict(module.state_dict())
+    user, item = torch.randint(50, (3,)), torch.randint(70, (3,))
+    torch.testing.assert_close(again(user[:, None], item[:, None])[:, 0], module(user, item))
+
+
+class OwnLinear(nn.Module):
+    """A layer that somebody has written, with its matrix by rows or by columns."""
+
+    def __init__(self, inputs: int, outputs: int, *, turned: bool) -> None:
+        super().__init__()
+        self.turned = turned
+        self.weight = nn.Parameter(torch.rand((inputs, outputs) if turned else (outputs, inputs)))
+        self.bias = nn.Parameter(torch.rand(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ (self.weight if self.turned else self.weight.T) + self.bias
+
+
+class Graph(nn.Module):
+    """A layer of a graph: the matrix stands in the module that does more with it."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(inputs, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.matmul((x @ x.mT).softmax(-1), torch.matmul(x, self.weight)).relu()
+
+
+class Sines(nn.Module):
+    """Coordinates at several rates, which are numbers of a tensor that nobody keeps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rates = 2.0 ** torch.linspace(0, 2, 3)
+        return torch.cat([x, *[(x * rate).sin() + rate for rate in rates]], -1)
+
+
+OWN = [OwnLinear(6, 4, turned=True), OwnLinear(6, 4, turned=False), Graph(6, 4), Sines()]
+
+
+@pytest.mark.parametrize("module", OWN, ids=str)
+def test_layers_that_somebody_has_written_are_written_as_a_spec(module: nn.Module) -> None:
+    whole = nn.Sequential(module, nn.ReLU())
+    network = archlens.trace(whole, (5, 6))
+    again = archlens.build(archlens.loads(archlens.convert(network)))
+    again.load_state_dict(whole.state_dict())
+    x = torch.rand(2, 5, 6)
+    torch.testing.assert_close(again(x), whole(x))
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_matrix_and_a_bias_of_a_module_are_one_layer(turned: bool) -> None:
+    network = archlens.trace(nn.Sequential(OwnLinear(6, 4, turned=turned)), (6,))
+    assert [(layer.name, layer.op.kind, layer.params) for layer in network] == [("0", "linear", 6 * 4 + 4)]
+
+
+def test_a_number_of_the_state_dict_is_no_constant() -> None:
+    class Gained(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("gain", torch.tensor(2.0))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.gain
+
+    assert archlens.trace(Gained(), (5,)).state() == {"gain": ()}

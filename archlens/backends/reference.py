@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
+from ..shape import Ids
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
 from .conformance import as_it_was, batch_axis, is_one_layer, slots, tensors, without
 from .torch_module import build
@@ -170,9 +171,14 @@ def same_outputs(
     except RuntimeError as problem:
         return check(FAILED, "the weights of the module", printable(str(problem).replace("\n", " ")))
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        out = made(*reference.inputs)
+        # a number of each sample has no axis of its own in the module
+        out = made(*[one[:, None] if one.dim() == 1 else one for one in reference.inputs])
     says = out if isinstance(out, dict) else dict.fromkeys(network.outputs, out)
     for name, one in seen.outputs.items():
+        if name in says and len(says[name]) == 1 and one.shape == says[name].squeeze().shape:
+            one = one.view_as(
+                says[name]
+            )  # the module leaves out axes of one position: of one sample the batch
         if name not in says or not one.dim():
             return check(FAILED, f"{name} of {_size(says.get(name))}", _size(one))
         found = one.movedim(batch_axis(one.shape, says[name].shape[1:], len(says[name])), 0)
@@ -203,6 +209,9 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
         says = tuple(layer.shape)
         # it may be called on what no input flows into, too, which is no layer
         apart = [(without(sizes, batch_axis(sizes, says, batch)), flops) for sizes, flops in calls]
+        single = [read for read in layer.input_shapes if isinstance(read, Ids) and tuple(read) == (1,)]
+        if single:  # an id of each sample, which has no axis of its own
+            apart += [((1, *shape), flops) for shape, flops in apart]
         shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,

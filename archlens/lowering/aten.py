@@ -13,7 +13,7 @@ from ..ops import Op, ShapeError
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
-from .algebra import SAME, plain_number
+from .algebra import SAME, number_of, plain_number
 from .attention import logarithm
 from .learned import OF_EACH, applied, computed, settled
 from .lowering import (
@@ -570,9 +570,15 @@ def chosen(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 # --- merges -----------------------------------------------------------------------------------------
 
 
-def _scalar(args: dict[str, Any]) -> float | None:
-    other = args.get("other")
-    return None if isinstance(other, Value) or other is None else float(other)
+def _scalar(other: Any) -> float | None:
+    """A number beside what flows: also that of a constant of one value that is in no state dict."""
+    if isinstance(other, Value):
+        tensor = None if other.values is None else other.values[0]
+        unknown = tensor is not None and (tensor.is_meta or tensor._version != other.values[1])
+        if other.flows or unknown or any(one.trains or one.saved for one in sources(other)):
+            return None
+        return number_of(other)
+    return None if other is None else float(other)
 
 
 def _unrepeated(held: Sequence[Held]) -> list[Held]:
@@ -613,7 +619,8 @@ def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
     if last != all(d.shape.channels_last for d in drafts if len(d.shape) > 1):
         last = big.draft.shape.channels_last
         drafts = [lowering.settled(h, last=last) for h in held]
-    return _straight(lowering.put(lowering.call(kind), *drafts))
+    made = lowering.put(lowering.call(kind), *drafts)
+    return Held(made, made.straight[:1]) if rank == 1 else _straight(made)  # a number of each sample
 
 
 @lowers("add", "mul")
@@ -625,11 +632,17 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return _merged(lowering, node, kind)
     (x,) = [value for value in node.inputs if value.flows]
     held = lowering.of(x)
-    scalar = _scalar(args)
-    if scalar is not None:
+    beside = args["other"] if x is args["self"] else args["self"]
+    scalar = _scalar(beside)
+    if scalar is not None and (not isinstance(beside, Value) or node.outputs[0].sizes == x.sizes):
+        if scalar == (0 if kind == "add" else 1):
+            return held  # as ``sum`` of a list begins with 0
         op = lowering.call("scale", scalar) if kind == "multiply" else lowering.call("shift", _number(scalar))
         return Held(lowering.put(op, held.draft), held.axes)
     (other,) = [value for value in node.inputs if not value.flows]
+    biased = _biased(lowering, node, held, other) if kind == "add" else None
+    if biased is not None:
+        return biased
     if held.axes and node.outputs[0].sizes == x.sizes and is_zeros(other):
         return held if kind == "add" else Held(lowering.put(lowering.call("scale", 0), held.draft), held.axes)
     rows = lowering.rows_of(other) if kind == "add" else None
@@ -653,6 +666,25 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
+
+
+def _biased(lowering: Lowering, node: Node, held: Held, other: Value) -> Held | None:
+    """A product by a matrix, and the vector beside that in its module, as one layer."""
+    first = held.draft
+    weight = first.own.get("weight")
+    if weight is None or first.op.kind != "linear" or "bias" in first.own or first.call is not node.call:
+        return None
+    path = first.call.path
+    named = (weight.key, other.key) == (f"{path}.weight", f"{path}.bias")
+    if not named or other.sizes != (first.shape.channels,) or held.axes[-1] != first.straight[-1]:
+        return None
+    if not lowering.alone([first], node):
+        return None
+    op = lowering.call("linear", **first.op.attributes() | {"bias": True})
+    made = lowering.put(op, *first.inputs, own={"weight": weight, "bias": other})
+    lowering.replaced.add(first)
+    lowering.checked = node
+    return Held(made, held.axes)
 
 
 def _with_factor(lowering: Lowering, node: Node, args: dict[str, Any], factor: float) -> Held:
@@ -698,7 +730,10 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
     if not held.axes:
         return _pointwise(lowering, node)
     try:
+        rank = len(held.axes)
         held = lowering.laid(held) if len(held.axes[0]) > 1 else _straight(lowering.settled(held))
+        if rank == 1 and len(held.draft.shape) == 1:  # a number of each sample
+            held = Held(held.draft, held.axes[:1])
         beside = len(held.draft.shape) + 1 - len(held.axes)
         drafts = [
             held.draft if value is x else _learned(lowering, value, held.draft, beside) for value in terms
@@ -787,7 +822,7 @@ def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return _merged(lowering, node, _OF_TWO[name])
     if len(node.inputs) == 2:
         return _with_learned(lowering, node, _OF_TWO[name], args)
-    scalar = _scalar(args)
+    scalar = _scalar(args.get("other"))
     if scalar is None or len(node.inputs) != 1 or (name == "div" and not scalar):
         return _pointwise(lowering, node)
     ops = {"sub": ("shift", _number(-scalar)), "div": ("scale", _number(1 / scalar) if scalar else 0)}
@@ -817,7 +852,7 @@ def added_fraction(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held
 
 @lowers("rsub")
 def less_than_a_number(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
-    scalar = _scalar(args)
+    scalar = _scalar(args.get("other"))
     if scalar is None or args.get("alpha", 1) != 1 or len(node.inputs) != 1:
         return _pointwise(lowering, node)
     return _each(lowering, node, lowering.call("scale", -1), lowering.call("shift", scalar))
@@ -1227,12 +1262,16 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
         draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
     if len(dims) == 1 and len(draft.shape) > 3:
         return _over_one_of_many(lowering, node, args, draft, dims[0])
+    keep = {"keep": True} if args.get("keepdim") else {}
+    if not keep and len(dims) == len(draft.shape) > 1:
+        draft, dims = lowering.settled(Held(draft, _flat(draft), node.call)), [1]
     names = tuple(draft.shape.names[dim - 1] for dim in dims)
     kind = "amax" if node.target in ("aten.amax", "aten.max") else "mean"
-    keep = {"keep": True} if args.get("keepdim") else {}
     made = lowering.put(lowering.call(kind, names if len(names) > 1 else names[0], **keep), draft)
     if node.target == "aten.sum":
         made = lowering.put(lowering.call("scale", prod(draft.shape[dim - 1] for dim in dims)), made)
+    if not keep and len(draft.shape) == len(dims):
+        return Held(made, made.straight[:1])  # a number of each sample
     return _straight(made)
 
 
@@ -1372,6 +1411,8 @@ def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     shape = list(node.outputs[0].sizes)
     if shape.pop(place) != lowering.tape.batch:
         raise NotSaid("what stands beside the batch in its axis")
-    kind = ChannelsLast if len(shape) > 1 else Shape
-    made = lowering.opaque("embedding", kind(shape), draft, macs=0, own=lowering.own(node))
-    return Held(made, batch_behind(made.straight, place))
+    single = len(shape) == 1 and len(draft.shape) == 1  # one id of each sample, without an axis of its own
+    kind = ChannelsLast if single or len(shape) > 1 else Shape
+    made = lowering.opaque("embedding", kind([1] * single + shape), draft, macs=0, own=lowering.own(node))
+    axes = made.straight
+    return Held(made, batch_behind((axes[0], *axes[2:]) if single else axes, place))

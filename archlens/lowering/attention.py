@@ -37,6 +37,7 @@ from .tape import Node, Shifted, Value
 #: The products of matrices, each with the names of its operands.
 PRODUCTS = {
     "torch.matmul": ("input", "other"),
+    "aten.mm": ("self", "mat2"),
     "aten.bmm": ("self", "mat2"),
     "aten.baddbmm": ("batch1", "batch2"),
 }
@@ -91,8 +92,7 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     leaf = transposed(right)
     if not left.flows or right.flows or "baddbmm" in node.target:
         return _multiplied(lowering, node, left, right)
-    # a matrix that its module calls otherwise is a parameter, whose key it keeps
-    if (right if leaf is None else leaf).key.rpartition(".")[2] != "weight":
+    if not _is_layer(lowering, node, right if leaf is None else leaf):
         before = len(lowering.drafts)
         try:
             return by_learned(lowering, node, left, right)
@@ -102,6 +102,16 @@ def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return by_learned(lowering, node, left, right)
     matrix = {"weight": right, "turned": True} if leaf is None else {"weight": leaf}
     return lowering.table["torch.linear"](lowering, node, {"input": left, **matrix})  # type: ignore[return-value]
+
+
+def _is_layer(lowering: Lowering, node: Node, matrix: Value) -> bool:
+    """Whether a product by a matrix is a layer with its key; else the matrix is a parameter, which keeps it.
+
+    It is where the module does nothing else but add a bias; and where the matrix is that of another module.
+    """
+    path, _, name = matrix.key.rpartition(".")
+    own = path == node.call.path
+    return name == "weight" and not (own and not lowering.is_alone(node, f"{path}.bias"))
 
 
 def transposed(value: Value) -> Value | None:

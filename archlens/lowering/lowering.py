@@ -206,6 +206,8 @@ class Lowering:
         #: The parameters that are given to each sample and computed with before any input is.
         self.given: dict[Value, Value] = {}
         self._give()
+        #: The operators of each call but those that move values.
+        self.working = grouped((one.call, one) for one in self.nodes if one.flows and one.target not in MOVES)
         last: dict[Call, Node] = {}
         moving: dict[Call, bool] = {}
         for node in self.nodes:
@@ -711,6 +713,13 @@ class Lowering:
             if value in self.ends or any(held is None or held.draft not in own for held in made):
                 return False
         return True
+
+    def is_alone(self, node: Node, bias: str) -> bool:
+        """Whether nothing else is done where an operator runs, but that a vector of this key is added."""
+        others = [one for one in self.working[node.call] if one is not node]
+        return not node.call.children and all(
+            one.target == "aten.add" and any(value.key == bias for value in one.inputs) for one in others
+        )
 
     def per_sample(self, count: int) -> int:
         batch = self.tape.batch

@@ -28,7 +28,8 @@ class _Reduction(Op, family="pooling"):
     """What mean and maximum share.
 
     Output: the input without the axes that are gone through, or with one position along each.
-    Limits: axes that the input has; what is left of a map has channels, unless it is a vector.
+    Limits: axes that the input has; what is left of a map has channels, unless it is a vector;
+    of a vector one number is left, and of what has more axes one of them.
     """
 
     axis: Annotated[Axes, "the axis, or several, that are gone through"]
@@ -50,6 +51,10 @@ class _Reduction(Op, family="pooling"):
                 f"it leaves the positions of {x} without channels",
                 help="keep=true leaves one channel",
             )
+        elif not left and len(x) > 1:
+            raise ShapeError(
+                f"it leaves no axis of {x}", help="keep=true leaves each, or flatten before it makes one"
+            )
         else:
             shape = Shape(left or (1,))
         return weightless(
@@ -58,7 +63,7 @@ class _Reduction(Op, family="pooling"):
             Call(
                 f"torch.{self.function}",
                 dim=Argument(tuple(1 + axis for axis in axes), by_place=True),
-                keepdim=Argument(self.keep, default=False),
+                keepdim=Argument(self.keep or not left, default=False),
             ),
             pooling=self._work(x, shape),
         )
@@ -103,6 +108,7 @@ class Mean(_Reduction, kind="mean"):
         '8x4x5 >> mean("channels", keep=true)',
         '8x4x5 >> mean("width", keep=true)',
         '8x4x5 >> mean("height")',
+        '8 >> mean("channels")',
     )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:

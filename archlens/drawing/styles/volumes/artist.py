@@ -911,7 +911,7 @@ class Artist:
 
     def turn(self, tail: int, head: int) -> float:
         """Where a line turns in the space before the column that it goes to."""
-        return self.left[self.stages[head].column] - _GAP / 2 + self.lanes[tail, head]
+        return self.left[self.stages[head].column] - _GAP / 2 + self.lanes.get((tail, head), 0.0)
 
     def look(self, edge: Edge | None) -> tuple[str, float, tuple[float, ...]]:
         """The colour, the thickness and the dashes of a connection: those of bypasses are told apart."""
