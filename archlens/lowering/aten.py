@@ -573,8 +573,8 @@ def chosen(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 def _scalar(other: Any) -> float | None:
     """A number beside what flows: also that of a constant of one value that is in no state dict."""
     if isinstance(other, Value):
-        tensor = None if other.values is None else other.values[0]
-        unknown = tensor is not None and (tensor.is_meta or tensor._version != other.values[1])
+        tensor, version = other.values or (None, 0)
+        unknown = tensor is not None and (tensor.is_meta or tensor._version != version)
         if other.flows or unknown or any(one.trains or one.saved for one in sources(other)):
             return None
         return number_of(other)
