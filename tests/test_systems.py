@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from archlens.cli import cli
 from archlens.library import find
 from archlens.library.finding import is_path, split
 from archlens.library.revision import place
@@ -19,6 +21,9 @@ from archlens.library.revision import place
 from .running import run
 
 ROOT = Path(__file__).parents[1]
+
+#: What imports torch.
+HEAVY = ["trace module.py:größe --input 3x8x8", "verify NAME"]
 
 COMMANDS = [
     "shapes lenet5",
@@ -34,6 +39,23 @@ COMMANDS = [
     "diff lenet5 NAME",
     "convert NAME",
     "show NAME",
+    "audit table.csv --from {name}.yaml --column name=größe",
+    "board NAME --target stm32f746",
+    "check NAME --params <=1",
+    "check NAME --params <=1 --format junit",
+    "check NAME --params <=1 --format github",
+    "claims lenet5 resnet50",
+    "explore lenet5 NAME -o made.html",
+    "fit NAME --vary breite=2..6 --where macs<=4k",
+    "search NAME --vary breite=2..6:2",
+    "list größe",
+    "list lenet",
+    "new größe",
+    "report NAME -o pages",
+    "roofline NAME --target stm32f746",
+    "rules",
+    "schema output shapes",
+    "source NAME",
     "format --diff NAME",
     "ops conv",
     "rules AL302",
@@ -41,7 +63,23 @@ COMMANDS = [
     "shapes gone.yaml",
 ]
 
-SPEC = "title: Café 日本 \U0001f40d\ninput: 3x8x8  # ein Maß\nlayers:\n  - conv(4, 3)\n  - größe: relu\n"
+SPEC = (
+    "title: Café 日本 \U0001f40d\ninput: 3x8x8  # ein Maß\nparams: {breite: 4}\n"
+    "layers:\n  - conv(breite, 3)\n  - größe:  relu\n"
+)
+#: What else the commands take: a table, and a module.
+FILES = {
+    "table.csv": "größe,params\nnet,112\nüber,4\n日本,5\nnet,113\n",
+    "module.py": "from torch import nn\n\nclass größe(nn.Sequential):\n"
+    "    def __init__(self):\n        super().__init__()\n        self.straße = nn.Conv2d(3, 4, 3)\n",
+}
+
+
+def prepared(folder: Path) -> Path:
+    """A folder with the spec and these files."""
+    for name, text in {"net.yaml": SPEC, **FILES}.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
 
 
 def started(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -49,17 +87,36 @@ def started(*args: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     return subprocess.run([sys.executable, "-m", "archlens", *args], capture_output=True, cwd=cwd, env=whole)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, *(pytest.param(one, marks=pytest.mark.slow) for one in HEAVY)]
+)
 def test_streams_that_cannot_write_all(command: str, tmp_path: Path) -> None:
     """What a console lacks is written as an escape, and nothing is lost."""
-    (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
     words = command.replace("NAME", "net.yaml").split()
-    usual = run(*words, cwd=tmp_path)
-    for encoding in ("cp1252", "cp437"):
-        ended = run(*words, cwd=tmp_path, encoding=encoding)
-        assert ended.returncode == usual.returncode
-        for there, here in [(ended.stdout, usual.stdout), (ended.stderr, usual.stderr)]:
+    ended = []
+    for encoding in ("utf-8", "cp1252", "cp437"):
+        folder = tmp_path / encoding
+        folder.mkdir()
+        ended.append(run(*words, cwd=prepared(folder), encoding=encoding))
+    usual, *others = ended
+    assert usual.stdout or usual.stderr or command.split()[0] in ("explore", "diagram", "report")
+    for encoding, one in zip(("cp1252", "cp437"), others, strict=True):
+        assert one.returncode == usual.returncode
+        for there, here in [(one.stdout, usual.stdout), (one.stderr, usual.stderr)]:
             assert there == here.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def test_every_command_is_among_them() -> None:
+    assert {command.split()[0] for command in COMMANDS + HEAVY} == {
+        *cli.list_commands(click.Context(cli))
+    } - {"lsp"}
+
+
+@pytest.mark.parametrize("command", cli.list_commands(click.Context(cli)))
+def test_help_needs_no_more_than_ascii(command: str) -> None:
+    ended = run(command, "--help", encoding="ascii")
+    assert ended.returncode == 0
+    assert ended.stdout.isascii()
 
 
 @pytest.mark.slow
@@ -76,7 +133,7 @@ def test_a_console_that_cannot_write_all(encoding: str, tmp_path: Path) -> None:
     assert ended.stdout == usual.stdout.encode(encoding, "backslashreplace")
     assert ended.stderr == usual.stderr.encode(encoding, "backslashreplace")
     assert b"\\u65e5" in ended.stdout
-    (tmp_path / "net.yaml").write_text(SPEC.replace("conv(4, 3)", "conv(4, 9)  # 日本"), "utf-8")
+    (tmp_path / "net.yaml").write_text(SPEC.replace("conv(breite, 3)", "conv(breite, 9)  # 日本"), "utf-8")
     ended = started("shapes", "net.yaml", cwd=tmp_path, PYTHONIOENCODING=encoding, LC_ALL="C")
     assert ended.returncode == 1
     assert b"\\u65e5" in ended.stderr
