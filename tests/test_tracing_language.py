@@ -475,3 +475,33 @@ def test_a_number_of_the_state_dict_is_no_constant() -> None:
             return x * self.gain
 
     assert archlens.trace(Gained(), (5,)).state() == {"gain": ()}
+
+
+class Steps(nn.Module):
+    """Steps first, as torch's recurrent layers have them, and all rows of all samples in one axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.first = nn.GRU(8, 6, bidirectional=True), nn.Linear(12, 5)
+        self.rest = nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, _ = self.read(x.transpose(0, 1))
+        steps, samples, width = y.shape
+        y = self.rest(self.first(y.view(steps * samples, width)).tanh())
+        return y.view(steps, samples, -1).mean(0)
+
+
+def test_rows_of_steps_before_samples_are_those_of_each_sample() -> None:
+    module = Steps()
+    network = archlens.trace(module, (7, 8))
+    assert [str(layer.op) for layer in network][:4] == [
+        "gru(6, bidirectional=true)",
+        "linear(5)",
+        "tanh",
+        "layer_norm",
+    ]
+    again = archlens.build(archlens.loads(archlens.convert(network)))
+    again.load_state_dict(module.state_dict())
+    x = torch.rand(3, 7, 8)
+    torch.testing.assert_close(again(x), module(x))

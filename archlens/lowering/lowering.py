@@ -311,7 +311,11 @@ class Lowering:
         if inside is not held:
             draft = self.settled(inside, last=last)
             return Held(draft, draft.straight[1:], held.call)
-        batch = held.axes[0] if held.axes else ()
+        batch, own = held.axes[0] if held.axes else (), held.draft.straight[0]
+        if own and len(batch) > 1 and batch[-1:] == own:  # steps stand before the samples in one axis
+            made = self.laid(Held(held.draft, (own + batch[:-1], *held.axes[1:]), held.call), last)
+            rows, *rest = made.axes
+            return Held(made.draft, (rows[len(own) :] + own, *rest), held.call)
         if len(batch) < 2 or batch[0].axis != 0:
             draft = self.settled(held)
             return Held(draft, draft.straight)
