@@ -344,7 +344,7 @@ def test_rename(editor: Editor, resnet: str) -> None:
         "position": dict(zip(("line", "character"), place, strict=True)),
     }
     refused = editor.answer("textDocument/rename", **where, newName="conv")
-    assert "would be another network" in refused["error"]["message"]
+    assert "would change the network" in refused["error"]["message"]
     assert (
         "cannot name a block"
         in editor.answer("textDocument/rename", **where, newName="a b")["error"]["message"]

@@ -315,8 +315,8 @@ def renamed(spec: Spec, symbol: Symbol, name: str, *, file: str | None = None) -
 def _elsewhere(symbol: Symbol, name: str, problem: ArchlensError | None) -> SpecError:
     why = f": {problem.diagnostic.message}" if problem is not None else ""
     return error(
-        f"with {name} for {symbol.name} this would be another network{why}", symbol.span,
-        help="the name stands where its meaning cannot be told from the text; change these places by hand",
+        f"renaming {symbol.name} to {name} would change the network{why}", symbol.span,
+        help="the name occurs where its meaning is not clear from the text; change these places by hand",
     )  # fmt: skip
 
 

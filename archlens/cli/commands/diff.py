@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "inputs",
     multiple=True,
     metavar="[INPUT=]CxHxW",
-    help="The input of torch modules and of files of other tools; if not said, that of the other network.",
+    help="The input of torch modules and of files of other tools; by default that of the other network.",
 )
 @fit_option("a picture")
 @font_option

@@ -17,8 +17,8 @@ from ..output import write_table
     "--upto",
     type=click.IntRange(min=1, max=100_000),
     metavar="N",
-    help=f"Try every size up to this; by default up to the own input, and at most {sizes.MOST:,}. A "
-    "search that would take long stops and says how far it got; --max-layers allows more.",
+    help=f"Try every size up to this; by default up to the network's own input, and at most {sizes.MOST:,}. "
+    "A search that would take long stops and says how far it got; --max-layers allows more.",
 )
 @format_option()
 @output_option
