@@ -371,6 +371,7 @@ NOTHING = {
     },
     "whisper": {"use_weighted_layer_sum", "classifier_proj_size", "median_filter_width"},  # of other heads
     "mixtral": {"output_router_logits", "router_aux_loss_coef", "router_jitter_noise"},  # of training
+    "gpt_oss": {"output_router_logits", "router_aux_loss_coef"},  # of training
     # of training; of a head that is no part of it; what transformers makes of other fields
     "deepseek_v3": {"output_router_logits", "num_nextn_predict_layers", "qk_head_dim", "head_dim"},
     # of windows that use_sliding_window leaves out; of layers without experts
@@ -432,6 +433,7 @@ def test_no_field_is_passed_over(kind: str) -> None:
     [
         ("gpt2", "n_embd", "hidden_size"),
         ("mixtral", "num_local_experts", "num_experts"),
+        ("gpt_oss", "num_local_experts", "num_experts"),
         ("qwen3_moe", "num_experts", "num_local_experts"),
         ("deepseek_v3", "n_routed_experts", "num_local_experts"),
         ("whisper", "encoder_layers", "num_hidden_layers"),

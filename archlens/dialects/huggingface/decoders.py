@@ -282,6 +282,35 @@ def mixtral(c: Fields) -> Said:
     return of_ids(values)
 
 
+def gpt_oss(c: Fields) -> Said:
+    c.same(num_experts="num_local_experts")
+    values = _decoder(
+        c,
+        width=2880,
+        depth=36,
+        heads=64,
+        kv_heads=8,
+        head=64,
+        hidden=2880,
+        vocab=201088,
+        length=131072,
+        eps=1e-5,
+        base=150000.0,
+    )
+    del values["activation"]  # experts have their own, whatever is said
+    values |= _windows(c, values["depth"], 128, lambda i: i % 2 == 0)
+    values |= {
+        "experts": c.whole("num_local_experts", 128),
+        "active": c.whole("num_experts_per_tok", 4),
+        "bias": c.truth("attention_bias", True),
+        "slope": c.number("swiglu_alpha", 1.702),
+        "bound": c.number("swiglu_limit", 7.0),
+    }
+    c.known |= {"experts_per_token", "initial_context_length"}  # which transformers does not read
+    c.known |= {"output_router_logits", "router_aux_loss_coef"}  # of training
+    return of_ids(values)
+
+
 def qwen3_moe(c: Fields) -> Said:
     c.same(num_local_experts="num_experts")
     values = _decoder(c, width=2048, depth=24, hidden=6144, vocab=151936, length=32768, kv_heads=4)

@@ -65,6 +65,7 @@ FAMILIES = {
         Family("whisper", "whisper", ("WhisperForConditionalGeneration",), encoders.whisper),
         Family("gpt_neox", "gpt_neox", ("GPTNeoXForCausalLM",), decoders.gpt_neox),
         Family("mixtral", "mixtral", ("MixtralForCausalLM",), decoders.mixtral),
+        Family("gpt_oss", "gpt_oss", ("GptOssForCausalLM",), decoders.gpt_oss),
         Family("deepseek_v3", "deepseek_v3", ("DeepseekV3ForCausalLM",), decoders.deepseek_v3),
         Family("gemma", "gemma", ("GemmaForCausalLM",), decoders.gemma),
         Family("qwen3", "llama", ("Qwen3ForCausalLM",), decoders.qwen3),
