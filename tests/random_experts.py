@@ -49,7 +49,8 @@ def _expert(chance: random.Random, width: int) -> str:
     """One expert: layers that do the same to each token."""
 
     def linear(features: int) -> str:
-        return f'"linear({features}, bias={chance.choice(("true", "false"))})"'
+        bias, turned = (chance.choice(("true", "false")) for _ in range(2))
+        return f'"linear({features}, bias={bias}, turned={turned})"'
 
     hidden = chance.randint(1, 9)
     gated = f"multiply: [[g: {linear(hidden)}, silu], u: {linear(hidden)}]"

@@ -365,14 +365,15 @@ def test_scores_are_made_once(scores: str) -> None:
     assert archlens.study(network).cost.total.other()["activation"] == made + silu
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_stacked_weights_are_those_of_all_experts(bias: bool) -> None:
-    text = STACKED.replace("BIAS", str(bias).lower())
+@pytest.mark.parametrize(("bias", "turned"), [(False, False), (True, False), (False, True), (True, True)])
+def test_stacked_weights_are_those_of_all_experts(bias: bool, turned: bool) -> None:
+    """Turned they have a row for each input, as gpt-oss has them, and compute the same."""
+    text = STACKED.replace("BIAS", f"{bias}, turned={turned}".lower())
     stacked = archlens.loads(text)
     single = archlens.loads(text.replace("stacked: true", "stacked: false"))
     assert stacked.state() == {
         "moe.gate.weight": (5, 12),
-        "moe.experts.up": (5, 20, 12),
+        "moe.experts.up": (5, 12, 20) if turned else (5, 20, 12),
         **({"moe.experts.up_bias": (5, 20)} if bias else {}),
         "moe.experts.down": (5, 12, 20),
     }

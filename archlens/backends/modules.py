@@ -1169,6 +1169,11 @@ def each_stacked(x: Tensor, chosen: Tensor, weight: Tensor) -> Tensor:
     return out
 
 
+def each_turned(x: Tensor, chosen: Tensor, weight: Tensor) -> Tensor:
+    """The same of matrices that have a row for each input."""
+    return each_stacked(x, chosen, weight.transpose(1, 2))
+
+
 def each_bias(x: Tensor, chosen: Tensor, bias: Tensor) -> Tensor:
     """To each token the bias of its own expert is added."""
     return x + bias[chosen]

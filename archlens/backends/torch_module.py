@@ -17,6 +17,7 @@ from torch.fx.graph import CodeGen, _format_target
 from ..errors import shorten, usage
 from ..network import Layer, Network
 from ..ops import Call
+from ..ops.linear import Linear
 from ..shape import Ids, Shape
 from . import modules
 
@@ -39,6 +40,8 @@ class Routed(NamedTuple):
     experts: int
     #: The tensors in which the weights of all lie, and the biases; none where each has its own.
     stacked: tuple[str, ...]
+    #: Whether their matrices have a row for each input.
+    turned: bool
     #: The layer that chooses experts for each token.
     chosen: str
 
@@ -125,13 +128,14 @@ def _routed(layer: Layer, network: Network) -> Routed | None:
     assert owner.copies is not None
     scope, path = owner.copies.scope, owner.copies.inside(owner.name)[1:]
     stacked = tuple([owner.key(name) for name in owner.facts.weights]) if owner.copies.stacked else ()
-    return Routed(scope, path, layer.copies.experts, stacked, layer.copies.chosen)
+    turned = isinstance(owner.op, Linear) and owner.op.turned
+    return Routed(scope, path, layer.copies.experts, stacked, turned, layer.copies.chosen)
 
 
 def _place_experts(root: nn.Module, step: Step, layer: Layer) -> None:
     """Make the modules that the experts have of a layer, or the tensors in which all their weights lie."""
     assert step.experts is not None
-    scope, path, count, stacked, _ = step.experts
+    scope, path, count, stacked, *_ = step.experts
     make = find(step.call)
     if not is_module(make):
         raise usage(f"{shorten(step.name)} has weights that are no module's, and experts have modules")
@@ -154,9 +158,14 @@ def _each_expert(
 
 
 def _each_stacked(
-    x: torch.Tensor, chosen: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+    x: torch.Tensor,
+    chosen: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *,
+    turned: bool = False,
 ) -> torch.Tensor:
-    made = modules.each_stacked(x, chosen, weight)
+    made = (modules.each_turned if turned else modules.each_stacked)(x, chosen, weight)
     return made if bias is None else modules.each_bias(made, chosen, bias)
 
 
@@ -359,7 +368,10 @@ def _node(graph: fx.Graph, step: Step, inputs: list[fx.Node]) -> fx.Node:
             for path_of in stacked or (scope,)
         ]
         if stacked:
-            return graph.create_node("call_function", _each_stacked, (*inputs, *held), {}, _word(step.name))
+            kwargs = {"turned": step.experts.turned}
+            return graph.create_node(
+                "call_function", _each_stacked, (*inputs, *held), kwargs, _word(step.name)
+            )
         given: Any = (*inputs, *held, path, count)
         return graph.create_node("call_function", _each_expert, given, {}, _word(step.name))
     if is_module(target):

@@ -21,6 +21,7 @@ from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import REQUIRED, Call
 from ..ops.experts import Choose
+from ..ops.linear import Linear
 from ..shape import Shape
 from .formatting import is_attribute, title, unique, word
 from .signatures import (
@@ -43,6 +44,9 @@ AGAIN = "again:"
 
 #: What multiplies tokens by the weights of their experts, which lie in one tensor.
 _STACKED = "archlens.each_stacked"
+
+#: The same of matrices that have a row for each input.
+_TURNED = "archlens.each_turned"
 
 #: What adds the biases of their experts, which lie in another.
 _BIASED = "archlens.each_bias"
@@ -192,7 +196,8 @@ def with_stacked_apart(network: Network) -> Network:
             layers.append(layer._replace(inputs=inputs))
             continue
         sizes = weights["weight"]
-        product = Call(_STACKED, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))
+        stacked = _TURNED if isinstance(layer.op, Linear) and layer.op.turned else _STACKED
+        product = Call(stacked, parameter=Call("archlens.normal", sizes=sizes, deviation=0.02))
         layers.append(_stacked(layer, layer.name, inputs, sizes, product))
         if "bias" in weights:
             name = names[layer.name] = f"{layer.name}_bias"
