@@ -39,12 +39,16 @@ def test_small_ones_run(name: str) -> None:
     assert {check.status for check in found.of("shape")} == {PASSED}
 
 
-def test_keys_and_values_of_a_token() -> None:
+@pytest.mark.parametrize("more", ["", ', sinks: "parameter([64])"', ", bias: alibi(64)"])
+def test_keys_and_values_of_a_token(more: str) -> None:
     """gpt-oss-120b logs 73,728 bytes: 36 layers x 2 x 8 heads x 64 channels x 2 bytes."""
-    layer = "{q: linear(4096), k: linear(512), v: linear(512), heads: 64, kv_heads: 8, causal: true}"
-    text = f"input: 1000 of 9\nblocks:\n  layer:\n    - attention: {layer}\n    - linear(2880)\n"
-    found = find(archlens.loads(f"{text}layers:\n  - embedding(2880)\n  - layer * 36\n"))
+    layer = f"q: linear(4096), k: linear(512), v: linear(512), heads: 64, kv_heads: 8, causal: true{more}"
+    text = f"input: LENGTH of 9\nblocks:\n  layer:\n    - attention: {{{layer}}}\n    - linear(2880)\n"
+    text += "layers:\n  - embedding(2880)\n  - layer * 36\n"
+    network, shorter = (archlens.loads(text.replace("LENGTH", length)) for length in ("1000", "999"))
+    found = find(network)
     assert isinstance(found, Decoding)
+    assert found.token == unmasked(network) - unmasked(shorter)
     assert found.bytes_of_token("bfloat16") == 36 * 2 * 8 * 64 * 2 == 73_728
     assert found.bytes_of_sequence("bfloat16") == 1000 * 73_728
     assert found.bytes_of_sequence("int8") == 1000 * 73_728 // 2
@@ -122,6 +126,9 @@ layers:
         ("k: ref(keys), v: ref(values)", "k: [ref(x), linear(32)], v: ref(values)", 32 + 5),
         ("k: ref(keys), v: ref(values)", "k: [ref(x), linear(32)], v: [ref(x), linear(8)]", 32 + 8),
         ("q: [ref(x), linear(32)], k: ref(keys)", "q: ref(keys), k: ref(keys)", 32 + 32),
+        # what is added to the scores is not kept
+        ("heads: 4", 'heads: 4, sinks: [ref(x), "parameter([4])"]', 5 + 2),
+        ("heads: 4", "heads: 4, bias: [ref(x), alibi(4)]", 5 + 2),
     ],
 )
 def test_the_least_that_keys_and_values_are_made_from(there: str, here: str, least: int) -> None:

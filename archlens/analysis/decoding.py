@@ -118,7 +118,7 @@ def _is_causal(layer: Layer) -> bool:
 
 def _cached(layer: Layer, length: int, latents: Latents) -> Cached:
     if isinstance(layer.op, Attention):
-        _, k, v = layer.input_shapes
+        _, k, v, *_ = layer.input_shapes
         values, latent = k.channels + v.channels, latents.of(layer)
     else:
         values = latent = layer.facts.weights["in_proj_weight"][0] - layer.input_shapes[0].channels

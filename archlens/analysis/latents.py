@@ -36,11 +36,11 @@ class Latents:
         Each token's are made from its own, by layers that serve nothing else. There may be none smaller than
         keys and values themselves.
         """
-        shapes = attention.input_shapes[1:]
+        shapes = attention.input_shapes[1:3]
         length, *rows = shapes[0].spatial
         if rows:
             return sum(shape.channels for shape in shapes)
-        q, *ends = attention.inputs
+        q, *ends = attention.inputs[:3]
         sizes = {name: shape.channels for name, shape in zip(ends, shapes, strict=True)}
         made_of: dict[str, tuple[str, ...]] = {}
         serving = {self.numbers[attention.name]}
