@@ -6,15 +6,16 @@ A :class:`Diagnostic` is a value; :func:`render` turns it into text. Knows nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+from .records import record
 from .wrapping import cells_of, wrapped
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Source:
     """A text with the name that messages give it: usually the path of a file."""
 
@@ -50,7 +51,7 @@ class Located(Protocol):
     def span(self) -> Span: ...
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Diagnostic:
     """One thing that is wrong, or worth a warning.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from .errors import Located, Span, SpecError, did_you_mean, not_installed, short
 from .ops import STATED, Facts, Op, ask
 from .ops.op import NONE
 from .ops.opaque import UNKNOWN
+from .records import record
 from .shape import Shape
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Asked(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Meta:
     """What is for people and reports: every part may be absent."""
 
@@ -260,7 +261,7 @@ class Setting(NamedTuple):
     advice: bool = True
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Origin(ABC):
     """Where a network came from, and how it is had on other inputs or values; what made it knows how."""
 
@@ -301,7 +302,7 @@ class Origin(ABC):
         return False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@record(frozen=True, eq=False, repr=False)
 class Network:
     """A network whose every shape is known.
 

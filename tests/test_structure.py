@@ -24,15 +24,16 @@ MAY: dict[str, set[str]] = {
     "columns": {"formulas"},
     "geometry": {"formulas"},
     "grouping": set(),
+    "records": set(),
     "wrapping": set(),
-    "errors": {"wrapping"},
+    "errors": {"records", "wrapping"},
     "bounds": {"errors"},
     "limits": {"counts", "errors"},
     "published": {"errors"},
-    "ops": {"counts", "formulas", "geometry", "shape"},
+    "ops": {"counts", "formulas", "geometry", "records", "shape"},
     # of the analyses, the quantities that a budget can say
-    "language": {"analysis", "errors", "limits", "network", "ops", "published", "shape"},
-    "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "shape"},
+    "language": {"analysis", "errors", "limits", "network", "ops", "published", "records", "shape"},
+    "network": {"counts", "errors", "geometry", "limits", "showing", "ops", "published", "records", "shape"},
     "analysis": {
         *(
             "arrangement",
@@ -51,8 +52,18 @@ MAY: dict[str, set[str]] = {
     },
     # what boards have, for which limits know the units
     "boards": {"counts", "errors", "limits"},
-    "library": {"errors", "language"},
-    "elaboration": {"analysis", "bounds", "errors", "formulas", "language", "network", "ops", "shape"},
+    "library": {"errors", "language", "records"},
+    "elaboration": {
+        "analysis",
+        "bounds",
+        "errors",
+        "formulas",
+        "language",
+        "network",
+        "ops",
+        "records",
+        "shape",
+    },
     "budgets": {
         "counts",
         "analysis",
@@ -87,7 +98,7 @@ MAY: dict[str, set[str]] = {
     "writing": {"analysis", "bounds", "elaboration", "errors", "grouping", "language", "network", "ops"},
     "backends": {"analysis", "counts", "errors", "geometry", "grouping", "network", "ops", "shape"},
     # how any table is written, whatever it shows
-    "forms": {"counts", "errors", "wrapping"},
+    "forms": {"counts", "errors", "records", "wrapping"},
     "views": {
         *(
             "analysis",

@@ -8,7 +8,6 @@ network up to that point.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..bounds import allowed, allowing, counted
 from ..errors import Diagnostic, SpecError, UsageError, error
 from ..language.spec import Spec
 from ..network import Network, Origin, Setting
+from ..records import record
 from ..shape import Shape
 from .advice import LayerShapeError, explained
 from .inputs import given_inputs, read_given
@@ -139,7 +139,7 @@ def smallest_input(
     return None
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class FromSpec(Origin):
     """A network that was laid out from a spec."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import index
 from threading import Lock
@@ -32,6 +32,7 @@ from ..language.steps import Merge, check_name
 from ..network import Asked, Layer, Meta, Network, Origin, Setting, scopes_around
 from ..ops import LANGUAGE, Facts, Op, ShapeError, ask
 from ..ops.op import NONE, signed
+from ..records import record
 from ..shape import Shape
 from .advice import LayerShapeError, explained
 from .binding import Refused, make
@@ -147,7 +148,7 @@ def _another_name(name: str, first: Located | None, second: Located | None) -> s
     return "steps without a name are numbered from 0" if name.isdigit() else ""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Built(Origin):
     """A network that was placed layer by layer: on other inputs the same ops are placed again."""
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..bounds import allowed, allowing
 from ..errors import SpecError
 from ..network import Network, Setting
+from ..records import record
 from ..shape import Shape
 from .building import Built
 from .inputs import read_given
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Remade(Built):
     """A network that its source makes anew on other inputs.
 

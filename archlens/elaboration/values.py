@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import shorten
@@ -13,6 +12,7 @@ from ..language.expression import Expression
 from ..language.spec import Part
 from ..language.steps import Block
 from ..ops import Op
+from ..records import record
 from ..shape import Shape
 
 #: Bounds on a number, in bits, and on a list, in items.
@@ -24,7 +24,7 @@ WHOLE = (int, Number)
 NUMBERS = (int, float, Remembering)
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Tensor:
     """What flows from step to step: the name of the layer (or input) it comes from, and its shape."""
 
@@ -35,14 +35,14 @@ class Tensor:
         return f"<{shorten(self.name)} {self.shape}>"
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Inputs:
     """The network's inputs by name, where there are several."""
 
     tensors: dict[str, Tensor]
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Deferred:
     """A step as a value: it runs where it is placed, with the names of where it was written."""
 

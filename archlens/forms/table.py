@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..errors import Diagnostic, Span
+from ..records import record
 
 #: The least width that a column of words is wrapped to.
 LEAST = 12
@@ -117,7 +117,7 @@ class Annotation(NamedTuple):
     title: str
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Table:
     """A table; each of its parts may be empty."""
 
@@ -187,7 +187,7 @@ class Table:
         return [column.name for column in self.columns if column.name]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Form:
     """A form of tables."""
 

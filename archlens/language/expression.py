@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
 from keyword import iskeyword
 from threading import RLock
 from typing import Any
 
 from ..errors import Span, SpecError, error, shorten
+from ..records import record
 from .document import Scalar
 
 #: Bounds on a text and on the depth of its tree.
@@ -29,7 +29,7 @@ _LITERALS = (int, float, str, type(None))
 Parts = tuple["str | Expression", ...]
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Expression:
     """A parsed expression and the scalar that it was written in."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Source, Span, UsageError, did_you_mean, error, printable, shorten, usage
 from ..network import Meta
+from ..records import record
 from .document import (
     Mapping,
     Node,
@@ -46,7 +47,7 @@ KEYS = (
 PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Param:
     """A named value; without one it must be given, by a variant or by the user."""
 
@@ -55,7 +56,7 @@ class Param:
     span: Span
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Output:
     """A further head. One for training only adds parameters, and no work at inference."""
 
@@ -69,7 +70,7 @@ class Output:
         return self.name.span
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Variant:
     """A name of the command line: values for params and, where they differ, other things."""
 
@@ -99,7 +100,7 @@ def no_variant(variant: str, variants: Collection[str], path: str) -> UsageError
     )
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Use:
     """A name for another network, or for a part of one: of the zoo, or in another file."""
 
@@ -114,7 +115,7 @@ class Use:
         return self.key.span
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Part:
     """What is used of another spec: all its layers, a step of them, or one of its blocks."""
 
@@ -141,7 +142,7 @@ class Part:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Spec:
     """A parsed spec file."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..errors import Located, Span, did_you_mean, error, shorten
 from ..ops import BRANCHES, MERGES
 from ..ops.op import signature
+from ..records import record
 from .document import Mapping, Node, Scalar, Sequence, check_keys, describe
 from .expression import Expression, Parts, is_torn, parse, split, torn
 from .synonyms import merge_meant
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Template:
     """A text with expressions in braces, as ``denselayer{i}``."""
 
@@ -49,7 +50,7 @@ def _text_of(tree: ast.expr) -> str | None:
     return tree.value if isinstance(tree, ast.Constant) and isinstance(tree.value, str) else None
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Body:
     """Steps that run in a scope of their own, with the names that are certain to stand in it."""
 
@@ -57,7 +58,7 @@ class Body:
     names: dict[str, Located]
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Block:
     """A reusable group of steps: its parameters, in order, with their defaults; and its body."""
 
@@ -74,21 +75,21 @@ class Block:
         self.required = {name: default is None for name, default in self.parameters.items()}
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Do:
     """One expression: an op, a block, a chain, a repeat, a choice."""
 
     expression: Expression
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Steps:
     """One after the other."""
 
     steps: list[Step]
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Named:
     """A step with a name, which is the layer's own or the scope of what is inside."""
 
@@ -96,7 +97,7 @@ class Named:
     body: Body
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Merge:
     """Parallel branches over the same tensor, merged by an op.
 
@@ -114,7 +115,7 @@ class Merge:
     call: Expression | None = None
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Each:
     """A table: the steps of ``do``, once for each row."""
 
@@ -124,7 +125,7 @@ class Each:
     where: Located
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Experts:
     """Many of one step, of which each token goes to a few: by a router, a linear layer unless it is given."""
 
@@ -143,7 +144,7 @@ class Experts:
 Step = Do | Steps | Named | Merge | Each | Experts
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Listing:
     """A YAML list whose items are expressions or lists of them."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NamedTuple, Protocol
 
 from ..errors import Diagnostic, Span, SpecError, UsageError, did_you_mean, error, shorten
 from ..language.spec import Part, Spec, Use, no_variant
 from ..language.steps import Block, Body, Named, Step, Steps
+from ..records import record
 
 #: How many other specs one may use, those that they use included, and how many characters these may have.
 MAX_FILES = 100
@@ -57,7 +58,7 @@ class Folder(NamedTuple):
         return os.path.realpath(there), Folder(there, self.read), self.read(there)
 
 
-@dataclass
+@record()
 class _Reading:
     """The reading of all that one spec uses."""
 

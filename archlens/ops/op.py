@@ -7,12 +7,13 @@ An op is a frozen dataclass whose fields are its attributes. It answers one ques
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
+from dataclasses import FrozenInstanceError
 from enum import Enum
 from math import inf, prod
-from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, NamedTuple, dataclass_transform, get_origin, get_type_hints
 
 from ..geometry import POINT, Window
+from ..records import record
 from ..shape import Ids, Shape, times
 from .attributes import Kind
 from .footprint import FLOAT32, Footprint
@@ -36,14 +37,14 @@ class Nowhere(Enum):
 NOWHERE = Nowhere.NOWHERE
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class NonUniform:
     """The reach of an op whose outputs look at windows that one :class:`Window` cannot say."""
 
     reason: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class WindowChain:
     """The reach of an op that looks through several windows, one after the other, along each spatial axis.
 
@@ -107,7 +108,7 @@ class Argument(NamedTuple):
         return self.default is REQUIRED if self.by_place is None else self.by_place
 
 
-@dataclass(frozen=True, init=False)
+@record(frozen=True, init=False)
 class Call:
     """A call as a value, with the names of its arguments and torch's defaults of them.
 
@@ -315,9 +316,9 @@ class Names(NamedTuple):
 class Op:
     """One operation with its attributes.
 
-    A subclass that passes ``kind`` becomes an op of the language. Subclasses are frozen dataclasses
-    without saying so; the annotation of each field is one of the kinds in
-    :mod:`archlens.ops.attributes`, which the diagnostics check and the reference prints.
+    A subclass that passes ``kind`` becomes an op of the language. Subclasses are frozen records, whose fields
+    are what they annotate; the annotation of each is one of the kinds in :mod:`archlens.ops.attributes`, which
+    the diagnostics check and the reference prints.
     """
 
     #: Its name in specs.
@@ -368,10 +369,6 @@ class Op:
         super().__init_subclass__()
         if family is not None:
             cls.family = family
-        # since Python 3.14 annotations that are no texts are made when they are asked for
-        if "__annotations__" in cls.__dict__ or getattr(cls, "__annotate__", None) is not None:
-            # every method is inherited: generating them for each op would take a tenth of a run
-            dataclass(init=False, repr=False, eq=False)(cls)
         if kind is not None:
             cls.kind = kind
             registry[kind] = cls
@@ -546,13 +543,17 @@ def signature(op: type[Op]) -> dict[str, Parameter]:
     """The attributes of an op class by name, in order. Resolved once, when the op is first used."""
     found = _signatures.get(op)
     if found is None:
-        found = {}
-        if hasattr(op, "__dataclass_fields__"):
-            hints = get_type_hints(op, include_extras=True)
-            for field in fields(op):  # type: ignore[arg-type]  # dataclass by dataclass_transform
-                kind, *meaning = hints[field.name].__metadata__
-                found[field.name] = Parameter(kind, field.default is MISSING, field.default, *meaning)
-        _signatures[op] = found
+        found = _signatures[op] = {}
+        for base in reversed(op.__mro__[: op.__mro__.index(Op)]):
+            # what is annotated there, apart from the many annotations of Op, which are no attributes
+            own = type(
+                base.__name__, (), {"__annotations__": base.__annotations__, "__module__": base.__module__}
+            )
+            for name, hint in get_type_hints(own, include_extras=True).items():
+                if get_origin(hint) is not ClassVar:
+                    kind, *meaning = hint.__metadata__
+                    default = vars(base).get(name, REQUIRED)
+                    found[name] = Parameter(kind, default is REQUIRED, default, *meaning)
     return found
 
 
