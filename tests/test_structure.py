@@ -144,11 +144,21 @@ MAY: dict[str, set[str]] = {
     },
     # operators become networks, by way of the builder alone
     "lowering": {"arrangement", "bounds", "elaboration", "errors", "grouping", "network", "ops", "shape"},
-    "tracing": {"arrangement", "backends", "bounds", "elaboration", "errors", "lowering", "network", "shape"},
+    "tracing": {
+        "arrangement",
+        "backends",
+        "bounds",
+        "elaboration",
+        "errors",
+        "lowering",
+        "network",
+        "records",
+        "shape",
+    },
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
         *("backends", "bounds", "counts", "elaboration", "errors", "geometry", "language", "library"),
-        *("lowering", "network", "ops", "published", "shape", "tracing"),
+        *("lowering", "network", "ops", "published", "records", "shape", "tracing"),
     },
     "cli": {
         *(

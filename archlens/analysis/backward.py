@@ -119,7 +119,7 @@ class _Gradients:
         return highest
 
 
-def peak(
+def moments(
     network: Network,
     footprints: Sequence[Footprint | None],
     kept: Saved,
@@ -129,8 +129,8 @@ def peak(
     weights: Callable[[Layer], int],
     added: Callable[[Layer], int],
     temporaries: Callable[[Footprint], int],
-) -> Moment:
-    """The moment of the backward pass at which most bytes are alive.
+) -> list[Moment]:
+    """The moments of the backward pass, of which one or the other is the peak.
 
     Args:
         network: all of whose layers have run, heads for training included.
@@ -149,15 +149,10 @@ def peak(
     leaving = grouped((position, name) for name, position in kept.until.items())
     gradients, saved = 0, kept.bytes
     activations = sum(size for name, size in kept.held.items() if name not in kept.until)
-    found = Moment("backward pass", "", 0, saved, activations, flowing.bytes, 0)
-    most = found.bytes
+    found = [Moment("backward pass", "", 0, saved, activations, flowing.bytes, 0)]
 
     def see(flows: int, beside: int) -> None:
-        nonlocal found, most
-        total = gradients + saved + activations + flows + beside
-        if total > most:
-            most = total
-            found = Moment("backward pass", layer.name, gradients, saved, activations, flows, beside)
+        found.append(Moment("backward pass", layer.name, gradients, saved, activations, flows, beside))
 
     for position in reversed(range(len(network.layers))):
         layer, footprint = network.layers[position], footprints[position] or Footprint()

@@ -218,6 +218,90 @@ def account(
     >>> found.weights["float32"], found.inference.bytes, found.training
     (246824, 37632, 1375536)
     """
+    found = course(
+        network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer, device=device
+    )
+    moments: tuple[Moment, ...] = ()
+    if found.forward is not None and found.stepping is not None:
+        back = max(found.back, key=lambda moment: moment.bytes)
+        moments = (_forward(network, found.forward, found.kept), back, found.stepping)
+    return Memory(
+        batch=batch,
+        dtype=dtype,
+        activations=found.activations,
+        optimizer=optimizer,
+        weights=found.weights,
+        stored=stored_bytes(network) if network.dtypes else None,
+        buffers=found.buffers,
+        outputs=found.outputs,
+        inference=_peak(network, found.inference),
+        in_place=_peak(network, found.in_place),
+        eager=_peak(network, found.eager),
+        gradients=found.gradients,
+        states=found.states,
+        saved=found.kept.bytes if found.kept is not None else None,
+        step=found.step,
+        moments=moments,
+        reason=found.reason,
+        unknown=found.unknown,
+    )
+
+
+class Instant(NamedTuple):
+    """How many bytes are alive at a moment."""
+
+    bytes: int
+    #: Which of the layers runs then; -1 before the first.
+    position: int
+    #: Of the bytes, the workspace of the op's kernels.
+    workspace: int
+
+
+class Course(NamedTuple):
+    """What :func:`account` finds, with all moments of which the largest are the peaks."""
+
+    activations: str
+    weights: dict[str, int]
+    buffers: int
+    outputs: int
+    inference: Life
+    in_place: Life
+    eager: Life
+    gradients: int | None
+    states: int | None
+    #: What autograd keeps, and the moments of the passes and of the step; ``None`` where nothing is trained.
+    kept: Saved | None
+    forward: Life | None
+    back: Sequence[Moment]
+    stepping: Moment | None
+    step: StepTemporaries | None
+    reason: str
+    unknown: tuple[str, ...]
+
+
+class Life(NamedTuple):
+    """Which tensors are alive when, as the layers run."""
+
+    instants: list[Instant]
+    steps: Sequence[_Step]
+    made: dict[str, Alive]
+    born: dict[str, int]
+    gone: dict[str, int]
+
+
+def course(
+    network: Network,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    activations: str | None = None,
+    optimizer: str = "adam",
+    device: str = "cuda",
+) -> Course:
+    """What a network needs of memory at each moment; sizes, and the batch, may be formulas of letters.
+
+    The arguments and what it raises are those of :func:`account`.
+    """
     activations = activations or (dtype if dtype in FLOATS else "float32")
     for name, known in ((dtype, BITS), (activations, BITS), (optimizer, OPTIMIZERS)):
         if name not in known:
@@ -225,8 +309,8 @@ def account(
     held = _held(batch, activations, device)
     weights = {name: weight_bytes(network, name) for name in BITS}
     footprints = _footprints(network)
-    gradients = states = saved = step = None
-    moments: tuple[Moment, ...] = ()
+    gradients = states = kept = forward = stepping = step = None
+    back: Sequence[Moment] = ()
     if optimizer == "none":
         reason = "nothing is trained without an optimizer"
     elif dtype not in FLOATS or activations not in FLOATS:
@@ -240,10 +324,10 @@ def account(
         step = _stepping(network, dtype) if rule.adaptive else StepTemporaries(0, 0)
         places = _places(network, footprints, batch, training=True)
         kept = _kept(network, places, held)
-        saved = kept.bytes
-        forward = _forward(network, _steps(network, places, kept), kept, held)
+        steps = _steps(network, places, kept)
+        forward = _lives(network, steps, held, eager=True, keeping=kept.beside)
         gradients_of = _Gradients(network, dtype)
-        back = backward.peak(
+        back = backward.moments(
             network,
             places.footprints,
             kept,
@@ -255,29 +339,24 @@ def account(
         )
         way = "foreach" if step.foreach > step.single else "each tensor"
         stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
-        moments = (forward, back, stepping)
     steps = _steps(network, _places(network, footprints, batch, training=False))
-    return Memory(
-        batch=batch,
-        dtype=dtype,
-        activations=activations,
-        optimizer=optimizer,
-        weights=weights,
-        stored=stored_bytes(network) if network.dtypes else None,
-        buffers=buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
-        outputs=sum(held.size(step.values) for step in steps if step.own),
-        inference=_live(network, steps, held),
-        in_place=_live(network, steps, held, in_place=True),
-        eager=_live(network, steps, held, eager=True),
-        gradients=gradients,
-        states=states,
-        saved=saved,
-        step=step,
-        moments=moments,
-        reason=reason,
-        unknown=tuple(
-            layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None
-        ),
+    return Course(
+        activations,
+        weights,
+        buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
+        sum(held.size(step.values) for step in steps if step.own),
+        _lives(network, steps, held),
+        _lives(network, steps, held, in_place=True),
+        _lives(network, steps, held, eager=True),
+        gradients,
+        states,
+        kept,
+        forward,
+        back,
+        stepping,
+        step,
+        reason,
+        tuple([layer.name for layer, known in zip(network.layers, footprints, strict=True) if known is None]),
     )
 
 
@@ -408,27 +487,16 @@ def peak_activations(
     held = _held(batch, dtype, device, align)
     footprints = _footprints(network)
     steps = _steps(network, _places(network, footprints, batch, training=False))
-    return _live(network, steps, held, in_place=in_place, eager=eager)
+    return _peak(network, _lives(network, steps, held, in_place=in_place, eager=eager))
 
 
 def moments(network: Network, *, batch: int = 1) -> list[int]:
-    """The bytes of activations in float32 that are alive after each layer of an inference, once each.
+    """The bytes of activations in float32 that are alive after each layer of an inference.
 
     The largest of them is :func:`peak_activations`; they may be formulas of letters.
     """
-    held = _held(batch, "float32", "cuda")
     steps = _steps(network, _places(network, _footprints(network), batch, training=False))
-    made = {name: held.of(shape) for name, shape in network.inputs.items()}
-    total = sum(made.values())
-    found = [total]
-    for step in steps:
-        if step.own:
-            made[step.layer.name] = held.size(step.values)
-            total += made[step.layer.name]
-            found.append(total)
-        for name in step.leaving:
-            total -= made[name]
-    return found
+    return [one.bytes for one in _lives(network, steps, _held(batch, "float32", "cuda")).instants]
 
 
 def allocated(network: Network, *, batch: int = 1) -> int:
@@ -702,7 +770,7 @@ def _in_heads(heads: Heads, sizes: strides.Sizes, lying: strides.Strides) -> boo
     return strides.reshaped(turned, found, (prod(rows) * count, length, width)) is not None
 
 
-def _live(
+def _lives(
     network: Network,
     steps: Sequence[_Step],
     held: _Held,
@@ -710,8 +778,8 @@ def _live(
     in_place: bool = False,
     eager: bool = False,
     keeping: Sequence[int] = (),
-) -> Peak:
-    """The peak of the live set.
+) -> Life:
+    """What is alive at each moment.
 
     ``keeping`` is what each layer's op saves beside its output, which then stays. It is taken to be there as
     long as the op runs, beside what exists on the way, though it may be the same.
@@ -721,7 +789,8 @@ def _live(
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
     total = sum(tensor.bytes for tensor in made.values())
-    peak, at, workspace, stored = total, -1, 0, 0
+    instants = [Instant(total, -1, 0)]
+    stored = 0
     for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
         kept = keeping[position] if keeping else 0
         if own:
@@ -736,25 +805,35 @@ def _live(
             total += filled
             made[layer.name] = Alive(layer.name, layer.facts.shape, filled)
             born[layer.name] = position
-            highest = total
+            moments = [total]
             if eager and footprint.chained and len(sources) > 2:
                 results = [size(shape.numel) for shape in pairwise_shapes(layer.input_shapes)]
                 free = set(leaving) - inputs.keys()
-                highest = before + _chain(sources, free, made, results) + kept
+                moments = [before + _chain(sources, free, made, results) + kept]
             elif eager:
                 moments = [before + held.extra(moment) for moment in footprint.before]
                 moments.append(total + held.extra(footprint.workspace))
                 moments[0] += size(copied)
-                highest = max(moments) + kept
-            if highest + stored > peak:
-                peak, at, workspace = highest + stored, position, highest + stored - total
+                moments = [moment + kept for moment in moments]
+            instants += [Instant(one + stored, position, one + stored - total) for one in moments]
         stored += kept
         for name in leaving:
             if name not in gone and not (eager and name in inputs):
                 total -= made[name].bytes
                 gone[name] = position + 1
-    alive = [made[name] for name in made if born[name] <= at < gone.get(name, len(steps))]
-    return Peak(peak, steps[at].layer.name if at >= 0 else next(iter(inputs)), tuple(alive), workspace)
+    return Life(instants, steps, made, born, gone)
+
+
+def _peak(network: Network, life: Life) -> Peak:
+    """The first moment at which most bytes are alive."""
+    highest, at, workspace = max(life.instants, key=lambda one: one.bytes)
+    alive = [
+        tensor
+        for name, tensor in life.made.items()
+        if life.born[name] <= at < life.gone.get(name, len(life.steps))
+    ]
+    layer = life.steps[at].layer.name if at >= 0 else next(iter(network.inputs))
+    return Peak(highest, layer, tuple(alive), workspace)
 
 
 def _chain(sources: Sequence[str], free: set[str], sizes: Mapping[str, Alive], results: Sequence[int]) -> int:
@@ -823,9 +902,10 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
     )
 
 
-def _forward(network: Network, steps: Sequence[_Step], kept: Saved, held: _Held) -> Moment:
+def _forward(network: Network, life: Life, kept: Saved | None) -> Moment:
     """The peak of the forward pass of training, in which what is saved stays."""
-    found = _live(network, steps, held, eager=True, keeping=kept.beside)
+    assert kept is not None
+    found = _peak(network, life)
     at = next((n for n, layer in enumerate(network.layers) if layer.name == found.layer), -1)
     stored = sum(kept.beside[: at + 1])
     saved = sum(tensor.bytes for tensor in found.alive if kept.until.get(tensor.name, at + 1) <= at)

@@ -6,7 +6,7 @@ import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from ..bounds import allowing, counted
@@ -15,6 +15,7 @@ from ..elaboration.remaking import Remade
 from ..errors import ArchlensError, did_you_mean, error, shorten, usage
 from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
+from ..records import record
 from ..shape import Shape
 from .outside import Outside
 
@@ -115,7 +116,7 @@ class Format(NamedTuple):
     variant_of: Callable[[str], tuple[str, str] | None] | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class File(Outside):
     """A file of another tool, by its name."""
 
@@ -190,7 +191,7 @@ class File(Outside):
         return network
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Read(Remade):
     """A network that a file describes: on other inputs it is laid out again."""
 

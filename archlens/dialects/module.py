@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import yaml
@@ -23,6 +22,7 @@ from ..elaboration import elaborate
 from ..errors import UsageError, did_you_mean, printable, shorten, usage
 from ..library.finding import ENDINGS, find, names
 from ..network import Network
+from ..records import record
 from .outside import Outside
 
 #: Where a file that is imported ends the process, as one does that reads its command line.
@@ -33,7 +33,7 @@ _DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.\w+)*)")
 _FILE = re.compile(rf"(.+\.py):({_NAME}(?:\.\w+)*)")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Named(Outside):
     """A module, or what makes one, by its Python name."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ..records import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Outside:
     """A network by the name of what it is made from."""
 

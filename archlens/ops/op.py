@@ -317,8 +317,8 @@ class Op:
     """One operation with its attributes.
 
     A subclass that passes ``kind`` becomes an op of the language. Subclasses are frozen records, whose fields
-    are what they annotate; the annotation of each is one of the kinds in :mod:`archlens.ops.attributes`, which
-    the diagnostics check and the reference prints.
+    are what they annotate; the annotation of each is one of the kinds in :mod:`archlens.ops.attributes`,
+    which the diagnostics check and the reference prints.
     """
 
     #: Its name in specs.

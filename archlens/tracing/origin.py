@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol
 
 from ..elaboration.remaking import Remade
 from ..lowering.account import REPLAYED, RUN, Account
 from ..network import Network, Setting
+from ..records import record
 from ..shape import Shape
 
 #: Inputs of a module as they are handed on: what stands at each place, and by each name.
@@ -23,7 +24,7 @@ class Maker(Protocol):
     def module(self, values: Mapping[str, Any]) -> Any: ...
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Traced(Remade):
     """A network that a module was traced into: on other inputs the module runs again."""
 
