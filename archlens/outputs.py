@@ -398,6 +398,62 @@ class CostFormulas(TypedDict):
     pieces: list[PieceOfCost]
 
 
+class Largest(TypedDict):
+    """The formulas of which the largest is meant."""
+
+    largest_of: list[str]
+
+
+class FormulasOfInference(TypedDict):
+    """The bytes of activations."""
+
+    outputs: str
+    peak_activations: Largest
+    in_place: Largest
+    eager: Largest
+
+
+class FormulasOfStep(TypedDict):
+    """What a step of the optimizer makes."""
+
+    single: str
+    foreach: str
+
+
+class FormulasOfTraining(TypedDict):
+    """The bytes of training, or why there are none."""
+
+    reason: str | None
+    gradients: NotRequired[str]
+    optimizer_state: NotRequired[str]
+    saved: NotRequired[str]
+    step: NotRequired[FormulasOfStep]
+    peak: NotRequired[Largest]
+
+
+class MemoryFormulas(TypedDict):
+    """What a network needs of memory, in formulas of letters."""
+
+    schema: Literal["archlens.memory-formula/1"]
+    name: str
+    inputs: dict[str, list[int | str]]
+    batch: int | str
+    dtype: str
+    activations: str
+    optimizer: str
+    letters: dict[str, Letter]
+    sizes: dict[str, str]
+    domain: list[Box]
+    proved: bool
+    untold: str | None
+    where: list[Box]
+    weights: dict[str, str]
+    buffers: str
+    inference: FormulasOfInference
+    training: FormulasOfTraining
+    unknown: list[str]
+
+
 # --- cost and memory ----------------------------------------------------------------------------------
 
 
@@ -1087,7 +1143,7 @@ OUTPUTS: Mapping[str, Any] = {
     "fit": Search,
     "lint": Lint,
     "list": List,
-    "memory": Memory,
+    "memory": Memory | MemoryFormulas,
     "ops": Ops,
     "roofline": Roofline,
     "rules": Table,

@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens import SpecError, UsageError
-from archlens.analysis import memory
+from archlens.analysis import memory, memory_formula
 from archlens.analysis.cost import cost
 from archlens.analysis.formula import Formula
 from archlens.analysis.regions import Explorer, Pattern, pattern, settled, united, whole
@@ -484,6 +484,80 @@ def test_sizes_that_a_spec_computes_with_stay_formulas() -> None:
         repeated(T=900)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "options"),
+    [
+        ("lenet5", "1xHxW", {"optimizer": "momentum"}),  # whose weights depend on the input
+        ("squeezenet1_0", "3xHxW", {"batch": 3}),
+        ("resnet18", "NxPxHxW", {"dtype": "float16"}),
+        ("gpt2", "T", {}),
+        ("vit_b_16", "3x32xW", {"optimizer": "sgd", "activations": "bfloat16"}),
+        ("inception_v3", "3xHxH", {}),  # which has a head for training
+        ("mobilenet_v3_small", "3xHxW", {"dtype": "int8"}),  # which nothing trains
+    ],
+)
+def test_memory_is_that_on_each_size(name: str, given: str, options: dict[str, Any]) -> None:
+    network = archlens.load(name)
+    formula = network.formula(given)
+    found = memory_formula.find(formula, **options)
+    rng, held = random.Random(name), 0
+    for _ in range(60):
+        point = tuple([rng.randint(1, 250) if letter != "P" else 3 for letter in formula.letters])
+        formula.table.point = point
+        if not any(region.contains(formula.table) for region in found.regions):
+            continue
+        sizes = dict(zip(formula.letters, point, strict=True))
+        shape = tuple([sizes.get(str(n), n) for n in next(iter(formula.inputs.values()))])
+        batch = sizes.get(formula.batch, options.get("batch", 1))
+        there = memory.account(
+            network.with_input({next(iter(network.inputs)): shape}, inference=True),
+            **options | {"batch": batch},
+        )
+        formula.table.point = point
+        value = formula.table.value
+
+        def largest(forms: Sequence[Form]) -> int:
+            return max(map(formula.table.value, forms))
+
+        assert {dtype: value(form) for dtype, form in found.weights.items()} == there.weights
+        assert [value(form) for form in (found.buffers, found.outputs)] == [there.buffers, there.outputs]
+        assert largest(found.inference) == there.inference.bytes
+        assert largest(found.in_place) == there.in_place.bytes
+        assert largest(found.eager) == there.eager.bytes
+        if found.training is None:
+            assert found.reason
+        else:
+            assert value(found.training.gradients) == there.gradients
+            assert value(found.training.states) == there.states
+            assert value(found.training.saved) == there.saved
+            assert [value(found.training.single), value(found.training.foreach)] == list(there.step or ())
+            assert largest(found.training.peak) == there.training
+        held += 1
+        if held > 7:
+            break
+    assert held > 3
+    assert (found.training is None) == (name in ("inception_v3", "mobilenet_v3_small"))
+
+
+def test_the_largest_is_so_in_each_region() -> None:
+    formula = archlens.loads("{input: 1x8, layers: [relu]}").formula("1xT")
+    table = formula.table
+    length = table.number(table.letters[0])
+    table.point = (2,)
+    short = Condition(form_of(length - 4), BELOW, True)
+    both = [one for one in (whole(table).where(short, table), whole(table).where(short.turned, table)) if one]
+    assert len(formula.largest([length, 4], both)) == 2  # T is below 4 in the one, and above in the other
+    assert formula.largest([length, 4], both[:1]) == (form_of(4),)
+    table.point = (9,)
+    assert formula.largest([length, 4], both[1:]) == (form_of(length),)
+
+
+def test_a_batch_is_a_number_or_a_letter() -> None:
+    formula = archlens.load("lenet5").formula("Nx1x32x32")
+    with pytest.raises(UsageError, match="N stands for the batch, which is 8"):
+        memory_formula.find(formula, batch=8)
+
+
 def test_the_live_set_is_the_largest_of_its_formulas() -> None:
     for name, given in [
         ("lenet5", "1xHxW"),
@@ -609,10 +683,9 @@ def test_the_command_line() -> None:
     derived = run("explain", "resnet18", "layer2.0.conv1", "--input", "3xHxW")
     assert "floor((H4 + 2*1 - 3)/2) + 1" in derived
     assert "= floor((H - 1)/8) + 1 = H8" in derived
-    for command in (["memory", "lenet5"], ["sizes", "lenet5"]):
-        result = CliRunner().invoke(cli, [*command, "--input", "1xHxW"])
-        assert result.exit_code == 1
-        assert "1xHxW has letters, but an input has numbers here" in str(result.exception)
+    result = CliRunner().invoke(cli, ["sizes", "lenet5", "--input", "1xHxW"])
+    assert result.exit_code == 1
+    assert "1xHxW has letters, but an input has numbers here" in str(result.exception)
     result = CliRunner().invoke(cli, ["shapes", "lenet5", "--input", "1xHxW", "--fold"])
     assert result.exit_code == 1
     assert "--fold is not for an input with letters" in str(result.exception)

@@ -208,6 +208,7 @@ def test_json_block_names_what_there_is() -> None:
 FORMS = {
     "formula": [["lenet5", "--input", "1xHxW"], ["gpt2", "--input", "NxT"]],
     "cost-formula": [["lenet5", "--input", "1xHxW"]],
+    "memory-formula": [["lenet5", "--input", "1xHxW"]],
     "list": [["lenet5"]],
     "ops": [[]],
     "search": [["lenet5", "--vary", "input=31..33", "--figures", "params,receptive_field"]],
@@ -291,7 +292,7 @@ def test_every_key_of_every_form_is_documented(
     for file, text in SPECS.items():
         (tmp_path / file).write_text(text)
     others = {"verification": "verify", "verified": "verify", "table": "rules", "formula": "shapes"}
-    command = (others | {"cost-formula": "cost"}).get(name, name)
+    command = (others | {"cost-formula": "cost", "memory-formula": "memory"}).get(name, name)
     if name == "check":
         CliRunner().invoke(cli, ["check", "net.yaml", "lenet5", "--update"])
         (tmp_path / "net.yaml").write_text(SPECS["net.yaml"].replace("relu", "tanh"))

@@ -8,7 +8,7 @@ these together are all inputs that the network takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -203,21 +203,35 @@ class Formula:
         """The largest live set of an inference in float32, where :attr:`main` holds."""
         table = self.table
         with self.standing():
-            forms = [*dict.fromkeys(map(form_of, memory.moments(self.main, batch=self.samples)))]
-            conditions = table.taken()
-            forms.sort(key=table.value, reverse=True)
+            moments = memory.moments(self.main, batch=self.samples)
+            regions = self.holding(table.taken())
+            return Live(self.largest(moments, regions), regions)
+
+    def holding(self, conditions: Sequence[Condition]) -> tuple[Region, ...]:
+        """Where :attr:`main` holds, and some conditions, too."""
         found = []
         for region in self.pieces[0].regions:
             inside: Region | None = region
             for condition in conditions:
-                inside = inside.where(condition, table) if inside is not None else None
+                inside = inside.where(condition, self.table) if inside is not None else None
             if inside is not None:
                 found.append(inside)
-        kept: list[Form] = []
-        for form in forms:
-            if not any(one.between(minus(larger, form), table)[0] >= 0 for larger in kept for one in found):
+        return tuple(found)
+
+    def largest(self, numbers: Iterable[Any], regions: Sequence[Region]) -> tuple[Form, ...]:
+        """The formulas of which the largest is that of some numbers; first that at the point.
+
+        Those that are nowhere in some regions above the others are not among them, as far as that is seen.
+        """
+        forms = sorted(dict.fromkeys(map(form_of, numbers)), key=self.table.value, reverse=True)
+        kept = forms[:1]
+        for form in forms[1:]:
+            if not all(
+                any(one.between(minus(larger, form), self.table)[0] >= 0 for larger in kept)
+                for one in regions
+            ):
                 kept.append(form)
-        return Live(tuple(kept), tuple(found))
+        return tuple(kept)
 
     @cached_property
     def cache(self) -> Form | Unknown | None:

@@ -10,15 +10,23 @@ from ..analysis.cost import ITEMS, Ledger, Sum, cost
 from ..analysis.formula import Formula, Piece
 from ..counts import dumps
 from ..errors import printable
-from ..forms.table import DETAIL, LEAST, Column, Content, Math, Table
+from ..forms.table import DETAIL, LEAST, Column, Content, Table
 from ..formulas import Form, form_of
 from ..notation import LATEX, PYTHON, TEXT
-from .formula_table import Written, boxes, headline, letters_of, notes, regions, sizes, takes
+from .formula_table import (
+    LONGEST,
+    Written,
+    boxes,
+    headline,
+    letters_of,
+    math,
+    notes,
+    regions,
+    sizes,
+    takes,
+)
 
 SCHEMA = "archlens.cost-formula/1"
-
-#: The longest formula that a table shows.
-_LONGEST = 160
 
 
 def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
@@ -33,15 +41,12 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
     items = _items(formula)
     used = [item for item in ITEMS if item in items]
 
-    def math(form: Form) -> Content:
-        written = text.form(form)
-        if len(written) > _LONGEST:
-            return f"{len(form):,} terms"
-        return Math(written, tex.form(form))
+    def written(form: Form) -> Content:
+        return math(form, text, tex)
 
     def row(one: Sum) -> list[Content]:
         figures = map(form_of, (one.params, one.macs, sum(one.other().values())))
-        return [printable(one.name), printable(_what(one, text)), *map(math, figures)]
+        return [printable(one.name), printable(_what(one, text)), *map(written, figures)]
 
     columns = [
         Column(by, least=LEAST, key="name"),
@@ -72,7 +77,7 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
             sizes(text, tex),
             Table(
                 columns=[Column("in all"), Column("is")],
-                rows=[[name, math(form_of(n))] for name, n in totals],
+                rows=[[name, written(form_of(n))] for name, n in totals],
             ),
             *(
                 Table(
@@ -87,7 +92,7 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
             *notes(formula, memory=False),
             "All other work is in operations, which are no part of the MACs: one addition, multiplication, "
             "division, comparison or function value each.",
-            f"Formulas of more than {_LONGEST} characters stand in --format json, as the items of rows do.",
+            f"Formulas of more than {LONGEST} characters stand in --format json, as the items of rows do.",
             *(f"{item}: {ITEMS[item].formula}. [{ITEMS[item].source}]" for item in used),
         ],
         json=partial(to_json, formula, by=by, depth=depth),

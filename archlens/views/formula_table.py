@@ -20,6 +20,9 @@ from ..wrapping import wrapped
 
 SCHEMA = "archlens.formula/1"
 
+#: The longest formula that a table of other than layers shows.
+LONGEST = 160
+
 #: The most stretches of sizes that are listed.
 _MOST = 6
 
@@ -105,6 +108,12 @@ def table(formula: Formula) -> Table:
     )
 
 
+def math(form: Form, text: Written, tex: Written) -> Content:
+    """A formula as a cell; how many terms it has where it is too long for one."""
+    written = text.form(form)
+    return Math(written, tex.form(form)) if len(written) <= LONGEST else f"{len(form):,} terms"
+
+
 def sizes(text: Written, tex: Written) -> Table:
     """What each name of a size stands for."""
     return Table(
@@ -179,12 +188,18 @@ def _of_memory(formula: Formula) -> list[str]:
             "that which is largest where they were found is shown."
         )
     if set(formula.along(live.regions)) != set(formula.along(formula.pieces[0].regions)):
-        conditions = {one for region in live.regions for one in region.joint}
-        if len(conditions) > _MOST:
-            lines.append(f"It is that on {len(conditions)} conditions (all in --format json).")
-        else:
-            lines.append(f"It is that {regions(formula, live.regions)}; elsewhere tensors lie otherwise.")
+        lines += lying(formula, live.regions, "It is that")
     return lines
+
+
+def lying(formula: Formula, several: Sequence[Region], what: str) -> list[str]:
+    """Where what is said of tensors holds, which lie otherwise elsewhere."""
+    if not several:
+        return []
+    conditions = {one for region in several for one in region.joint}
+    if len(conditions) > _MOST:
+        return [f"{what} on {len(conditions)} conditions (all in --format json)."]
+    return [f"{what} {regions(formula, several)}; elsewhere tensors lie otherwise."]
 
 
 def headline(formula: Formula) -> str:

@@ -39,6 +39,16 @@ def command(
     of every op; in place where possible; and as eager torch does it. The tensors that are alive at each peak
     are listed below.
     """
+    formula = load.formulas()
+    if formula is not None:
+        from ...analysis import memory_formula
+        from ...views import memory_formula_table
+
+        asked = memory_formula.find(
+            formula, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer
+        )
+        write_table(memory_formula_table.table(asked), form, path)
+        return
     network = load()
     found = account(network, batch=batch, dtype=dtype, activations=activations, optimizer=optimizer)
     write_table(view.table(network, found), form, path)
