@@ -1214,7 +1214,26 @@ def largest(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held |
     return [found, *[None] * (len(node.outputs) - 1)]
 
 
-@lowers("mean", "amax", "sum")
+#: What is said of the values along axes, and has no op: it looks as far as their mean does.
+_REDUCED = [
+    "var",
+    "std",
+    "amin",
+    "norm",
+    "linalg_vector_norm",
+    "prod",
+    "logsumexp",
+    "argmax",
+    "argmin",
+    "any",
+    "all",
+]
+
+#: What is pooling where it goes over the whole map.
+_POOLED = ("aten.mean", "aten.amax", "aten.max")
+
+
+@lowers("mean", "amax", "sum", *_REDUCED)
 def reduce(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     held, place = lowering.batch_first(lowering.of(args["self"]))
     rank = len(held.axes)
@@ -1241,7 +1260,7 @@ def _reduced(lowering: Lowering, node: Node, args: dict[str, Any], held: Held, d
     rank = len(held.axes)
     last = held.draft.shape.channels_last
     spatial = range(1, rank - 1) if last else range(2, rank)
-    if dims != {*spatial} or not dims or not held.is_straight or node.target == "aten.sum":
+    if dims != {*spatial} or not dims or not held.is_straight or node.target not in _POOLED:
         return _over_axes(lowering, node, args, held, sorted(dims))
     kind = "global_avg_pool" if node.target == "aten.mean" else "global_max_pool"
     if last:
@@ -1258,7 +1277,10 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
     if not dims or 0 in dims:
         raise NotSaid("over the samples")
     draft = lowering.settled(samples_first(held))
+    name = node.target.partition(".")[2]
     if draft.shape.channel_axis + 1 in dims and len(draft.shape) > 2 and not args.get("keepdim"):
+        if name in _REDUCED:
+            raise NotSaid
         draft = lowering.settled(_straight(draft), last=not draft.shape.channels_last)  # others are channels
     if len(dims) == 1 and len(draft.shape) > 3:
         return _over_one_of_many(lowering, node, args, draft, dims[0])
@@ -1267,7 +1289,16 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
         draft, dims = lowering.settled(Held(draft, _flat(draft), node.call)), [1]
     names = tuple(draft.shape.names[dim - 1] for dim in dims)
     kind = "amax" if node.target in ("aten.amax", "aten.max") else "mean"
-    made = lowering.put(lowering.call(kind, names if len(names) > 1 else names[0], **keep), draft)
+    op = lowering.call(kind, names if len(names) > 1 else names[0], **keep)
+    if name in _REDUCED:
+        try:
+            shape = op.facts(draft.shape).shape
+        except ShapeError as problem:
+            raise NotSaid(problem.message) from None
+        reason = f"archlens has no op for {node.target}"
+        made = lowering.opaque(name, shape, draft, macs=0, base=op, reason=reason)
+    else:
+        made = lowering.put(op, draft)
     if node.target == "aten.sum":
         made = lowering.put(lowering.call("scale", prod(draft.shape[dim - 1] for dim in dims)), made)
     if not keep and len(draft.shape) == len(dims):
