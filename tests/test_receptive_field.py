@@ -21,11 +21,13 @@ from archlens.backends.effort import Allowance
 from archlens.backends.probing import probe
 from archlens.backends.verification import verify
 from archlens.cli import cli
+from archlens.errors import SpecError, UsageError
 from archlens.geometry import INPUT, Field, NonUniformField, Window
 from archlens.network import Network
 from archlens.ops import EVERYWHERE, NonUniform
 from archlens.views import json as json_view
 
+from . import zoo
 from .seeds import seeds
 
 # --- one axis, by brute force ------------------------------------------------------------------------
@@ -901,3 +903,20 @@ def test_a_token_sees_nothing_beside_others_that_see_everything() -> None:
     assert kinds == {"self_attention": EVERYWHERE, "class_token": alone, "layer_norm": alone}
     assert seen[network.layers[-1].name] is EVERYWHERE
     assert verify(network).passed
+
+
+@pytest.mark.parametrize("name", zoo.SMALLEST)
+def test_fields_on_other_sizes_are_those_found_there(name: str) -> None:
+    here = zoo.network(name)
+    shape = next(iter(here.inputs.values()))
+    for more in (1, 7, 64):
+        try:
+            there = here.with_input(
+                {next(iter(here.inputs)): shape.with_spatial([n + more for n in shape.spatial])}
+            )
+        except (SpecError, UsageError):
+            continue
+        for of in here.inputs:
+            told, found = receptive_field.find(here, of).on(there), receptive_field.find(there, of)
+            assert told.seen == found.seen
+            assert (told.limits, told.network) == (found.limits, found.network)

@@ -445,10 +445,14 @@ def test_the_fields_of_the_own_input_are_found_once(
 
 def test_the_fields_of_each_size_are_found_once(passes: list[Network]) -> None:
     """Of none of the layers behind so much padding is a centre found that sees none of it."""
-    one = sizes.find(archlens.loads("{input: 1x300x1, layers: ['pad(((50, 0), (0, 0)))', 'relu * 20']}"))
+    padded = "pad(((50, 0), (0, 0))) >> relu * 20"
+    one = sizes.find(archlens.loads(f"{{input: 1x300x1, layers: ['{padded} >> adaptive_avg_pool((3, 1))']}}"))
     assert one.unpadded == (None, None)
     tried = [network.input.spatial for network in passes]
     assert tried == [(300, 1), *((size, 1) for size in range(1, 9))]
+    passes.clear()
+    assert sizes.find(archlens.loads(f"{{input: 1x300x1, layers: ['{padded}']}}")).unpadded == (None, None)
+    assert len(passes) == 1  # all of which look the same way on each size
 
 
 def test_command(tmp_path: Path) -> None:

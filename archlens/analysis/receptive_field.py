@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import starmap
 from typing import NamedTuple
 
 from ..errors import printable, shorten
 from ..geometry import INPUT, POINT, Field, NonUniformField, Window
 from ..network import Layer, Network
-from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, WindowChain, all_channels
+from ..ops import EVERYWHERE, NOWHERE, Everywhere, NonUniform, Op, WindowChain, all_channels
 from ..ops.embedding import ClassToken
-from ..ops.op import Nowhere
+from ..ops.op import Nowhere, Reach
 from ..shape import Shape
 from . import arranged
 from .arranged import Arranged
@@ -98,6 +99,18 @@ class ReceptiveFields:
             known = known and limit.inner[0] <= start and stop <= limit.inner[1]
         return False if known else None
 
+    def on(self, other: Network) -> ReceptiveFields:
+        """What the layers see where the input has another size.
+
+        Where all of them look as they do here the fields are these; else they are found anew.
+
+        Args:
+            other: the same layers, on that input.
+        """
+        pairs = zip(self.network.layers, other.layers, strict=True)
+        alike = not self.limits and len(self.network) == len(other) and all(starmap(_looks_alike, pairs))
+        return replace(self, network=other) if alike else find(other, self.input)
+
     def last(self) -> str:
         """The last layer on the way to the main output that sees an interval, and not everything.
 
@@ -115,6 +128,23 @@ class ReceptiveFields:
             name = max(
                 layer.inputs, key=lambda n: (isinstance(self.seen[n], tuple), self.seen[n] is not None)
             )
+
+
+def _looks_alike(one: Layer, other: Layer) -> bool:
+    """Whether a layer sees of its inputs on another size what it sees on one."""
+    reach = one.facts.reach
+    return (
+        reach == other.facts.reach
+        and (reach in (EVERYWHERE, NOWHERE) or _slides(reach))
+        and type(one.op).reach_of is Op.reach_of
+        and one.inputs == other.inputs
+        and one.shape.channels == other.shape.channels  # else other channels may be told apart
+    )
+
+
+def _slides(reach: Reach) -> bool:
+    """Whether it is a window along each axis, none of which cuts the map."""
+    return isinstance(reach, tuple) and not any(window.cuts for window in reach)
 
 
 def find(network: Network, input: str = "") -> ReceptiveFields:

@@ -429,7 +429,7 @@ class _Search:
         if key not in self.elsewhere:
             if len(self.elsewhere) * len(self.network) > Refitting.KEPT:
                 self.elsewhere.clear()
-            self.elsewhere[key] = receptive_field.find(network, self.input)
+            self.elsewhere[key] = self.fields.on(network)
         return self.elsewhere[key]
 
     def scaled(self) -> list[Network]:
