@@ -22,6 +22,7 @@ ADD, AVERAGE_POOL, CONCATENATION, CONV, DEPTHWISE, FULLY_CONNECTED = 0, 1, 2, 3,
 GATHER, MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 36, 17, 18, 22, 23, 25, 34, 39, 40
 SHAPE, PACK, LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 77, 83, 44, 45, 49, 67, 88, 114
 CUSTOM, NEG, RSQRT, SQUARED_DIFFERENCE = 32, 59, 76, 99
+TANH, LESS, REVERSE, WHILE = 28, 58, 105, 119
 
 
 class Table:
@@ -92,6 +93,8 @@ class Net:
         self.buffers: list[Table] = [Table()]
         self.codes: list[Table] = []
         self.operators: list[Table] = []
+        self.graphs: list[Net] = []
+        self.ends: list[int] = []
         self.inputs = [self.tensor(f"in_{i}", shape) for i, shape in enumerate(shapes)]
         self.last = self.inputs[0]
 
@@ -132,11 +135,20 @@ class Net:
         self.last = outs[0]
         return self.last
 
+    def inner(self, *shapes: tuple[int, ...]) -> Net:
+        """Another graph of the file, which an operator runs."""
+        graph = Net(*shapes)
+        graph.buffers, graph.codes = self.buffers, self.codes
+        self.graphs.append(graph)
+        return graph
+
+    def table(self, *outputs: int) -> Table:
+        ends = list(outputs) or self.ends or [self.last]
+        return Table(_0=self.tensors, _1=self.inputs, _2=ends, _3=self.operators, _4="main")
+
     def bytes(self, *outputs: int) -> bytes:
-        graph = Table(
-            _0=self.tensors, _1=self.inputs, _2=list(outputs) or [self.last], _3=self.operators, _4="main"
-        )
-        return flat(Table(_0=whole(3), _1=self.codes, _2=[graph], _4=self.buffers))
+        graphs = [self.table(*outputs), *(one.table() for one in self.graphs)]
+        return flat(Table(_0=whole(3), _1=self.codes, _2=graphs, _4=self.buffers))
 
     def network(self, folder: Path, **given: Any) -> archlens.Network:
         path = folder / "net.tflite"
@@ -335,6 +347,101 @@ def test_a_recurrent_layer_whose_steps_come_first_is_refused(tmp_path: Path) -> 
         net.network(tmp_path)
 
 
+def number(net: Net, value: int) -> int:
+    return net.tensor("number", (), INT32, struct.pack("<i", value))
+
+
+def loop_of(net: Net, x: int, steps: int = 28, width: int = 6, *, until: int | None = None) -> list[int]:
+    """As TensorFlow writes a recurrent layer of Keras' that gives each step: its steps come first in ``x``.
+
+    It carries a counter, what came out so far, and its state; the sequence is given as it is.
+    """
+    carried: list[tuple[int, ...]] = [(), (steps, 1, width), (1, width), (steps, 1, 10)]
+    condition = net.inner(*carried)
+    condition.run(LESS, [condition.inputs[0], number(condition, steps if until is None else until)], ())
+    body = net.inner(*carried)
+    counter, whole_, state, sequence = body.inputs
+    one = body.run(ADD, [counter, number(body, 1)], ())
+    step = body.run(GATHER, [sequence, counter], (1, 10))
+    read = body.run(FULLY_CONNECTED, [step, body.weight("rnn/kernel", width, 10), -1], (1, width))
+    kept = body.run(FULLY_CONNECTED, [state, body.weight("rnn/recurrent", width, width), -1], (1, width))
+    summed = body.run(ADD, [read, kept], (1, width))
+    new = body.run(TANH, [body.run(ADD, [summed, body.weight("rnn/bias", width)], (1, width))], (1, width))
+    made = body.run(RESHAPE, [new, body.numbers(1, 1, width)], (1, 1, width))
+    body.ends = [one, body.run(CONCATENATION, [whole_, made], (steps, 1, width)), new, sequence]
+    zeros = net.weight("zeros", steps, 1, width), net.weight("zeros", 1, width)
+    first = len(net.graphs) - 1
+    net.run(
+        WHILE, [number(net, 0), *zeros, x], carried, "model/rnn/while", _0=whole(first), _1=whole(first + 1)
+    )
+    return [net.last + i for i in range(4)]
+
+
+#: What one step of it multiplies.
+STEP = 6 * 10 + 6 * 6
+
+
+def test_a_recurrent_layer_that_is_a_loop(tmp_path: Path) -> None:
+    """What it begins with is no weight, and its sequence lies with the steps first."""
+    net = Net((1, 28, 10))
+    x = net.run(RESHAPE, [net.inputs[0], net.numbers(28, 1, 10)], (28, 1, 10))
+    x = net.run(REVERSE, [x, net.numbers(0)], (28, 1, 10))
+    made = loop_of(net, x)[1]
+    last = net.run(
+        STRIDED_SLICE,
+        [made, net.numbers(-1, 0, 0), net.numbers(0, 1, 6), net.numbers(1, 1, 1)],
+        (1, 6),
+        _0=whole(6),
+        _1=whole(6),
+        _4=whole(1),
+    )
+    net.run(FULLY_CONNECTED, [last, net.weight("model/fc/MatMul", 5, 6), -1], (1, 5))
+    network = net.network(tmp_path)
+    assert [(layer.op.kind, str(layer.shape)) for layer in network] == [
+        ("flip", "28x10"), ("opaque", "28x6"), ("slice", "1x6"), ("flatten", "6"), ("linear", "5")
+    ]  # fmt: skip
+    assert (network.params, network.macs, network.unknown) == (60 + 36 + 6 + 30, 28 * STEP + 30, {})
+
+
+def test_the_sequence_of_a_loop_goes_on(tmp_path: Path) -> None:
+    net = Net((1, 28, 10))
+    x = net.run(TRANSPOSE, [net.inputs[0], net.numbers(1, 0, 2)], (28, 1, 10))
+    made = loop_of(net, x)
+    x = net.run(TRANSPOSE, [made[1], net.numbers(1, 0, 2)], (1, 28, 6))
+    x = net.run(REVERSE, [x, net.numbers(1)], (1, 28, 6))
+    net.run(CONCATENATION, [x, net.inputs[0]], (1, 28, 16), _0=whole(2))
+    network = net.network(tmp_path)
+    assert [str(layer.op) for layer in network][1:] == ['flip("length")', "concat"]
+    assert str(network.output) == "28x16"
+
+
+def test_a_loop_of_unknown_cost(tmp_path: Path) -> None:
+    """Its weights are known, whatever its counter is compared with."""
+    net = Net((1, 28, 10))
+    x = net.run(TRANSPOSE, [net.inputs[0], net.numbers(1, 0, 2)], (28, 1, 10))
+    made = loop_of(net, x)
+    net.graphs[0].operators[0].fields[1] = [net.graphs[0].inputs[0], net.graphs[0].inputs[1]]
+    net.run(TRANSPOSE, [made[1], net.numbers(1, 0, 2)], (1, 28, 6))
+    network = net.network(tmp_path)
+    assert (network.params, network.macs, len(network.unknown)) == (60 + 36 + 6, 0, 1)
+
+
+def test_a_loop_that_ends_earlier(tmp_path: Path) -> None:
+    net = Net((1, 28, 10))
+    x = net.run(TRANSPOSE, [net.inputs[0], net.numbers(1, 0, 2)], (28, 1, 10))
+    made = loop_of(net, x, until=20)
+    net.run(FULLY_CONNECTED, [made[2], net.weight("model/fc/MatMul", 5, 6), -1], (1, 5))
+    assert net.network(tmp_path).macs == 20 * STEP + 30
+
+
+def test_a_loop_that_has_no_body(tmp_path: Path) -> None:
+    net = Net((1, 28, 10))
+    loop_of(net, net.inputs[0])
+    net.operators[-1].fields[4] = Table(_0=whole(1), _1=whole(9))
+    with pytest.raises(archlens.SpecError, match=r"operator 0 \(WHILE\) runs a graph that does not"):
+        net.network(tmp_path)
+
+
 def test_rows_of_a_table(tmp_path: Path) -> None:
     net = Net((1, 7))
     net.tensors[0].fields[1] = byte(INT32)
@@ -448,10 +555,14 @@ def test_what_is_no_file_of_its_kind(content: bytes, said: str, tmp_path: Path) 
 
 def test_a_file_that_is_cut_or_changed(tmp_path: Path) -> None:
     """Diagnostics and nothing else, wherever it is cut and whatever byte is another."""
-    data, draw = small().bytes(), random.Random(0)
     path = tmp_path / "net.tflite"
+    looped = Net((1, 28, 10))
+    x = looped.run(TRANSPOSE, [looped.inputs[0], looped.numbers(1, 0, 2)], (28, 1, 10))
+    looped.run(TRANSPOSE, [loop_of(looped, x)[1], looped.numbers(1, 0, 2)], (1, 28, 6))
+    files, draw = [small().bytes(), looped.bytes()], random.Random(0)
     read = 0
-    for number in range(300):
+    for number in range(600):
+        data = files[number // 2 % 2]
         if number % 2:
             path.write_bytes(data[: draw.randrange(len(data))])
         else:
@@ -463,7 +574,7 @@ def test_a_file_that_is_cut_or_changed(tmp_path: Path) -> None:
             read += 1
         except archlens.ArchlensError:
             pass
-    assert 0 < read < 300
+    assert 0 < read < 600
 
 
 def test_patterns_and_tables_lead_to_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

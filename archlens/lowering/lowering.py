@@ -856,7 +856,7 @@ class Lowering:
         macs = None if node.macs is None or not costed else self.per_sample(node.macs)
         for index, value in enumerate(node.outputs):
             axes, shape = self.plain(value.sizes)
-            last = any(one.shape.channels_last and one.shape[-1] == shape[-1] for one in inputs)
+            last = self._stays_last(shape, inputs)
             draft = self.opaque(
                 _bare(name),
                 ChannelsLast(shape) if last and len(shape) > 1 else Shape(shape),
@@ -868,6 +868,10 @@ class Lowering:
             )
             found.append(Held(draft, axes))
         return found
+
+    def _stays_last(self, shape: Sequence[int], inputs: Iterable[Draft]) -> bool:
+        """Whether what has no op gives its channels last: it reads them so, and as many."""
+        return any(one.shape.channels_last and one.shape[-1] == shape[-1] for one in inputs)
 
     def plain(self, given: Sequence[int]) -> tuple[Axes, tuple[int, ...]]:
         """A tensor of these sizes as the output of a layer: the batch taken out, wherever it stands."""

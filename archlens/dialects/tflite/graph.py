@@ -18,6 +18,7 @@ from ...lowering.numbers import Numbers
 from ...lowering.tape import BATCH, Call, Node, Tape, Value
 from ...shape import ChannelsLast, Shape
 from .folding import FOLDED, folded
+from .loops import Loop, loops, with_steps_first
 from .reading import File, Operator
 
 #: The largest number that is worked out.
@@ -114,6 +115,12 @@ class Graph:
         self.file = file
         self.says, self.costs, self.free = says, costs, free
         self.batch = 1
+        #: Its loops by the numbers of their operators.
+        self.loops = loops(file, free)
+        #: The tensors that have their steps first in the file; here their batch stands first.
+        self.steps_first = with_steps_first(file, self.loops)
+        #: The tensors that an operator reads or that come out of the graph.
+        self.read = {index for one in file.operators for index in one.inputs}.union(file.outputs)
         self.root = Call("", "", None)
         self.nodes: list[Node] = []
         self.values: dict[int, Value] = {}
@@ -179,7 +186,7 @@ class Graph:
         made = made if isinstance(made, list) else [made]
         for index, value in zip(operator.outputs, made, strict=False):
             expected = self.sizes(index)
-            signature = self.file.tensors[index].signature or expected
+            signature = (index not in self.steps_first and self.file.tensors[index].signature) or expected
             alike = len(value.sizes) == len(expected) and all(
                 -1 in (n, free) or n == m
                 for n, m, free in zip(value.sizes, expected, signature, strict=False)
@@ -238,6 +245,8 @@ class Graph:
     def sizes(self, index: int) -> tuple[int, ...]:
         """The sizes of a tensor that is computed, with the batch of the tape in the place of the file's."""
         shape = self.file.tensors[index].shape
+        if index in self.steps_first:
+            shape = (shape[1], shape[0], *shape[2:])
         if not shape or shape[0] % self.batch:
             return shape
         return (shape[0] // self.batch * BATCH, *shape[1:])
@@ -270,6 +279,15 @@ class Graph:
             if prod(tensor.shape) != prod(shape):
                 raise self.wrong(f"has a {name} of {shown(tensor.shape)}")
             self.weights[key] = self.hold(Value(shape, tensor.dtype), f"{self.call.path}.{name}")
+        return self.weights[key]
+
+    def inner_weight(self, loop: Loop, index: int) -> Value:
+        """A constant of a loop's body as a weight."""
+        key = (loop.number, "body", index)
+        if key not in self.weights:
+            tensor = loop.body.tensors[index]
+            name = f"{self.call.path}.{_layer(tensor.name).rpartition('.')[2] or 'weight'}"
+            self.weights[key] = self.hold(Value(tensor.shape, tensor.dtype), name)
         return self.weights[key]
 
     def numbers(self, position: int) -> tuple[int, ...]:
@@ -393,7 +411,7 @@ _ACTIVE = re.compile(r"(?i)/(relu|relu6|tanh|clip\w*)(_?\d+)*$")
 
 #: What whole graphs are called.
 _TOP = re.compile(
-    r"^(StatefulPartitionedCall|PartitionedCall|model|functional|sequential|serving_default)(_\d+)?(:\d+)?(/|$)"
+    r"^(StatefulPartitionedCall|PartitionedCall|model|functional|sequential|serving_default)(_\d+)*(:\d+)?(/|$)"
 )
 
 

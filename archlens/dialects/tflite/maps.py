@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import error, shorten
 from ...lowering import aten
-from ...lowering.lowering import Lowering
+from ...lowering.lowering import Draft, Lowering
 from ...lowering.tape import TakenApart, Value
 from ...network import Network, Origin
 from .graph import Graph
@@ -42,3 +43,6 @@ class _Maps(Lowering):
 
     def _is_last(self, value: Value) -> bool:
         return len(value.sizes) == 3
+
+    def _stays_last(self, shape: Sequence[int], inputs: Iterable[Draft]) -> bool:
+        return len(shape) == 2

@@ -297,6 +297,8 @@ def _softmax(graph: Graph, operator: Operator) -> Value:
 def _reshape(graph: Graph, operator: Operator) -> Value:
     x = graph.of(operator.inputs[0])
     sizes = graph.sizes(operator.outputs[0])
+    if _turns_to_steps(graph, operator) and x.sizes == sizes:  # of one sample, whose steps need not move
+        return x
     asked = graph.known.get(operator.inputs[1]) if len(operator.inputs) > 1 else None
     if asked is not None and operator.kind == "RESHAPE":
         left = prod(x.sizes) // max(1, prod(int(n) for n in asked if n > 0))
@@ -306,11 +308,18 @@ def _reshape(graph: Graph, operator: Operator) -> Value:
     return graph.viewed(x, sizes)
 
 
+def _turns_to_steps(graph: Graph, operator: Operator) -> bool:
+    """Whether what comes out has its steps first and what it reads has not, or the other way round."""
+    return (operator.inputs[0] in graph.steps_first) != (operator.outputs[0] in graph.steps_first)
+
+
 @_says("TRANSPOSE")
 def _transpose(graph: Graph, operator: Operator) -> Value:
     x, order = graph.of(operator.inputs[0]), graph.numbers(1)
     if sorted(order) != list(range(len(x.sizes))):
         raise graph.wrong(f"turns {shown(x.sizes)} round as {order}")
+    if _turns_to_steps(graph, operator) and order == (1, 0, *range(2, len(order))):
+        return x
     made = graph.permuted(x, order)
     # the file says one sample, and where it stands is known here alone
     if [*made.sizes] != [*graph.sizes(operator.outputs[0])] and made.sizes[0] != BATCH:
@@ -375,22 +384,23 @@ def _resize(graph: Graph, operator: Operator) -> Value:
 def _slice(graph: Graph, operator: Operator) -> Value:
     x, options = graph.of(operator.inputs[0]), operator.options
     rank = len(x.sizes)
-    begin, end = graph.numbers(1), graph.numbers(2)
+    order = _axes(graph, operator)
+    begin, end = _turned(graph.numbers(1), order), _turned(graph.numbers(2), order)
     dropped: tuple[int, ...] = ()
     if operator.kind == "SLICE":
         bounds = [(b, b + n if n >= 0 else size, 1) for b, n, size in zip(begin, end, x.sizes, strict=False)]
     else:
         if options.get(2, "i") or options.get(3, "i") or options.get(5, "?", False):
             raise graph.wrong("has an ellipsis, a new axis or an offset, which are not read")
-        steps = graph.numbers(3)
+        steps = _turned(graph.numbers(3), order)
         if any(step < 1 for step in steps):
             raise graph.wrong(f"goes in steps of {steps}")
-        masks = options.get(0, "i"), options.get(1, "i"), options.get(4, "i")
-        dropped = tuple(i for i in range(rank) if masks[2] >> i & 1)
+        masks = [[options.get(field, "i") >> at & 1 for at in order] for field in (0, 1, 4)]
+        dropped = tuple(i for i in range(rank) if masks[2][i])
         bounds = []
         for i, (b, e, s) in enumerate(zip(begin, end, steps, strict=True)):
-            first = None if masks[0] >> i & 1 else b
-            last = None if masks[1] >> i & 1 else e
+            first = None if masks[0][i] else b
+            last = None if masks[1][i] else e
             if i in dropped:
                 first, last = b, b + 1 if b != -1 else None
             bounds.append(slice(first, last, s).indices(x.sizes[i]))
@@ -407,6 +417,56 @@ def _slice(graph: Graph, operator: Operator) -> Value:
             args = {"self": x, "dim": i, "start": start, "end": stop, "step": step}
             x = graph.one("aten.slice", args, (*x.sizes[:i], -(-(stop - start) // step), *x.sizes[i + 1 :]))
     return graph.viewed(x, [n for i, n in enumerate(x.sizes) if i not in dropped]) if dropped else x
+
+
+def _axes(graph: Graph, operator: Operator) -> tuple[int, ...]:
+    """Where each axis of what is read stands in the file: of sequences the steps stand before the batch."""
+    first, second, *rest = range(max(2, len(graph.of(operator.inputs[0]).sizes)))
+    return (second, first, *rest) if operator.inputs[0] in graph.steps_first else (first, second, *rest)
+
+
+def _turned(numbers: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
+    """A number for each axis, in the order that the axes have here."""
+    if len(numbers) != len(order):
+        raise ValueError
+    return tuple(numbers[at] for at in order)
+
+
+@_says("REVERSE_V2")
+def _flip(graph: Graph, operator: Operator) -> Value:
+    x, order = graph.of(operator.inputs[0]), _axes(graph, operator)
+    axes = [order.index(_axis(graph, axis, len(order))) for axis in graph.numbers(1)]
+    if 0 in axes:
+        raise graph.wrong("reverses the batch")
+    if len(order) != 4:
+        return graph.one("aten.flip", {"self": x, "dims": axes}, x.sizes)
+    x = graph.to_first(x)
+    axes = [FIRST.index(axis) for axis in axes]
+    return graph.to_last(graph.one("aten.flip", {"self": x, "dims": axes}, x.sizes))
+
+
+@_says("WHILE")
+def _loop(graph: Graph, operator: Operator) -> list[Value]:
+    """One opaque layer: its weights and its cost are those of its body. What it begins with is no weight."""
+    loop = graph.loops.get(operator.number)
+    if loop is None:
+        raise graph.wrong("runs a graph that does not read and make as many tensors")
+    flows = [graph.of(index) for index in operator.inputs if index >= 0]
+    args: dict[str, Any] = {f"input_{i}": one for i, one in enumerate(flows) if one.flows}
+    args |= {f"weight_{index}": graph.inner_weight(loop, index) for index in loop.weights}
+    known = loop.steps is not None and loop.macs is not None
+    macs = (loop.steps or 0) * (loop.macs or 0) * BATCH // graph.batch if known else None
+    read = [i not in loop.kept and index in graph.read for i, index in enumerate(operator.outputs)]
+    sizes = [graph.sizes(index) for index in operator.outputs]
+    made = iter(
+        graph.many(
+            "tflite.while", args, [one for one, is_read in zip(sizes, read, strict=True) if is_read], macs
+        )
+    )
+    return [
+        next(made) if is_read else graph.of(operator.inputs[i]) if i in loop.kept else Value(one, "float32")
+        for i, (one, is_read) in enumerate(zip(sizes, read, strict=True))
+    ]
 
 
 @_says("SPLIT", "SPLIT_V")
@@ -548,19 +608,19 @@ _STEPS_FIRST = {
     "BIDIRECTIONAL_SEQUENCE_LSTM": 4,
 }
 
-#: Operators without an op here that multiply no matrices.
+_PRODUCTS = "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "WHILE"
+
+#: Operators that multiply no matrices: some without an op here, and all others but these.
 FREE = frozenset(
     re.findall(
         r"\w+",
         """
     DEPTH_TO_SPACE SPACE_TO_DEPTH L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION GATHER
     GATHER_ND BATCH_TO_SPACE_ND SPACE_TO_BATCH_ND TOPK_V2 ARG_MAX ARG_MIN SELECT SELECT_V2 TILE SHAPE
-    REDUCE_PROD PACK ONE_HOT REDUCE_ANY REDUCE_ALL ZEROS_LIKE FILL RANGE UNIQUE REVERSE_V2 WHERE RANK
+    REDUCE_PROD PACK ONE_HOT REDUCE_ANY REDUCE_ALL ZEROS_LIKE FILL RANGE UNIQUE WHERE RANK
     REVERSE_SEQUENCE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 SCATTER_ND CUMSUM BROADCAST_TO
     EMBEDDING_LOOKUP CAST VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS DYNAMIC_UPDATE_SLICE
     SIGN BITCAST DENSIFY
         """,
     )
-) | frozenset(
-    (*_EACH, *_PAIRS, *_CLAMPED, "SQUARED_DIFFERENCE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "SOFTMAX")
-)
+) | (SAID.keys() - {*_PRODUCTS, *COSTS})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
 from ...bounds import Bounds, allowed
@@ -99,7 +99,7 @@ class Operator(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """The main graph of a file."""
+    """A graph of a file: the main one, or one that an operator of it runs."""
 
     path: str
     tensors: tuple[Tensor, ...]
@@ -108,6 +108,8 @@ class File:
     outputs: tuple[int, ...]
     #: The constants that may say shapes and axes, by their tensors.
     numbers: Mapping[int, tuple[float, ...]]
+    #: Of the main graph, all others by their numbers.
+    graphs: Mapping[int, File] = field(default_factory=dict)
 
 
 def read(file: BinaryIO, name: str) -> File:
@@ -131,17 +133,32 @@ def _file(path: str, data: Any) -> File:
     model = root(data)
     codes = [_code(one) for one in model.tables(1)]
     buffers = [_values(one, len(data)) for one in model.tables(4)]
-    graph = next(model.tables(2), None)
-    if graph is None:
-        raise Broken("it holds no graph")
     bounds = Bounds(allowed())
-    count = graph.vector(3, 4)[1]
-    if count > bounds.layers:
-        raise usage(f"{shorten(path, 200)}: {bounds.too_many_layers}")
+    graphs: list[File] = []
+    layers, connections = bounds.layers, bounds.connections
+    for graph in model.tables(2):
+        if len(graphs) == 1 and not any(one.kind == "WHILE" for one in graphs[0].operators):
+            break
+        count = graph.vector(3, 4)[1]
+        if count > layers or len(graphs) > bounds.layers:
+            raise usage(f"{shorten(path, 200)}: {bounds.too_many_layers}")
+        graphs.append(_graph(path, data, graph, codes, buffers, connections))
+        layers -= count
+        connections -= sum(len(one.inputs) + len(one.outputs) for one in graphs[-1].operators)
+    if not graphs:
+        raise Broken("it holds no graph")
+    return replace(graphs[0], graphs=dict(enumerate(graphs[1:], 1)))
+
+
+def _graph(
+    path: str, data: Any, graph: Table, codes: list[str], buffers: list[tuple[int, int]], left: int
+) -> File:
+    """One of its graphs, whose operators may read and make so many tensors."""
+    bounds = Bounds(allowed())
     if graph.vector(0, 4)[1] > 16 * bounds.layers:
         raise Broken(f"it has {graph.vector(0, 4)[1]:,} tensors")
     tensors = tuple(_tensor(one, buffers) for one in graph.tables(0))
-    operators, left = [], bounds.connections
+    operators = []
     for index, one in enumerate(graph.tables(3)):
         operators.append(_operator(index, one, codes, len(tensors), left))
         left -= len(operators[-1].inputs) + len(operators[-1].outputs)
