@@ -1795,6 +1795,44 @@ def test_a_mask_or_angles_that_an_exporter_computed_are_no_weight(
     assert network.params == params
 
 
+@pytest.mark.parametrize(
+    ("more", "windows", "kind"),
+    [
+        ({}, 12, "fold"),
+        ({"strides": [2, 1], "pads": [1, 0, 1, 0]}, 9, "fold"),
+        ({"dilations": [2, 1]}, 9, "fold"),
+        ({"pads": [1, 0, 0, 0]}, 15, "opaque"),
+    ],
+)
+def test_windows_laid_on_a_map(more: dict[str, Any], windows: int, kind: str, tmp_path: Path) -> None:
+    """As torch lays them, whose loops say the number of windows; padding at one side alone has no op."""
+    held = [tensor("image", [2], [5, 4], 7), tensor("block", [2], [2, 2], 7)]
+    data = model(
+        [node("Col2Im", "x image block", "y", **more)],
+        held,
+        [info("x", ["n", 12, windows])],
+        [info("y", ["n", 3, 5, 4])],
+        opset=18,
+    )
+    network = loaded(tmp_path, data)
+    (layer,) = network
+    assert (layer.op.kind, network.output, network.macs, network.unknown) == (kind, (3, 5, 4), 0, {})
+    if kind == "fold":
+        import torch
+
+        x, pads = torch.rand(2, 12, windows), more.get("pads", [0, 0])[:2]
+        given = {"stride": more.get("strides", 1), "dilation": more.get("dilations", 1)}
+        expected = torch.nn.functional.fold(x, (5, 4), (2, 2), padding=pads, **given)
+        assert torch.equal(archlens.build(network)(x), expected)
+
+
+def test_windows_that_are_none_of_the_map(tmp_path: Path) -> None:
+    held = [tensor("image", [2], [5, 4], 7), tensor("block", [2], [2, 2], 7)]
+    data = model([node("Col2Im", "x image block", "y")], held, [info("x", ["n", 12, 9])], [info("y", [])])
+    with pytest.raises(archlens.SpecError, match="is not 12 windows of 2x2"):
+        loaded(tmp_path, data)
+
+
 def test_an_input_of_an_open_length_is_asked_for_and_called_as_in_the_file(tmp_path: Path) -> None:
     data = model(
         [node("Gather", "table ids", "y")],

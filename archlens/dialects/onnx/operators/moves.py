@@ -9,7 +9,7 @@ from typing import Any
 from ..folding import axis_of, broadcast, cuts, permutation
 from ..proto import VALUES, Misfit, written
 from ..running import At, Tensor
-from .arguments import as_map, filling
+from .arguments import as_map, filling, positions, windows_of
 from .registry import runs
 
 
@@ -261,3 +261,21 @@ def depth_to_space(at: At) -> Tensor:
     x = at.write("aten.view", {"self": x}, split)
     x = at.write("aten.permute", {"self": x, "dims": order}, [split[i] for i in order])
     return at.write("aten.view", {"self": x}, sizes)
+
+
+@runs("Col2Im")
+def fold(at: At) -> Tensor:
+    """Windows in a row laid on a map, of which each position is a sum."""
+    x, (image, block) = at.x(), (at.x(i).values for i in (1, 2))
+    if not image or not block or len(x.sizes) != 3:
+        raise Misfit(f"{written(x.sizes)} is not made of windows of known sizes")
+    stride, padding, dilation = windows_of(at, image, block)
+    channels, rest = divmod(x.sizes[1], prod(block))
+    each = zip(image, block, stride, padding, dilation, strict=True)
+    count = prod(positions(False, *one) for one in each)
+    if rest or x.sizes[2] != count:
+        raise Misfit(f"{written(x.sizes)} is not {count} windows of {written(block)}")
+    args = {"output_size": image, "kernel_size": block, "dilation": dilation, "padding": padding}
+    even = not any(isinstance(one, tuple) for one in padding)
+    said = "aten.col2im" if len(block) == 2 and even else "onnx.Col2Im"
+    return at.write(said, {"self": x, **args, "stride": stride}, (x.sizes[0], channels, *image))
