@@ -279,8 +279,8 @@ def _warned(network: Network) -> Network:
         from warnings import warn
 
         from .analysis.layouts import find
-        from .errors import render
+        from .errors import Caution
 
         for problem in find(network):
-            warn(render(problem), stacklevel=3)
+            warn(Caution(problem), stacklevel=3)
     return network

@@ -85,6 +85,17 @@ class ArchlensError(Exception):
         return render(self.diagnostic)
 
 
+class Caution(UserWarning):
+    """Something that is likely a mistake and stops nothing; ``str()`` of it is the whole diagnostic."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+    def __str__(self) -> str:
+        return render(self.diagnostic)
+
+
 class Unplaced(NamedTuple):
     """A layer that did not fit: its name, its op as a spec writes it, what it would read, and why not."""
 

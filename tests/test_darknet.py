@@ -22,6 +22,8 @@ from archlens.geometry import Window
 from archlens.network import Network
 from archlens.shape import times
 
+from .running import apart
+
 #: Every kind of layer that both programs, or the later one, know.
 LATER = """
 [net]
@@ -468,6 +470,16 @@ def test_options_that_mean_nothing_are_warned_of(tmp_path: Path) -> None:
         "warning: [convolutional]: filter is not an option of it, and does nothing",
     ]
     assert "did you mean filters?" in said[1]
+
+
+def test_a_warning_of_the_command_line_has_no_python(tmp_path: Path) -> None:
+    path = tmp_path / "net.cfg"
+    path.write_text(cfg(CONV, net="widht=32\nheight=32\nwidth=32\nchannels=3"))
+    ended = apart("shapes", str(path))
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("warning: [net]: widht is not an option of it, and does nothing\n --> ")
+    assert "UserWarning" not in ended.stderr
+    assert ".py" not in ended.stderr
 
 
 def test_any_byte_may_be_wrong(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import ArchlensError, UsageError
+from ..errors import ArchlensError, Caution, UsageError
 from . import commands
 from .output import show
 from .summaries import SAY
@@ -70,6 +73,14 @@ def cli() -> None:
     """
 
 
+def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any) -> None:
+    """A warning: what is about a network as a diagnostic, without the line of Python that gave it."""
+    if isinstance(message, Caution):
+        show(message.diagnostic)
+    else:
+        otherwise(message, *place)
+
+
 def main() -> Any:
     """Run the command line; exits with 0, or 1 where the spec is wrong, or 2 where the usage is."""
     # what a run lays out lives until it ends: a collector that visits it again and again would double the
@@ -80,6 +91,7 @@ def main() -> Any:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = partial(_shown, warnings.showwarning)
     try:
         return cli(prog_name="archlens")
     except ArchlensError as problem:

@@ -18,12 +18,12 @@ from ..analysis import layouts
 from ..analysis.refitting import Refitting, Unfit
 from ..bounds import RAISED, Bounds, allowed, worked
 from ..errors import (
+    Caution,
     Located,
     Span,
     SpecError,
     did_you_mean,
     error,
-    render,
     shorten,
     usage,
 )
@@ -440,7 +440,7 @@ class Builder:
         self.outputs = {name: end.name for name, end in ends.items()}
         network = self.closed()
         for problem in layouts.find(network) if self.alone else ():
-            warn(render(problem), stacklevel=2)
+            warn(Caution(problem), stacklevel=2)
         return network
 
     def keep_apart(self, values: Any) -> None:

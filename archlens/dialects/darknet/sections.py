@@ -9,7 +9,7 @@ from warnings import warn
 
 from ...elaboration.building import Builder
 from ...elaboration.values import Tensor
-from ...errors import Diagnostic, Source, Span, did_you_mean, error, render, shorten
+from ...errors import Caution, Diagnostic, Source, Span, did_you_mean, error, shorten
 from ...geometry import Window
 from ...network import Network, Origin
 from ...ops import OPS, Op
@@ -690,7 +690,7 @@ def read(file: BinaryIO, name: str) -> Darknet:
             )
         section.number = number
     for problem in _ignored(listed):
-        warn(render(problem), stacklevel=2)
+        warn(Caution(problem), stacklevel=2)
     return Darknet(listed)
 
 

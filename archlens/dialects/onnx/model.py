@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from warnings import warn
 
 from ...backends.checks import Check
-from ...errors import Diagnostic, SpecError, error, render, shorten, usage
+from ...errors import Caution, Diagnostic, SpecError, error, shorten, usage
 from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
@@ -273,7 +273,7 @@ class Onnx(Model):
                 said = " and ".join("x".join(map(str, sizes)) for sizes in (one.sizes, ours))
                 problem = f"{shorten(self.path, 200)}: its output {shorten(one.name)} is {said}"
                 note = "the first is what the file says, and the second what its nodes make"
-                warn(render(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
+                warn(Caution(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
 
     def _run(
         self,
