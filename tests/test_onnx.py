@@ -1795,6 +1795,30 @@ def test_a_mask_or_angles_that_an_exporter_computed_are_no_weight(
     assert network.params == params
 
 
+def test_a_classifier_of_scikit_learn(tmp_path: Path) -> None:
+    """Its features are scaled by numbers of the node, and its classes named by their places."""
+    nodes = [
+        node("Scaler", "x", "scaled", domain="ai.onnx.ml"),
+        node("Gemm", "scaled w b", "scores"),
+        node("ArgMax", "scores", "best", axis=1),
+        node("ArrayFeatureExtractor", "classes best", "picked", domain="ai.onnx.ml"),
+        node("Reshape", "picked row", "label"),
+    ]
+    held = [
+        tensor("w", [10, 3]),
+        tensor("b", [3]),
+        tensor("classes", [3], [4, 5, 6], 7),
+        tensor("row", [1], [-1], 7),
+    ]
+    ends = [info("label", ["n"], 7), info("scores", ["n", 3])]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 10])], ends))
+    assert [(layer.op.kind, str(layer.shape)) for layer in network] == [
+        ("opaque", "10"), ("linear", "3"), ("opaque", "1"), ("opaque", "1")
+    ]  # fmt: skip
+    assert (network.params, network.macs, network.unknown) == (33, 30, {})
+    assert sorted(str(network[name].shape) for name in network.outputs.values()) == ["1", "3"]
+
+
 @pytest.mark.parametrize(
     ("more", "windows", "kind"),
     [

@@ -442,6 +442,27 @@ def test_a_loop_that_has_no_body(tmp_path: Path) -> None:
         net.network(tmp_path)
 
 
+def test_many_loops_of_a_large_body(tmp_path: Path) -> None:
+    """Each is looked at by itself, so that what they run together is bounded."""
+    net = Net((1, 28, 10))
+    x = net.run(TRANSPOSE, [net.inputs[0], net.numbers(1, 0, 2)], (28, 1, 10))
+    loop_of(net, x)
+    for graph in net.graphs:
+        graph.operators *= 300
+    net.operators += net.operators[-1:] * 300
+    with pytest.raises(archlens.UsageError, match="layers"):
+        net.network(tmp_path)
+
+
+def test_a_loop_whose_comparison_reads_one_number(tmp_path: Path) -> None:
+    net = Net((1, 28, 10))
+    x = net.run(TRANSPOSE, [net.inputs[0], net.numbers(1, 0, 2)], (28, 1, 10))
+    made = loop_of(net, x)
+    net.graphs[0].operators[0].fields[1] = net.graphs[0].inputs[:1]
+    net.run(FULLY_CONNECTED, [made[2], net.weight("model/fc/MatMul", 5, 6), -1], (1, 5))
+    assert net.network(tmp_path).unknown
+
+
 def test_rows_of_a_table(tmp_path: Path) -> None:
     net = Net((1, 7))
     net.tensors[0].fields[1] = byte(INT32)

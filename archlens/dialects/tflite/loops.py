@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from math import prod
 from typing import NamedTuple
 
+from ...bounds import Bounds, allowed
+from ...errors import shorten, usage
 from .reading import File, Operator
 
 #: Types of constants that are numbers for operators, and no weights.
@@ -47,23 +49,33 @@ def loops(file: File, free: Collection[str]) -> dict[int, Loop]:
     Args:
         file: the graph.
         free: the operators that multiply no matrices.
+
+    Raises:
+        UsageError: they run more operators than are allowed.
     """
     known: dict[int, tuple[int | None, tuple[int, ...]]] = {}
     found = {}
+    bounds = Bounds(allowed())
+    left = 16 * bounds.layers
     for operator in file.operators:
         numbers = operator.options.get(0, "i"), operator.options.get(1, "i")
         condition, body = (file.graphs.get(number) for number in numbers)
-        if operator.kind != "WHILE" or condition is None or body is None:
+        if operator.kind != "WHILE" or condition is None or body is None or -1 in operator.inputs:
             continue
         counts = {len(operator.inputs), len(operator.outputs), len(body.inputs), len(body.outputs)}
         if len(counts) > 1 or len(condition.inputs) not in counts:
             continue
+        left -= len(body.operators) + len(condition.operators)
+        if left < 0:
+            raise usage(f"{shorten(file.path, 200)}: {bounds.too_many_layers}")
         if numbers[1] not in known:
             known[numbers[1]] = _macs(body, free), _weights(body)
         pairs = zip(body.inputs, body.outputs, strict=True)
         kept = frozenset(i for i, (before, after) in enumerate(pairs) if before == after)
         sequences = {
-            one.inputs[0] for one in body.operators if one.kind == "GATHER" and not one.options.get(0, "i")
+            one.inputs[0]
+            for one in body.operators
+            if one.kind == "GATHER" and one.inputs and not one.options.get(0, "i")
         }
         found[operator.number] = Loop(
             numbers[1],
@@ -108,15 +120,16 @@ def _steps(file: File, operator: Operator, condition: File, body: File) -> int |
     found = []
     for one in condition.operators:
         if one.kind == "LESS":
-            counter, end = one.inputs[0], condition.numbers.get(one.inputs[-1], ())
+            counter, end = one.inputs if len(one.inputs) == 2 else (-1, -1)
             if counter not in condition.inputs:
                 return None
             position = condition.inputs.index(counter)
-            start = file.numbers.get(operator.inputs[position], ())
+            start = _whole(file, operator.inputs[position])
+            last = _whole(condition, end)
             step = _added(body, body.inputs[position], body.outputs[position])
-            if len(start) != 1 or len(end) != 1 or step < 1:
+            if start is None or last is None or step < 1:
                 return None
-            found.append(max(0, -int((start[0] - end[0]) // step)))
+            found.append(max(0, -((start - last) // step)))
     return min(found, default=None)
 
 
@@ -124,12 +137,14 @@ def _added(body: File, before: int, after: int) -> int:
     """The number that a run adds to a counter; 0 where it is not known."""
     for one in body.operators:
         if one.kind == "ADD" and one.outputs == (after,) and before in one.inputs:
-            (other,) = (
-                (index for index in one.inputs if index != before) if len(set(one.inputs)) == 2 else (-1,)
-            )
-            numbers = body.numbers.get(other, ())
-            return int(numbers[0]) if len(numbers) == 1 else 0
+            return next((_whole(body, index) or 0 for index in one.inputs if index != before), 0)
     return 0
+
+
+def _whole(file: File, index: int) -> int | None:
+    """The whole number that a tensor holds; ``None`` of any other."""
+    found = file.numbers.get(index, ())
+    return found[0] if len(found) == 1 and isinstance(found[0], int) else None
 
 
 def _weights(body: File) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ....lowering.tape import Rows, Value
@@ -103,3 +104,17 @@ def sampled(at: At) -> Tensor:
         "align_corners": bool(at.node.integer("align_corners", 0)),
     }
     return at.write(f"aten.grid_sampler_{len(sizes) - 2}d", args, sizes)
+
+
+@runs("ArrayFeatureExtractor", domain="ai.onnx.ml")
+def picked_features(at: At) -> Tensor:
+    """Values along the last axis at given places, as scikit-learn's classifiers name their classes."""
+    x, indices = at.x(), at.x(1)
+    sizes = (*(x.sizes[:-1] or (1,)), prod(indices.sizes))
+    return at.write("onnx.ArrayFeatureExtractor", {"inputs": [x, indices]}, sizes, dtype=x.dtype)
+
+
+@runs("Scaler", "Normalizer", "Imputer", "Binarizer", domain="ai.onnx.ml")
+def prepared(at: At) -> Tensor:
+    """What is done to features one by one, by numbers that are no tensors of the file."""
+    return at.write(f"onnx.{at.node.op}", {"self": at.x()}, at.x().sizes, dtype="float32")
