@@ -167,6 +167,8 @@ def search(
     jobs: int = 0,
     engine: str = "",
     keep: str = "",
+    weights: str = "int8",
+    activations: str = "int8",
     **values: Any,
 ) -> Searched:
     """The configurations of a network that keep within limits, with exact figures.
@@ -189,6 +191,8 @@ def search(
         engine: what runs these: ``"processes"``; or ``"dask"`` or ``"ray"``, on the cluster that these are
             set up for, else on so many workers here.
         keep: a file in which what is done is written down; the same search goes on from there.
+        weights: the type of the weights on a board, for the figures ``sram`` and ``flash``.
+        activations: that of the activations.
         **values: values for params of all.
 
     Returns:
@@ -215,7 +219,8 @@ def search(
     where, pareto, sort, figures = (
         [one] if isinstance(one, str) else one for one in (where, pareto, sort, figures)
     )
-    asked = search.asked(space, where, figures=figures, pareto=pareto, sort=sort)
+    types = weights, activations
+    asked = search.asked(space, where, figures=figures, pareto=pareto, sort=sort, types=types)
     with allowing(max_layers):
         return search.run(
             dialects.find(name),

@@ -173,6 +173,7 @@ def test_a_killed_search_goes_on(tmp_path: Path) -> None:
         lambda asked: asked | {"where": "macs <= 1M"},
         lambda asked: asked | {"sample": 5},
         lambda asked: asked | {"max_layers": 500},
+        lambda asked: asked | {"activations": "int16"},
     ],
 )
 def test_another_search_has_another_file(change: Callable[[Any], Any], tmp_path: Path) -> None:

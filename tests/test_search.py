@@ -18,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archlens
+from archlens.analysis.deployment import deploy
 from archlens.analysis.figures import QUANTITIES
+from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
 from archlens.columns import Block, Columns, UnsureError, explored
 from archlens.elaboration.functions import divisible
@@ -492,3 +494,26 @@ def test_an_interrupted_search_has_what_was_found(monkeypatch: pytest.MonkeyPatc
     assert found.exit_code == 130
     assert "6 of 9 configurations" in found.output
     assert "interrupted" in found.output
+
+
+@pytest.mark.parametrize(("weights", "activations"), [("int8", "int16"), ("int4", "int8")])
+def test_boards_types(weights: str, activations: str) -> None:
+    vary = {"alpha": [0.25, 0.5], "input": [96, 128]}
+    asked: dict[str, Any] = {"figures": "sram,flash", "weights": weights, "activations": activations}
+    for row in archlens.search("mobilenet_v1", vary=vary, **asked):
+        network = archlens.load("mobilenet_v1", alpha=row["alpha"], input=(3, row["input"], row["input"]))
+        there = deploy(network, weights=weights, activations=activations)
+        assert not isinstance(there.arena, Unknown)
+        assert (row["sram"], row["flash"]) == (there.arena.bytes, there.flash())
+    with pytest.raises(UsageError, match="there is no int7"):
+        archlens.search("lenet5", vary={"input": [32]}, weights="int7")
+
+
+def test_boards_types_on_the_command_line() -> None:
+    one = ["--vary", "alpha=0.25", "--where", "sram <= 1MB", "--format", "json"]
+    for command in ("search", "fit"):
+        plain, wide = [
+            json.loads(CliRunner().invoke(cli, [command, "mobilenet_v1", *one, *types]).output)["found"][0]
+            for types in ([], ["--activations", "int16"])
+        ]
+        assert wide["figures"]["sram"] == 2 * plain["figures"]["sram"]  # of maps that are multiples of 16

@@ -166,31 +166,34 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
     return command
 
 
+def type_options(function: F) -> F:
+    """--weights and --activations: the types of what lies on a board."""
+    from ..analysis.deployment import ACTIVATIONS, WEIGHTS
+
+    function = click.option(
+        "--activations",
+        type=click.Choice([*ACTIVATIONS]),
+        default="int8",
+        show_default=True,
+        help="Data type of the activations; biases are int64 with int16, int32 with int8.",
+    )(function)
+    return click.option(
+        "--weights",
+        type=click.Choice([*WEIGHTS]),
+        default="int8",
+        show_default=True,
+        help="Data type of the weights.",
+    )(function)
+
+
 def board_options(function: F) -> F:
     """--target, --weights and --activations: a board, and the types of what lies on it."""
     from .. import boards
-    from ..analysis.deployment import ACTIVATIONS, WEIGHTS
 
     known = ", ".join(boards.names())
-    for option in (
-        click.option("--target", metavar="BOARD", help=f"A board: {known}; or a .toml file."),
-        click.option(
-            "--weights",
-            type=click.Choice([*WEIGHTS]),
-            default="int8",
-            show_default=True,
-            help="Data type of the weights.",
-        ),
-        click.option(
-            "--activations",
-            type=click.Choice([*ACTIVATIONS]),
-            default="int8",
-            show_default=True,
-            help="Data type of the activations; biases are int64 with int16, int32 with int8.",
-        ),
-    )[::-1]:
-        function = option(function)
-    return function
+    return click.option("--target", metavar="BOARD", help=f"A board: {known}; or a .toml file.")(
+        type_options(function)
+    )
 
 
 def output_option(function: F) -> F:

@@ -80,7 +80,7 @@ def _added(wanted: Wanted, study: Study, columns: Columns) -> Any:
         raise PerhapsError  # the scope is not there always
     found = 0
     for present, layers in grouped.values():
-        part = Study(replace(study.network, layers=tuple(layers)))
+        part = Study(replace(study.network, layers=tuple(layers)), study.types)
         value: Any = exact(QUANTITIES[wanted.quantity].measure(part, ""))
         if isinstance(value, Unknown):
             return value
@@ -108,10 +108,13 @@ class Source:
         space: what is varied.
         input: the input of all, where it is given.
         values: values of params of all.
+        types: of weights and of activations on a board.
     """
 
-    def __init__(self, meant: Meant, space: Space, input: Any, values: Mapping[str, Any]) -> None:
-        self.meant, self.space = meant, space
+    def __init__(
+        self, meant: Meant, space: Space, input: Any, values: Mapping[str, Any], types: tuple[str, str]
+    ) -> None:
+        self.meant, self.space, self.types = meant, space, types
         #: The figures that are found of each configuration by itself.
         self.single: set[Wanted] = set()
         self.input, self.values = input, values
@@ -222,7 +225,7 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
 
     def run(columns: Columns) -> list[Any] | str:
         try:
-            study = Study(source.all(columns))
+            study = Study(source.all(columns), source.types)
             columns.closed = True
             if columns.perhaps:
                 return [_added(one, study, columns) for one in wanted]
@@ -262,7 +265,7 @@ def _apart(source: Source, wanted: Wanted, domain: Domain, rows: Any) -> Any:
     def run(columns: Columns) -> Any:
         network = source.all(columns)
         try:
-            return wanted.measured(Study(network))
+            return wanted.measured(Study(network, source.types))
         except (JoinedError, ArithmeticError):
             raise UnsureError from None
 
@@ -338,7 +341,7 @@ def _single(value: Any) -> Any:
 def measured(source: Source, wanted: Sequence[Wanted], picks: Sequence[int]) -> list[Any] | str:
     """The figures of one configuration; or why it cannot be had."""
     try:
-        study = Study(source.one([int(place) for place in picks]))
+        study = Study(source.one([int(place) for place in picks]), source.types)
         return [one.measured(study) for one in wanted]
     except (SpecError, UsageError, ShapeError) as problem:
         return _said(problem)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..analysis.deployment import ACTIVATIONS, WEIGHTS
 from ..analysis.figures import QUANTITIES
 from ..bounds import allowed
 from ..errors import did_you_mean, shorten, usage
@@ -239,6 +240,8 @@ class Asked(NamedTuple):
     conditions: tuple[Condition, ...]
     pareto: tuple[Key, ...]
     sort: tuple[Key, ...]
+    #: The types of weights and of activations on a board.
+    types: tuple[str, str]
 
 
 def asked(
@@ -248,12 +251,17 @@ def asked(
     figures: Sequence[str] = (),
     pareto: Sequence[str] = (),
     sort: Sequence[str] = (),
+    types: tuple[str, str] = ("int8", "int8"),
 ) -> Asked:
-    """What a search is to find, from texts.
+    """What a search is to find, from texts; and the types of weights and of activations on a board.
 
     Raises:
-        UsageError: one is no condition, or names what is neither varied nor a figure.
+        UsageError: one is no condition, or names what is neither varied nor a figure; or there is no such
+            type.
     """
+    for name, known in zip(types, (WEIGHTS, ACTIVATIONS), strict=True):
+        if name not in known:
+            raise usage(f"there is no {shorten(name)}", help=did_you_mean(name, known))
     conditions = read(where)
     front, order = keys(pareto, what="--pareto"), keys(sort, what="--sort")
     wanted = [need for condition in conditions for need in condition.needs]
@@ -267,6 +275,7 @@ def asked(
         tuple(conditions),
         tuple(keyed[: len(front)]),
         tuple(keyed[len(front) :]),
+        types,
     )
 
 
@@ -319,6 +328,7 @@ def run(
         input,
         values or {},
         allowed(),
+        wanted.types,
     )
     found = _Finding(task, progress)
     if wanted.pareto or wanted.sort:  # what is wrong with them is said before the work

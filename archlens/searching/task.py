@@ -56,11 +56,13 @@ class Task:
     values: Mapping[str, Any]
     #: How many layers a network may have.
     most: int
+    #: The types of weights and of activations on a board.
+    types: tuple[str, str]
 
     @cached_property
     def source(self) -> Source:
         """What networks are made of."""
-        return Source(self.meant, self.space, self.input, self.values)
+        return Source(self.meant, self.space, self.input, self.values, self.types)
 
     @cached_property
     def _needed(self) -> list[tuple[int, ...]]:
@@ -113,6 +115,7 @@ class Task:
             self.input,
             sorted(self.values.items()),
             self.most,
+            self.types,
         )
         return sha256(repr((meant, self.space.key, asked)).encode()).hexdigest()
 

@@ -8,7 +8,7 @@ import click
 
 from ...errors import usage
 from ...searching import require_numpy
-from ..options import Given, complete_names, format_option, network_options, output_option
+from ..options import Given, complete_names, format_option, network_options, output_option, type_options
 from ..output import write_table
 from .search import searched, space_options, varied
 
@@ -17,10 +17,18 @@ from .search import searched, space_options, varied
 @click.argument("name", shell_complete=complete_names)
 @space_options
 @network_options
+@type_options
 @format_option()
 @output_option
 def command(
-    name: str, vary: tuple[str, ...], where: tuple[str, ...], given: Given, form: str, path: str | None
+    name: str,
+    vary: tuple[str, ...],
+    where: tuple[str, ...],
+    given: Given,
+    weights: str,
+    activations: str,
+    form: str,
+    path: str | None,
 ) -> None:
     """Find the largest configuration of a network within limits.
 
@@ -35,7 +43,9 @@ def command(
     if not where:
         raise usage("nothing is limited", help="as in --where 'macs <= 300M'")
     space = varied(vary)
-    wanted = search.asked(space, where)._replace(sort=tuple(search.widest(space)))
+    wanted = search.asked(space, where, types=(weights, activations))._replace(
+        sort=tuple(search.widest(space))
+    )
     found = searched(name, given, space, wanted)
     write_table(view.table(found, most=1), form, path)
     if not len(found):

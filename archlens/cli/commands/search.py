@@ -14,7 +14,7 @@ import click
 from ... import dialects
 from ...errors import shorten, usage
 from ...searching import require_numpy
-from ..options import Given, complete_names, format_option, network_options, output_option
+from ..options import Given, complete_names, format_option, network_options, output_option, type_options
 from ..output import is_file, remark, write_bytes, write_table
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def space_options(function: F) -> F:
     metavar="FILE",
     help="Record finished parts in FILE; the same search resumes from it.",
 )
+@type_options
 @format_option()
 @output_option
 def command(
@@ -101,6 +102,8 @@ def command(
     jobs: int | None,
     engine: str,
     keep: str,
+    weights: str,
+    activations: str,
     form: str,
     path: str | None,
 ) -> None:
@@ -114,7 +117,8 @@ def command(
     from ...views import search_table as view
 
     space = varied(vary, sample, seed)
-    wanted = search.asked(space, where, figures=figures, pareto=pareto, sort=sort)
+    types = weights, activations
+    wanted = search.asked(space, where, figures=figures, pareto=pareto, sort=sort, types=types)
     found = searched(name, given, space, wanted, jobs=jobs or 0, engine=engine, keep=keep)
     kind = Path(path).suffix if is_file(path) else ""
     if form == "table" and kind in (".csv", ".parquet", ".json"):
