@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import archlens
+from archlens.backends import reference
+from archlens.backends.reference import Reference
+from archlens.backends.verification import verify
+from archlens.shape import Ids
 
 
 class Writes(nn.Module):
@@ -531,3 +536,42 @@ def test_what_is_found_along_axes_without_an_op_looks_as_far_as_a_mean() -> None
     fields = archlens.study(network).receptive_fields
     assert [axis.stops[0] - axis.starts[0] for axis in fields["second"]] == windows == [5, 5]
     assert str(fields["std"]) == "Everywhere.EVERYWHERE"
+
+
+class Squeezed(nn.Sequential):
+    """It leaves out the axis of its channel; of one sample the batch, too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).squeeze()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("module", "inputs"),
+    [
+        (Steps, {"x": (7, 8)}),
+        (Rated, {"user": (), "item": ()}),
+        (lambda: Squeezed(nn.Linear(8, 1)), {"x": (8,)}),
+    ],
+)
+def test_verify_finds_the_samples_where_the_module_has_them(
+    module: Callable[[], nn.Module], inputs: Any, batch: int
+) -> None:
+    made = module().eval()
+    network = archlens.trace(made, **inputs)
+    given = [
+        torch.randint(9, (batch, *shape)) if isinstance(shape, Ids) else torch.rand(batch, *shape)
+        for shape in network.inputs.values()
+    ]
+    if not inputs.get("user", (1,)):
+        given = [one[:, 0] for one in given]
+    found = verify(network, batch=batch, reference=Reference(made, tuple(given), {}, given))
+    assert found.passed, [check for check in found.checks if check.status == "failed"]
+    assert [check.status for check in found.of("output")] == ["passed"]
+
+
+def test_rows_hold_the_samples_where_they_are_as_many() -> None:
+    """Of 7 steps and 2 samples in one axis; neither in two axes, nor 13 rows."""
+    assert reference._in_rows((14, 8), (7, 8), 2)
+    assert not reference._in_rows((7, 2, 8), (7, 8), 2)
+    assert not reference._in_rows((13, 8), (7, 8), 2)

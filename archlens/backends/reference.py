@@ -175,10 +175,8 @@ def same_outputs(
         out = made(*[one[:, None] if one.dim() == 1 else one for one in reference.inputs])
     says = out if isinstance(out, dict) else dict.fromkeys(network.outputs, out)
     for name, one in seen.outputs.items():
-        if name in says and len(says[name]) == 1 and one.shape == says[name].squeeze().shape:
-            one = one.view_as(
-                says[name]
-            )  # the module leaves out axes of one position: of one sample the batch
+        if name in says and one.dim() < says[name].dim() and _several(one) == _several(says[name]):
+            one = one.view_as(says[name])  # the module leaves out axes of one position
         if name not in says or not one.dim():
             return check(FAILED, f"{name} of {_size(says.get(name))}", _size(one))
         found = one.movedim(batch_axis(one.shape, says[name].shape[1:], len(says[name])), 0)
@@ -194,6 +192,16 @@ def same_outputs(
 
 def _size(value: Tensor | None) -> str:
     return "nothing" if value is None else "x".join(map(str, value.shape[1:])) or "a single number"
+
+
+def _several(value: Tensor) -> list[int]:
+    """The sizes of a tensor but those that are 1."""
+    return [n for n in value.shape if n != 1]
+
+
+def _in_rows(sizes: Sequence[int], says: Sequence[int], batch: int) -> bool:
+    """Whether a tensor has the samples in one axis with what a layer has an axis for, as steps or windows."""
+    return any((*says[:i], n * batch, *says[i + 1 :]) == tuple(sizes) for i, n in enumerate(says[:-1]))
 
 
 def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
@@ -212,6 +220,7 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
         single = [read for read in layer.input_shapes if isinstance(read, Ids) and tuple(read) == (1,)]
         if single:  # an id of each sample, which has no axis of its own
             apart += [((1, *shape), flops) for shape, flops in apart]
+        apart += [(says, flops) for sizes, flops in calls if _in_rows(sizes, says, batch)]
         shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,
