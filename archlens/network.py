@@ -252,6 +252,20 @@ def scopes_around(name: str) -> list[str]:
     return [*scopes_of(name)][:-1]
 
 
+#: Why a step does not have a number for its name.
+CALLED_BY_OP = "a step without weights is called by its op, where others are named: {}"
+
+
+def is_after(name: str, kind: str) -> bool:
+    """Whether a name is that of an op, counted or not, as of what nobody named.
+
+    >>> [is_after(name, "relu") for name in ("relu", "relu_1", "relu1", "act")]
+    [True, True, False, False]
+    """
+    base, _, count = name.rpartition("_")
+    return name == kind or (base == kind and count.isdecimal())
+
+
 class Setting(NamedTuple):
     """What a network is had on; see :meth:`Network.with_input` and :meth:`Network.with_values`."""
 
@@ -639,9 +653,24 @@ class Network:
                 f"{self.name} has no layer {shorten(name)}",
                 help=f"{name} is a scope: {', '.join(inside)}, …"
                 if inside
-                else did_you_mean(name, self.index),
+                else self._by_number(name) or did_you_mean(name, self.index),
             )
         return found
+
+    def _by_number(self, name: str) -> str:
+        """How a layer is called that one would have by this number, had it weights; empty for any other."""
+        scope, _, number = name.rpartition(".")
+        before = f"{scope}." if scope else ""
+        if not (number.isdecimal() and len(number) < len(str(len(self.layers))) + 1):
+            return ""
+        unnamed: dict[str, None] = {}
+        for layer in self.layers:
+            if layer.name.startswith(before):
+                child, dot, _ = layer.name[len(before) :].partition(".")
+                if child.isdecimal() or not (dot or layer.op.merges or not is_after(child, layer.op.kind)):
+                    unnamed[child] = None
+        found = [*unnamed][int(number) : int(number) + 1]
+        return CALLED_BY_OP.format(before + found[0]) if found else ""
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -73,7 +73,7 @@ def test_attention_is_a_name_unless_over_branches() -> None:
         "input: 8x5\nlayers:\n  - channels_last\n  - attention: self_attention(2)\n"
         "  - block:\n      - attention:\n          - query: linear(8)\n"
     )
-    assert [layer.name for layer in network] == ["0", "attention", "block.attention.query"]
+    assert [layer.name for layer in network] == ["channels_last", "attention", "block.attention.query"]
 
 
 def test_arguments_are_expressions() -> None:

@@ -116,7 +116,7 @@ def test_further_heads() -> None:
     with net.scope("aux", training=True):
         aux = net.linear(net.flatten(x), 3)
     network = net.network(net.relu(x), aux=aux)
-    assert network.outputs == {"out": "1", "aux": "aux.1"}
+    assert network.outputs == {"out": "relu", "aux": "aux.1"}
     assert (network.training_macs, network.macs) == (72 * 3, 36 * 2 * 9)
 
 

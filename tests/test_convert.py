@@ -264,17 +264,17 @@ blocks:
     - residual:
         - conv1: conv(channels, 3, stride, padding=1, bias=false)
         - bn1: batch_norm
-        - relu: relu
+        - relu
         - conv2: conv(channels, 3, padding=1, bias=false)
         - bn2: batch_norm
       shortcut:
         - downsample: conv(channels, 1, stride, bias=false) >> batch_norm if downsample else identity
-    - relu_1: relu
+    - relu
 
 layers:
   - conv1: conv(64, 7, stride=2, padding=3, bias=false)
   - bn1: batch_norm
-  - relu: relu
+  - relu
   - maxpool: max_pool(3, stride=2, padding=1)
   - layer1: basic_block(64) * 2
   - layer2:
@@ -287,7 +287,7 @@ layers:
       - basic_block(512, stride=2, downsample=true)
       - basic_block(512)
   - avgpool: adaptive_avg_pool(1)
-  - flatten: flatten
+  - flatten
   - fc: linear(1000)
 """
     )

@@ -257,8 +257,9 @@ def test_in_random_networks() -> None:
         network = archlens.loads(yaml.safe_dump(spec, sort_keys=False, width=1000), variant=drawn.variant)
         first, last = network["stated_first"], network["stated_last"]
         others = [one for one in network if one not in (first, last)]
-        assert [(one.name, one.shape, one.params, one.macs) for one in others] == [
-            (one.name, one.shape, one.params, one.macs) for one in plain
+        # steps beside one that is named may be called otherwise, but for the keys of the state
+        assert [(one.shape, one.params, one.macs) for one in others] == [
+            (one.shape, one.params, one.macs) for one in plain
         ]
         assert first.shape == next(iter(plain.inputs.values()))
         assert tuple(last.shape) == (3, 7)

@@ -468,6 +468,22 @@ def test_a_layer_that_does_not_exist(
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"), [("layer1.0.0", "layer1.0.relu"), ("layer4.1.1", "layer4.1.relu_1"), ("1", "flatten")]
+)
+def test_a_layer_by_the_number_that_a_step_without_weights_does_not_have(asked: str, meant: str) -> None:
+    with pytest.raises(archlens.UsageError, match=f"resnet18 has no layer {asked}") as caught:
+        archlens.load("resnet18")[asked]
+    said = f"a step without weights is called by its op, where others are named: {meant}"
+    assert str(caught.value).endswith(f"= help: {said}")
+
+
+def test_a_layer_by_a_number_that_no_step_would_have() -> None:
+    with pytest.raises(archlens.UsageError, match="resnet18 has no layer 2") as caught:
+        archlens.load("resnet18")["2"]
+    assert "without weights" not in str(caught.value)
+
+
 def test_a_command_that_does_not_exist(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -533,10 +549,10 @@ def test_the_network_up_to_the_layer_that_failed() -> None:
         archlens.loads(CASES["my_lenet"].text)
     network = caught.value.network
     assert network is not None
-    # the names of the first three layers; tanh has none, so it counts from 0
+    # the names of the first three layers; tanh has none, and is called by its op beside them
     assert [(layer.name, tuple(layer.shape)) for layer in network] == [
         ("C1", (6, 8, 8)),
-        ("0", (6, 8, 8)),
+        ("tanh", (6, 8, 8)),
         ("S2", (6, 4, 4)),
     ]
 

@@ -1117,7 +1117,7 @@ def test_greys_are_grey() -> None:
 def test_an_unnamed_layer_is_headed_by_what_it_is() -> None:
     svg = drawing.to_svg(archlens.load("unet"))
     boxes = {box.title.splitlines()[0].partition(":")[0]: box for box in nodes(read(svg))}
-    assert [text.text for text in boxes["0"].texts][:1] == ["2x2 max_pool, /2"]
+    assert [text.text for text in boxes["max_pool"].texts][:1] == ["2x2 max_pool, /2"]
     stages = drawing.to_svg(archlens.load("resnet50"), depth=2)
     blocks = {box.title.partition(":")[0]: [text.text for text in box.texts] for box in nodes(read(stages))}
     assert blocks["layer1.0"][:2] == ["bottleneck", "0"]

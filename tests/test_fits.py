@@ -292,8 +292,8 @@ def test_a_scope_alone_has_its_layers_and_what_flows_into_it(tmp_path: Path) -> 
 def test_a_scope_with_several_inputs_says_where_they_are_from() -> None:
     alone = part(archlens.load("unet"), "up4")
     assert {name: str(shape) for name, shape in alone.inputs.items()} == {
-        "5": "1024x28x28",
-        "down4.1": "512x64x64",
+        "dropout_1": "1024x28x28",
+        "down4.relu_1": "512x64x64",
     }
     # layer10 is not in layer1, and what has the name of something outside keeps its own
     text = """

@@ -419,7 +419,7 @@ layers:
         *("stage.0.convs.0", "stage.0.norms.n0.0", "stage.0.norms.n0.1"),
         *("stage.0.convs.1", "stage.0.norms.n1.0", "stage.0.norms.n1.1", "stage.0.add"),
     ]
-    assert [layer.name for layer in network][-4:] == ["head.fc", "0", "head.act.0", "head.act.1"]
+    assert [layer.name for layer in network][-4:] == ["head.fc", "relu", "head.act.0", "head.act.1"]
     assert network["stage.1.add"].inputs == ("stage.1.norms.n1.1", "stage.1.convs.0")
     assert network["head.act.0"].inputs == ("stage.1.convs.1",)
     assert archlens.loads(archlens.convert(network)).state() == network.state()

@@ -62,7 +62,7 @@ def test_steps_without_a_name_count_from_0() -> None:
 
 
 def test_names_stand_beside_numbers() -> None:
-    """A step with a name takes no number."""
+    """A step with a name takes no number; beside it one without weights is called by its op."""
     net = network(
         """
         - stem: conv(4, 3)
@@ -71,7 +71,7 @@ def test_names_stand_beside_numbers() -> None:
         - relu
         """
     )
-    assert names(net) == ["stem", "0", "body", "1"]
+    assert names(net) == ["stem", "relu", "body", "relu_1"]
 
 
 def test_a_chain_is_a_list() -> None:
@@ -121,7 +121,7 @@ def test_scopes_within_scopes_count_for_themselves() -> None:
         - relu
         """
     )
-    assert names(net) == ["a.0", "a.b.0", "a.b.c", "a.1", "0"]
+    assert names(net) == ["a.relu", "a.b.relu", "a.b.c", "a.relu_1", "relu"]
 
 
 def test_identity_counts_and_makes_no_layer() -> None:
@@ -129,7 +129,7 @@ def test_identity_counts_and_makes_no_layer() -> None:
     net = network("- relu\n- identity\n- relu")
     assert names(net) == ["0", "2"]
     assert reads(net)["2"] == ("0",)
-    assert names(network("- skip: identity\n- relu")) == ["0"]
+    assert names(network("- skip: identity\n- relu")) == ["relu"]
 
 
 def test_an_empty_list_counts_nothing() -> None:
@@ -176,12 +176,12 @@ blocks:
 def test_a_block_is_a_scope() -> None:
     net = network("- unit(4)\n- stem: unit(8)\n- unit(2) * 2\n- body: unit(2) * 2", BLOCKS)
     assert names(net) == [
-        "0.conv", "0.bn", "0.0",
-        "stem.conv", "stem.bn", "stem.0",
-        "1.conv", "1.bn", "1.0",
-        "2.conv", "2.bn", "2.0",
-        "body.0.conv", "body.0.bn", "body.0.0",
-        "body.1.conv", "body.1.bn", "body.1.0",
+        "0.conv", "0.bn", "0.relu",
+        "stem.conv", "stem.bn", "stem.relu",
+        "1.conv", "1.bn", "1.relu",
+        "2.conv", "2.bn", "2.relu",
+        "body.0.conv", "body.0.bn", "body.0.relu",
+        "body.1.conv", "body.1.bn", "body.1.relu",
     ]  # fmt: skip
     assert net.blocks == {
         "0": "unit",
@@ -283,10 +283,10 @@ blocks:
         head,
     )
     assert kinds(net) == {
-        "0.conv": "conv", "0.0": "relu", "0.1": "relu",
-        "1.conv": "conv", "1.0": "relu6", "1.1": "relu6",
-        "2.conv": "conv", "2.0": "hard_swish", "2.last": "conv", "2.1": "hard_swish",
-        "3.conv": "conv", "3.0": "relu", "3.last.0": "relu", "3.last.1": "tanh", "3.1": "relu",
+        "0.conv": "conv", "0.relu": "relu", "0.relu_1": "relu",
+        "1.conv": "conv", "1.relu6": "relu6", "1.relu6_1": "relu6",
+        "2.conv": "conv", "2.hard_swish": "hard_swish", "2.last": "conv", "2.hard_swish_1": "hard_swish",
+        "3.conv": "conv", "3.relu": "relu", "3.last.0": "relu", "3.last.1": "tanh", "3.relu_1": "relu",
     }  # fmt: skip
 
 
@@ -464,9 +464,9 @@ def test_residual_adds_x() -> None:
     assert reads(net) == {
         "stem": ("input",),
         "0": ("stem",),
-        "1": ("0",),
-        "add": ("1", "stem"),  # F(x) + x
-        "2": ("add",),
+        "relu": ("0",),
+        "add": ("relu", "stem"),  # F(x) + x
+        "tanh": ("add",),
     }
     for form in ("residual: conv(3, 1) >> relu", "residual: [conv1: 'conv(3, 1)', relu: relu]"):
         assert kinds(network(f"- {form}"))["add"] == "add"
@@ -494,7 +494,7 @@ def test_residual_with_a_shortcut() -> None:
 
 def test_a_shortcut_that_is_the_identity() -> None:
     net = network("- residual: [relu]\n  shortcut: [downsample: identity]\n- relu")
-    assert reads(net) == {"0": ("input",), "add": ("0", "input"), "1": ("add",)}
+    assert reads(net) == {"relu": ("input",), "add": ("relu", "input"), "relu_1": ("add",)}
 
 
 def test_no_shortcut_at_all() -> None:
@@ -536,7 +536,7 @@ def test_a_branch_that_is_none_is_absent(form: str) -> None:
     assert reads(network(f"- a: relu\n- {form}: [pool, 'acts[0]', b: tanh]\n- selu", head)) == {
         "a": ("input",),
         "b": ("a",),
-        "0": ("b",),
+        "selu": ("b",),
     }
     # of a table, too, and of tables beside branches
     rows = f"- {form}: [{{each: act, in: acts, do: act}}, {{each: act, in: [none], do: act}}, identity]"
@@ -555,7 +555,7 @@ def test_a_branch_that_is_none_of_those_that_merge_with_x() -> None:
     }
     assert reads(network("- residual: [none]\n  shortcut: relu")) == {"0": ("input",)}
     # a list of one step is that step; of several, each of which is none, it is a branch without steps: x
-    assert reads(network("- residual: relu\n  shortcut: [down: none]")) == {"0": ("input",)}
+    assert reads(network("- residual: relu\n  shortcut: [down: none]")) == {"relu": ("input",)}
     both = network("- residual: relu\n  shortcut: [none, none]")
     assert reads(both) == {"0": ("input",), "add": ("0", "input")}
 
@@ -564,7 +564,7 @@ def test_a_step_that_is_none_is_not_there() -> None:
     """It takes neither a number nor a name; `identity` takes both, as torch's Identity does."""
     head = "input: 3x8x8\nparams: {act: none, deep: false}\n"
     net = network("- conv(4, 1) >> act >> conv(4, 1)\n- norm: batch_norm if deep else none\n- relu", head)
-    assert kinds(net) == {"0": "conv", "1": "conv", "2": "relu"}
+    assert kinds(net) == {"0": "conv", "1": "conv", "relu": "relu"}
     assert names(network("- norm: none\n- norm: relu")) == ["norm"]
     assert names(network("- none * 3\n- None\n- relu")) == ["0"]
     # whether a branch is there is asked of the tensor that flows in, and not of what the one before makes
@@ -598,13 +598,13 @@ def test_branches_in_a_list(form: str) -> None:
     net = network(
         f"- {form}:\n    - conv(3, 1)\n    - [relu, tanh]\n    - named: sigmoid\n    - identity\n    - []"
     )
-    # they stand in the scope around them and count on; identity takes a number, [] none
+    # they stand in the scope around them and count on
     assert reads(net) == {
         "0": ("input",),
-        "1": ("input",),
-        "2": ("1",),
+        "relu": ("input",),
+        "tanh": ("relu",),
         "named": ("input",),
-        form: ("0", "2", "named", "input", "input"),
+        form: ("0", "tanh", "named", "input", "input"),
     }
     assert net.output == ((15, 8, 8) if form == "concat" else (3, 8, 8))
 
@@ -653,11 +653,11 @@ def test_branches_within_branches() -> None:
         """
     )
     assert reads(net) == {
-        "0": ("input",),
-        "add": ("0", "input"),
-        "1": ("input",),
-        "2": ("input",),
-        "concat": ("1", "2"),
+        "relu": ("input",),
+        "add": ("relu", "input"),
+        "tanh": ("input",),
+        "sigmoid": ("input",),
+        "concat": ("tanh", "sigmoid"),
         "inner.a": ("input",),
         "inner.b": ("input",),
         "inner.concat": ("inner.a", "inner.b"),
@@ -678,7 +678,7 @@ def test_merges_are_called_after_what_they_do() -> None:
         """
     )
     assert kinds(net) == {
-        "0": "relu", "add": "add", "1": "relu", "add_2": "add", "add_1": "relu", "2": "relu",
+        "relu": "relu", "add": "add", "relu_1": "relu", "add_2": "add", "add_1": "relu", "relu_2": "relu",
         "concat": "concat", "block.0": "relu", "block.add": "add",
     }  # fmt: skip
 
@@ -688,12 +688,12 @@ def test_merges_are_called_after_what_they_do() -> None:
 
 def test_ref_goes_on_from_an_earlier_step() -> None:
     net = network("- a: conv(4, 1)\n- b: relu\n- ref(a) >> tanh\n- ref(b)\n- sigmoid\n- ref('a')\n- softmax")
-    assert reads(net) == {"a": ("input",), "b": ("a",), "0": ("a",), "1": ("b",), "2": ("a",)}
+    assert reads(net) == {"a": ("input",), "b": ("a",), "tanh": ("a",), "sigmoid": ("b",), "softmax": ("a",)}
     assert net.output == (4, 8, 8)
 
 
 def test_ref_takes_no_number() -> None:
-    assert names(network("- a: relu\n- ref(a)\n- relu")) == ["a", "0"]
+    assert names(network("- a: relu\n- ref(a)\n- relu")) == ["a", "relu"]
 
 
 def test_ref_of_a_scope_is_its_end() -> None:
@@ -704,11 +704,11 @@ def test_ref_of_a_scope_is_its_end() -> None:
             - b: tanh
         - sigmoid
         - ref(a) >> relu
-        - ref("a.0") >> relu
+        - ref("a.relu") >> relu
         - ref("a.b") >> relu
         """
     )
-    assert [net[name].inputs for name in ("1", "2", "3")] == [("a.b",), ("a.0",), ("a.b",)]
+    assert [net[name].inputs for name in ("relu", "relu_1", "relu_2")] == [("a.b",), ("a.relu",), ("a.b",)]
 
 
 def test_ref_to_the_input() -> None:
@@ -729,9 +729,9 @@ def test_ref_from_within_a_scope() -> None:
         - ref(a) >> relu
         """
     )
-    assert net["inner.0"].inputs == ("inner.a",)
-    assert net["inner.1"].inputs == ("b",)
-    assert net["0"].inputs == ("a",)
+    assert net["inner.relu"].inputs == ("inner.a",)
+    assert net["inner.relu_1"].inputs == ("b",)
+    assert net["relu"].inputs == ("a",)
 
 
 def test_ref_from_within_a_block() -> None:
@@ -757,11 +757,11 @@ def test_ref_to_a_step_of_the_block_itself() -> None:
     net = network("- unit * 2", head)
     assert reads(net) == {
         "0.a": ("input",),
-        "0.0": ("0.a",),
-        "0.add": ("0.0", "0.a"),
+        "0.relu": ("0.a",),
+        "0.add": ("0.relu", "0.a"),
         "1.a": ("0.add",),
-        "1.0": ("1.a",),
-        "1.add": ("1.0", "1.a"),
+        "1.relu": ("1.a",),
+        "1.add": ("1.relu", "1.a"),
     }
 
 
@@ -786,7 +786,7 @@ outputs:
 
 def test_a_named_reference() -> None:
     net = network("- a: relu\n- b: tanh\n- c: ref(a)\n- sigmoid\n- ref(c) >> relu")
-    assert reads(net) == {"a": ("input",), "b": ("a",), "0": ("a",), "1": ("a",)}
+    assert reads(net) == {"a": ("input",), "b": ("a",), "sigmoid": ("a",), "relu": ("a",)}
 
 
 def test_attributes_of_an_earlier_step() -> None:
@@ -821,7 +821,7 @@ blocks:
         """,
         head,
     )
-    assert [net[name].inputs for name in ("0", "1", "2")] == [
+    assert [net[name].inputs for name in ("sigmoid", "sigmoid_1", "sigmoid_2")] == [
         ("stage0.left",),
         ("stage1.side",),
         ("stage2.side",),
@@ -878,7 +878,7 @@ def test_a_path_is_looked_for_as_a_name_is() -> None:
         "neck.near.0": ("neck.stem.conv",),
         "neck.inner.far.0": ("neck.stem.conv",),
     } == reads(net)
-    assert reads(net) | {"0": ("stem.conv",), "1": ("neck.stem.conv",)} == reads(net)
+    assert reads(net) | {"relu": ("stem.conv",), "relu_1": ("neck.stem.conv",)} == reads(net)
     assert reads(net)["neck.inner.up.0"] == ("neck.inner.far.0",)
 
 
@@ -896,8 +896,8 @@ blocks:
     net = network("- top: [conv: 'conv(4, 1)']\n- tower * 2\n- wide: [tower]", head)
     made = reads(net)
     for scope in ("0", "1", "wide.0"):
-        assert made[f"{scope}.add"] == (f"{scope}.enc.conv", f"{scope}.0")
-        assert made[f"{scope}.2"] == ("top.conv",)  # the identity is counted
+        assert made[f"{scope}.add"] == (f"{scope}.enc.conv", f"{scope}.relu")
+        assert made[f"{scope}.tanh"] == ("top.conv",)
 
 
 def test_skips_across_scopes() -> None:
@@ -930,16 +930,16 @@ blocks:
     assert shapes["enc2.3"] == "8x16x16"  # 20 - 4
     assert shapes["bridge.3"] == "16x4x4"  # 8 - 4
     assert shapes["dec2.upconv"] == "8x8x8"
-    assert shapes["dec2.0"] == "8x8x8"  # the crop of enc2
+    assert shapes["dec2.crop"] == "8x8x8"  # the crop of enc2
     assert shapes["dec2.concat"] == "16x8x8"
     # the crop is 0 and identity 1, so the block is 2; 8 - 4
     assert shapes["dec2.2.3"] == "8x4x4"
     assert shapes["dec1.upconv"] == "4x8x8"
     assert shapes["dec1.concat"] == "8x8x8"
     assert shapes["head"] == "2x4x4"
-    assert net["dec2.0"].inputs == ("enc2.3",)
-    assert net["dec2.concat"].inputs == ("dec2.0", "dec2.upconv")
-    assert net["dec1.0"].inputs == ("enc1.3",)
+    assert net["dec2.crop"].inputs == ("enc2.3",)
+    assert net["dec2.concat"].inputs == ("dec2.crop", "dec2.upconv")
+    assert net["dec1.crop"].inputs == ("enc1.3",)
     assert net["dec1.upconv"].inputs == ("dec2.2.3",)
     # each convolution has its weights: 3x3 of 1-4-4, 4-8-8, 8-16-16, 16-8-8 and 8-4-4 with biases;
     # 2x2 of 16-8 and 8-4; 1x1 of 4-2
@@ -1251,9 +1251,11 @@ layers:
   - output: linear(10)
 """
     )
-    assert names(net) == ["C1", "0", "S2", "C3", "1", "S4", "2", "C5", "3", "F6", "4", "output"]
+    assert names(net) == [
+        "C1", "tanh", "S2", "C3", "tanh_1", "S4", "flatten", "C5", "tanh_2", "F6", "tanh_3", "output",
+    ]  # fmt: skip
     # 32 - 4 = 28, 14, 10, 5, and 16 * 5 * 5
-    assert [str(net[name].shape) for name in ("C1", "S2", "C3", "S4", "2", "output")] == [
+    assert [str(net[name].shape) for name in ("C1", "S2", "C3", "S4", "flatten", "output")] == [
         "6x28x28", "6x14x14", "16x10x10", "16x5x5", "400", "10",
     ]  # fmt: skip
     # 5*5*1*6 + 6, 5*5*6*16 + 16, 400*120 + 120, 120*84 + 84, 84*10 + 10
@@ -1305,10 +1307,10 @@ def test_resnet() -> None:
     # the others: 256*64 + 64*64*9 + 64*256
     other = 16384 + 36864 + 16384 + 2 * (64 + 64 + 256)
     assert sum(layer.params for layer in net if layer.name.startswith("layer1.")) == first + 2 * other
-    assert net.shape_of("layer1.2.2") == (256, 56, 56)
+    assert net.shape_of("layer1.2.relu_2") == (256, 56, 56)
     assert net.output == (512, 28, 28)
     assert net["layer1.0.add"].inputs == ("layer1.0.bn3", "layer1.0.downsample.1")
-    assert net["layer1.1.add"].inputs == ("layer1.1.bn3", "layer1.0.2")
+    assert net["layer1.1.add"].inputs == ("layer1.1.bn3", "layer1.0.relu_2")
     assert len(archlens.loads(RESNET, depths=[1, 1])) < len(net)
 
 

@@ -274,7 +274,15 @@ def test_options_mean_what_they_mean_on_the_command_line() -> None:
     assert str(network.input) == "3x160x160"
     # Howard et al., "MobileNets" (2017), table 6: 0.5 MobileNet-224 has 1.3 million parameters
     assert round(network.params / 1e6, 1) == 1.3
-    assert [row.name for row in asked.rows(network)] == ["conv1", "bn1", "0", "features", "1", "2", "fc"]
+    assert [row.name for row in asked.rows(network)] == [
+        "conv1",
+        "bn1",
+        "relu",
+        "features",
+        "global_avg_pool",
+        "flatten",
+        "fc",
+    ]
     assert len(wanted("resnet152", {"fold": "no"}).rows(archlens.load("resnet152"))) == 515
     assert len(wanted("resnet152", {"fold": ""}).rows(archlens.load("resnet152"))) < 515
     several = wanted(

@@ -325,7 +325,8 @@ def test_branches_by_hand() -> None:
         """
     ) == {
         "stem": (3, 2, 0), "one": (3, 2, 0), "five": (11, 2, -4), "two": (7, 2, -4), "concat": (11, 2, -4),
-        "f": (15, 2, -6), "add": (15, 2, -6), "0": EVERYWHERE, "g": EVERYWHERE, "multiply": EVERYWHERE,
+        "f": (15, 2, -6), "add": (15, 2, -6), "global_avg_pool": EVERYWHERE, "g": EVERYWHERE,
+        "multiply": EVERYWHERE,
     }  # fmt: skip
 
 
@@ -620,7 +621,7 @@ def test_some_channels_of_a_concat() -> None:
         """
     )
     assert found["concat"] == found["both"] == (7, 1, -3)
-    assert found["left"] == found["rest.first"] == found["rest.0"] == (1, 1, 0)
+    assert found["left"] == found["rest.first"] == found["rest.relu"] == (1, 1, 0)
     assert found["rest.grouped"] == (3, 1, -1)
     # output 2k of the shuffle is channel k of the first half, which is `small`
     assert found["shuffled.even"] == found["shuffled.1"] == (1, 1, 0)
@@ -635,7 +636,7 @@ def test_each_input_by_itself() -> None:
           - a: conv(4, 3)
           - add: [[ref(a)], [ref(right), b: "conv(4, 1)", "pad(((-0, 0), (0, 0)))", c: "conv(4, 3)"]]
         """
-    assert table(spec, "left") == {"a": (3, 1, 0), "b": None, "0": None, "c": None, "add": (3, 1, 0)}
+    assert table(spec, "left") == {"a": (3, 1, 0), "b": None, "pad": None, "c": None, "add": (3, 1, 0)}
     assert table(spec, "right")["a"] is None
     data = json_view.to_data(archlens.study(archlens.loads(spec)))
     fields = {layer["name"]: layer["receptive_field"] for layer in data["layers"]}
@@ -888,7 +889,9 @@ def test_json() -> None:
     assert fields["inception5b.concat"] == {"size": [379, 379], "stride": [32, 32], "start": [-167, -167]}
     assert fields["avgpool"] == "everywhere"
     assert fields["fc"] is None
-    assert fields["aux1.conv.conv"] == {"reason": "aux1.0: the windows that take 14x14 to 4x4 differ in size"}
+    assert fields["aux1.conv.conv"] == {
+        "reason": "aux1.adaptive_avg_pool: the windows that take 14x14 to 4x4 differ in size"
+    }
 
 
 def test_a_token_sees_nothing_beside_others_that_see_everything() -> None:

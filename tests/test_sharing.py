@@ -569,7 +569,7 @@ def test_names_of_further_uses() -> None:
         "conv_1": "conv", "a.conv_1": "a.conv", "a.relu_1": "a.relu",
         "b.conv": "a.conv", "b.relu": "a.relu",
         "a.conv_2": "a.conv", "a.relu_2": "a.relu", "a.conv_3": "a.conv", "a.relu_3": "a.relu",
-        "conv_4": "", "a.conv_4": "a.conv", "0": "", "conv_2": "conv",
+        "conv_4": "", "a.conv_4": "a.conv", "max_pool": "", "conv_2": "conv",
     }  # fmt: skip
 
 
@@ -609,8 +609,8 @@ layers:
 """
     network = archlens.loads(text)
     assert {layer.name: layer.again for layer in network if layer.again} == {
-        "t.conv": "s.2.conv", "t.inner.deep": "s.2.inner.deep", "t.inner.0": "s.2.inner.0",
-        "s.1.conv_1": "s.1.conv", "s.2.inner.deep_1": "s.2.inner.deep", "s.2.inner.0_1": "s.2.inner.0",
+        "t.conv": "s.2.conv", "t.inner.deep": "s.2.inner.deep", "t.inner.relu": "s.2.inner.relu",
+        "s.1.conv_1": "s.1.conv", "s.2.inner.deep_1": "s.2.inner.deep", "s.2.inner.relu_1": "s.2.inner.relu",
     }  # fmt: skip
     assert network["s.2.inner.deep_1"].inputs == ("s.1.conv_1",)
     assert network.params == 3 * (3 * 3 + 3 + 3 * 3 * 9 + 3)
@@ -660,7 +660,7 @@ layers:
   - b: again(a)
 """
     )
-    assert network["b.add"].inputs == ("b.0", "b.one", "stem")
+    assert network["b.add"].inputs == ("b.relu", "b.one", "stem")
 
 
 def test_padding_by_the_size_is_another_call_with_the_same_weights() -> None:
@@ -693,7 +693,7 @@ def test_a_layer_whose_weight_cannot_be_tied_is_not_there() -> None:
         ("conv(4, 5)", ["conv(7, 1)", "again(s)"], ["0"]),  # a reads 3 channels, and not 7
         ("conv(4, 5)", ['again("s.b")'], []),  # b reads 3, and not 4
         ("conv(x.height, 5)", ["conv(3, 1)", "t: again(s)"], ["0", "t.a"]),  # b would be conv(8, 5)
-        ("conv(3, 5)", ["max_pool(4)", "again(s)"], ["0", "s.a_1"]),  # 5 is more than 2
+        ("conv(3, 5)", ["max_pool(4)", "again(s)"], ["max_pool", "s.a_1"]),  # 5 is more than 2
     ],
 )
 def test_of_a_use_that_is_refused_only_what_fits_is_there(b: str, then: list[str], stands: list[str]) -> None:
@@ -714,7 +714,7 @@ def test_folded_scopes_say_which_of_them_are_applied_again() -> None:
         ("up", "3 layers", 12),
         ("up", "again(up)", 0),
         ("up", "again(up)", 0),
-        ("0", "tanh", 0),
+        ("tanh", "tanh", 0),
         ("t", "3 layers", 0),
     ]
 

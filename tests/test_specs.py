@@ -227,7 +227,7 @@ def test_inception_resnet_v1_is_facenets_without_its_last_module_and_features() 
         # (118 - 3)/2 + 1 = 58.5, (28 - 3)/2 + 1 = 13.5, (14 - 3)/2 + 1 = 6.5
         ("zfnet", 240, {"conv1": 118, "pool1": 59, "pool2": 14, "pool5": 7}),
         # (15 - 5)/3 + 1 = 4.3
-        ("googlenet_2014", 240, {"inception4a": 15, "aux1.0": 5, "aux2.0": 5}),
+        ("googlenet_2014", 240, {"inception4a": 15, "aux1.avg_pool": 5, "aux2.avg_pool": 5}),
         ("nin_imagenet", 231, {"mlpconv1": 56, "mlpconv2": 28, "mlpconv3": 14, "mlpconv4": 7}),
     ],
 )

@@ -148,7 +148,7 @@ def check_run(model: Any, network: archlens.Network) -> None:
             if isinstance(output, tuple):  # nn.MultiheadAttention gives the weights of attention, too
                 output = output[0]
             if isinstance(output, torch.Tensor):
-                seen[path] = tuple(output.shape[1:])
+                seen.setdefault(path, tuple(output.shape[1:]))  # a relu may be called again on others
 
         module.register_forward_hook(keep)
 

@@ -81,7 +81,7 @@ def test_a_file_is_a_scope(put: Put) -> None:
         "end.body.a.1.1": ("end.body.a.1.0",),
         "end.body.b": ("end.body.a.1.1",),
         "end.0": ("end.stem.1",),
-        "1": ("end.0",),
+        "relu": ("end.0",),
     }
     # its width is 4, its map 8x8 here, and what flows into it has 5 channels
     assert widths(net) == [5, 4, 4, 2 * 4, 4 + 8, 5]
@@ -132,7 +132,7 @@ def test_until_within_a_block_that_has_been_laid_out_before(put: Put) -> None:
     net = archlens.load(put("net.yaml", spec("three: three.yaml", 'h: three(until="1.a")', input="4x8x8")))
     assert list(reads(net)) == ["h.0.a", "h.0.b", "h.0.add", "h.1.a"]
     nested = spec("net: net.yaml", 'n: net(until="h.0.add")', "sigmoid", input="4x8x8")
-    assert reads(archlens.load(put("nested.yaml", nested)))["0"] == ("n.h.0.add",)
+    assert reads(archlens.load(put("nested.yaml", nested)))["sigmoid"] == ("n.h.0.add",)
 
 
 def test_scopes_end_with_the_step_that_a_file_runs_until(put: Put) -> None:
@@ -140,7 +140,7 @@ def test_scopes_end_with_the_step_that_a_file_runs_until(put: Put) -> None:
     put("head.yaml", HEAD.replace("- a:", "- s: [t: tanh, c: 'conv(5, 1)', r: relu]\n      - a:"))
     lines = ('h: head(until="body.s.c")', 'ref("h.body")', 'again("h.body.s.t")', "tanh")
     net = archlens.load(put("net.yaml", spec("head: head.yaml", *lines)))
-    assert list(reads(net)) == ["h.stem.0", "h.stem.1", "h.body.s.t", "h.body.s.c", "h.body.s.t_1", "0"]
+    assert list(reads(net)) == ["h.stem.0", "h.stem.1", "h.body.s.t", "h.body.s.c", "h.body.s.t_1", "tanh"]
     assert reads(net)["h.body.s.t_1"] == ("h.body.s.c",)
     more = (lines[0], "conv(4, 1)", 'again("h.body.s")', "conv(4, 1)", 'b: again("h.body")')
     net = archlens.load(put("more.yaml", spec("head: head.yaml", *more)))
@@ -171,7 +171,7 @@ def test_a_network_of_the_zoo() -> None:
         )
     )
     alone = archlens.load("resnet50", input="3x64x64")
-    own = [layer for layer in alone if layer.name not in ("avgpool", "1", "fc")]
+    own = [layer for layer in alone if layer.name not in ("avgpool", "flatten", "fc")]
     found = [layer for layer in net if layer.name.startswith("b.")]
     assert [(la.name, la.op, la.shape) for la in found] == [(f"b.{la.name}", la.op, la.shape) for la in own]
     # 1x1 from 2,048 to 512, 3x3, 1x1 back; each with a batch norm

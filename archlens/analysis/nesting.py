@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..network import Layer, Network, scopes_around, scopes_of
+from ..network import Layer, Network, is_after, scopes_around, scopes_of
 from ..shape import Shape
 from . import uses
 from .uses import Use
@@ -50,6 +50,11 @@ class Child(NamedTuple):
     def is_numbered(self) -> bool:
         """Whether its name is a number, as ``nn.Sequential`` gives."""
         return is_number(self.name)
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether its name says no more than its place or its op, as if nobody gave it: 2, relu, relu_1."""
+        return self.is_numbered or is_after(self.name, self.kind)
 
 
 def is_number(name: str) -> bool:

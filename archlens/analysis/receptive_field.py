@@ -160,7 +160,7 @@ def find(network: Network, input: str = "") -> ReceptiveFields:
 
     >>> import archlens
     >>> fields = find(archlens.load("resnet50"))
-    >>> [(field.size, field.stride, field.start) for field in fields["layer4.2.2"]]
+    >>> [(field.size, field.stride, field.start) for field in fields["layer4.2.relu_2"]]
     [(427, 32, -213), (427, 32, -213)]
     >>> fields["avgpool"]
     <Everywhere.EVERYWHERE: 'everywhere'>

@@ -20,7 +20,7 @@ from ..analysis.receptive_field import ReceptiveFields
 from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..grouping import grouped
-from ..network import Layer, Network, scopes_of
+from ..network import Layer, Network, is_after, scopes_of
 from ..ops import Op
 from ..shape import Shape, times
 from .metrics import Font, current
@@ -85,6 +85,11 @@ class Box:
     figures: str = ""
     #: Whether it is several that follow one another.
     gathered: bool = False
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether its name says nothing, as if nobody had given it."""
+        return is_unnamed(self.name, self.layers[0]) if self.kind == "layers" else is_position(self.name)
 
     @property
     def training(self) -> bool:
@@ -691,7 +696,7 @@ class _Planner:
         what = short(layer, {**said, **self.plans.words.get(layer.name, {})})
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
-        if is_position(name):  # nobody named it: it is headed by what it is
+        if is_unnamed(name, layer):  # it is headed by what it is
             name, what = what, ""
         return BoxLine(name, "" if name == what else what, layer.op.family)
 
@@ -759,6 +764,11 @@ def _is_chained(layer: Layer, before: Layer, consumers: Mapping[str, list[str]])
 def is_position(name: str) -> bool:
     """Whether a name is only where something stands in lists: ``0``, ``18.0``, or of folded ones ``1..5``."""
     return all(part.isdigit() for part in name.replace("..", ".").split("."))
+
+
+def is_unnamed(name: str, layer: Layer) -> bool:
+    """Whether a name says no more than the place of a layer, or its op where that has no tensors to name."""
+    return is_position(name) or (is_after(name, layer.op.kind) and not layer.facts.weights)
 
 
 def headed(name: str, what: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ The walk over a spec uses it, and so can anybody in Python; see :class:`Builder`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -60,7 +60,9 @@ class Place:
         "certain",
         "count",
         "file",
-        "merges",
+        "kinds",
+        "named",
+        "numbers",
         "parent",
         "path",
         "taken",
@@ -68,14 +70,22 @@ class Place:
     )
 
     def __init__(
-        self, path: str, parent: Place | None, certain: Mapping[str, Located], file: Any = None
+        self,
+        path: str,
+        parent: Place | None,
+        certain: Mapping[str, Located],
+        file: Any = None,
+        *,
+        named: bool = False,
     ) -> None:
         self.path = path
         self.parent = parent
         self.file: Any = file if parent is None else parent.file  # the spec that its steps stand in
         self.certain = certain  # names that the spec's text is sure to give here
         self.count = 0
-        self.merges: dict[str, int] = {}  # how far each kind of merge has been counted
+        self.named = named  # whether a step here has a name, be it certain or not
+        self.kinds: dict[str, int] = {}  # how far each kind of op has been counted
+        self.numbers: dict[str, str] = {}  # what the steps are called that are counted, and not by numbers
         self.taken: dict[str, Located | None] = {}
         self.begun: set[str] = set()  # scopes whose steps stand here, each under its path
         self.tensors: dict[str, Tensor] = {}
@@ -98,14 +108,22 @@ class Place:
         return name
 
     def automatic(self, kind: str) -> str:
-        """A name for a merge, which has none of its own: ``add``, ``add_1`` and so on."""
-        count = self.merges.get(kind, 0)
-        name = f"{kind}_{count}" if count else kind
-        while name in self.taken or name in self.certain:
-            count += 1
-            name = f"{kind}_{count}"
-        self.merges[kind] = count
+        """A name after the op, for what has none of its own: ``add``, ``add_1`` and so on."""
+        name = free_name(kind, self.kinds, self.taken, self.certain)
         self.taken[name] = None
+        return name
+
+    def counted(self, op: Op, where: Located | None, owns: Callable[[], bool]) -> str:
+        """The name of a step that is given none and is no merge: its number, as ``nn.Sequential`` counts.
+
+        Where another step is named, one that has no tensors of its own is called by its op, and its number
+        left out.
+        """
+        number = self.number()
+        if not self.named or owns():
+            self.claim(number, where)
+            return number
+        name = self.numbers[number] = self.automatic(op.kind)
         return name
 
     def claim(self, name: str, where: Located | None) -> None:
@@ -138,11 +156,25 @@ class Place:
                 self.taken[scope] = where
 
 
+def free_name(base: str, counts: dict[str, int], *taken: Container[str]) -> str:
+    """A name that is not taken: ``add``, ``add_1`` and so on.
+
+    No name is ever given back, so that the count goes on from where it was.
+    """
+    count = counts.get(base, 0)
+    found = f"{base}_{count}" if count else base
+    while any(found in names for names in taken):
+        count += 1
+        found = f"{base}_{count}"
+    counts[base] = count
+    return found
+
+
 def _another_name(name: str, first: Located | None, second: Located | None) -> str:
     if second is None:
         return ""
     if first is None:
-        return "an unnamed merge has it already; use another name"
+        return "an unnamed step has it already, after its op; name that one, too, or use another name"
     if first is second:
         return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
     return "steps without a name are numbered from 0" if name.isdigit() else ""
@@ -188,7 +220,8 @@ class Builder:
     (127930, Shape((10,)))
 
     Every op has a method of its name, which takes the tensors that it reads and then the op's arguments, as a
-    spec does. Without a tensor it reads what was placed last. A step without a name is numbered in its scope.
+    spec does. Without a tensor it reads what was placed last. A step without a name is numbered in its scope;
+    where one before it was named, what has no weights is called by its op.
 
     Args:
         name: what the network is called.
@@ -310,7 +343,8 @@ class Builder:
             op: what is placed.
             inputs: the tensors that it reads; without any what was placed last.
             name: its name in the scope that is open, which may lead into scopes within it, as
-                ``"layer1.0.conv1"``; a number unless it is given.
+                ``"layer1.0.conv1"``. Without one a merge is called by its op, and so is what has no weights
+                where a step was named before; else it has a number.
             where: its place in a file.
             keys: the keys of its tensors where they are other than its name and theirs; what another layer
                 has already is shared with it, and counted there.
@@ -353,10 +387,12 @@ class Builder:
         path, _, last = name.rpartition(".")
         place = self._open(path)
         if not last:
-            last = place.automatic(op.kind) if op.merges else place.number()
+            owns = partial(self.owns, known, read[0].shape, where)
+            last = place.automatic(op.kind) if op.merges else place.counted(op, where, owns)
         else:
             check_name(last, where)
             place.claim(last, where)
+            place.named |= not last.isdecimal()
         try:
             if not op.transparent:
                 self.layer(known, place.full(last), read, where)
@@ -393,6 +429,7 @@ class Builder:
             if full not in self._places:
                 check_name(name, None)
                 place.claim(name, None)
+                place.named |= not name.isdecimal()
                 self._places[full] = Place(full, place, {})
             place = self._places[full]
         return place
@@ -498,28 +535,55 @@ class Builder:
         """
         self.steps += len(name) >> 6  # a path of many scopes takes its room once for each layer
         shapes = (inputs[0].shape,) if len(inputs) == 1 else tuple([tensor.shape for tensor in inputs])
-        op, remembered = known
-        facts = remembered.get(shapes) if self.asks is None else None
-        if facts is None:
-            try:
-                facts = (self.asks or ask)(op, *shapes)
-            except ShapeError as cause:
-                raise LayerShapeError(name, where, cause, inputs, op, form) from None
-            except Exception as problem:
-                if package := package_of(type(op)):
-                    why = f"{type(problem).__name__}: {problem}"
-                    said = f"{op.kind} of the package {package} fails on {' and '.join(map(str, shapes))}"
-                    raise error(f"{said}: {shorten(why)}", _span(where)) from problem
-                raise
-            if self.asks is None:
-                facts = remembered.setdefault(shapes, facts)
-                self.remembers += 1
+        try:
+            facts = self._facts(known, shapes, where)
+        except ShapeError as cause:
+            raise LayerShapeError(name, where, cause, inputs, known.op, form) from None
         sources = (inputs[0].name,) if len(inputs) == 1 else tuple([tensor.name for tensor in inputs])
         self.connect(len(inputs), where)
         if len(inputs) > 1:
             self.steps += sum([len(source) for source in sources]) >> 6
-        self.layers.append(Layer(name, op, sources, shapes, facts, where, self.training))
+        self.layers.append(Layer(name, known.op, sources, shapes, facts, where, self.training))
         self.x = Tensor(name, facts.shape)
+
+    def owns(self, known: Known, read: Shape, where: Located | None) -> bool:
+        """Whether an op has tensors of its own on what it reads, weights or others that are saved.
+
+        Nobody can say so of one that refuses it; it counts as one that has.
+        """
+        if known.op.transparent:
+            return False
+        try:
+            facts = self._facts(known, (read,), where)
+        except ShapeError:
+            return True
+        return bool(facts.weights or facts.unlisted or facts.kept)
+
+    def _facts(self, known: Known, shapes: tuple[Shape, ...], where: Located | None) -> Facts:
+        """The facts of an op on some shapes.
+
+        Raises:
+            ShapeError: it refuses them.
+            SpecError: it is an op of a package, which fails.
+        """
+        op, remembered = known
+        facts = remembered.get(shapes) if self.asks is None else None
+        if facts is not None:
+            return facts
+        try:
+            facts = (self.asks or ask)(op, *shapes)
+        except ShapeError:
+            raise
+        except Exception as problem:
+            if package := package_of(type(op)):
+                why = f"{type(problem).__name__}: {problem}"
+                said = f"{op.kind} of the package {package} fails on {' and '.join(map(str, shapes))}"
+                raise error(f"{said}: {shorten(why)}", _span(where)) from problem
+            raise
+        if self.asks is None:
+            facts = remembered.setdefault(shapes, facts)
+            self.remembers += 1
+        return facts
 
     def connect(self, count: int, where: Located | None) -> None:
         """Count what is read."""

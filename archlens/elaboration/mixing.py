@@ -39,7 +39,7 @@ class Mixing(Sharing):
         """Run a step in a place."""
 
     @abstractmethod
-    def open(self, name: str, at: Any, place: Place, certain: Any) -> Place:
+    def open(self, name: str, at: Any, place: Place, body: Body | None = None) -> Place:
         """Open a scope."""
 
     @abstractmethod
@@ -80,7 +80,7 @@ class Mixing(Sharing):
             if op.stacked:
                 self.named(EXPERTS, step.where, step.do, env, place)
             else:
-                inside = self.open(EXPERTS, step.where, place, {})
+                inside = self.open(EXPERTS, step.where, place)
                 self.named("0", step.where, step.do, Env(self, env.locals, inside), inside)
         except LayerShapeError as failed:
             if isinstance(failed.op, OPS["batch_norm"]):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..bounds import RAISED
+from ..bounds import MAX_BLOCKS, RAISED
 from ..errors import Located, Span, UsageError, did_you_mean, error, shorten
 from ..language.expression import Expression
 from ..language.spec import Spec
-from ..language.steps import Block
-from ..network import Asked, scopes_of
+from ..language.steps import Block, Body
+from ..network import CALLED_BY_OP, Asked, scopes_of
 from ..ops import OPS, STATED, Op
 from .building import Builder, Place
 from .evaluation import evaluate, path_in
@@ -33,19 +33,26 @@ class Word:
         return self.expression.span(self.tree)
 
 
+class Copy(NamedTuple):
+    """A block that was repeated without being run: what it repeats, and how many layers further on."""
+
+    source: str
+    further: int
+
+
 class File:
     """A spec whose steps run: what all its expressions know, and the scope that its names start from."""
 
     __slots__ = ("names", "parent", "root", "sources", "spec")
 
-    def __init__(self, spec: Spec, path: str, names: Mapping[str, Located], parent: File | None) -> None:
+    def __init__(self, spec: Spec, path: str, body: Body, parent: File | None) -> None:
         self.spec = spec
         self.parent = parent  # the one that uses it
         self.names: dict[str, Any] = {
             **STATED, **spec.blocks, **spec.parts, **CONSTANTS, "True": True, "False": False,
         }  # fmt: skip
         self.sources: Mapping[str, Tensor] = {}
-        self.root = Place(path, None, names, self)
+        self.root = Place(path, None, body.names, self, named=body.is_named)
 
     def home(self, block: Block) -> File:
         """The file of a block: this one, or one that uses it and has handed the block on."""
@@ -62,7 +69,7 @@ class Elaboration:
     def __init__(self, spec: Spec, builder: Builder) -> None:
         self.spec = spec
         self.builder = builder
-        self.file = File(spec, "", spec.layers.names, None)
+        self.file = File(spec, "", spec.layers, None)
         self.file.sources = builder.sources
         self.reads = 0  # how often a step was read by its name
         self.asked: list[Asked] = []
@@ -70,6 +77,8 @@ class Elaboration:
         self.indexed = (0, 0)
         self.looked: list[str] = []  # the full names of the steps that were looked up, in order
         self.moved: list[tuple[str, str]] = []  # steps that run once more, and the names that they have then
+        self.copies: dict[str, Copy] = {}
+        self.numbers: dict[str, dict[str, str]] = {}  # by scope: numbers that are left out, each with a name
 
     def at(self, path: str) -> Tensor | None:
         """The output of a finished layer or scope, by its full name."""
@@ -82,6 +91,21 @@ class Elaboration:
         if found is not None:
             self.looked.append(path)
         return found
+
+    def by_number(self, path: str) -> str:
+        """What a step is called that has no tensors of its own, by the number that it would have with them.
+
+        Empty where it is no such step.
+        """
+        scope, _, number = path.rpartition(".")
+        for _ in range(MAX_BLOCKS):
+            if number in self.numbers.get(scope, ()):
+                return self.numbers[scope][number]
+            copied = next((outer for outer in scopes_of(scope) if outer in self.copies), None)
+            if copied is None:
+                break
+            scope = self.copies[copied].source + scope[len(copied) :]
+        return ""
 
     def index(self) -> None:
         """Look at the layers and scopes that were placed since it was done last."""
@@ -147,11 +171,17 @@ class Env:
 
     def step(self, name: str) -> Tensor | None:
         """The output of an earlier step: of this scope, or of one around it; or an input by its name."""
+        found = None
         for place in self.place.outwards():
             if name in place.tensors:
-                self.walk.reads += 1
-                self.walk.looked.append(place.full(name))
-                return place.tensors[name]
+                found = found or place
+                if place.taken.get(name) is not None:  # what has a name of its own comes before what has none
+                    found = place
+                    break
+        if found is not None:
+            self.walk.reads += 1
+            self.walk.looked.append(found.full(name))
+            return found.tensors[name]
         self.walk.reads += name in self.file.sources
         return self.file.sources.get(name)
 
@@ -196,9 +226,22 @@ class Env:
             raise expression.error(f"ref takes the name of a step, not {describe(value)}", argument)
         raise expression.error(
             f"there is no step {shorten(name)} to continue from", argument,
-            help=self.elsewhere(name)
+            help=self.numbered(name, "ref({})")
+            or self.elsewhere(name)
             or did_you_mean(name, self.steps(name), otherwise="it must be named, and stand before"),
         )  # fmt: skip
+
+    def numbered(self, name: str, how: str) -> str:
+        """How to reach a step that is called by its op, and not by this number; empty where there is none."""
+        inside, dot, last = name.rpartition(".")
+        if not last.isdecimal():
+            return ""
+        for place in self.place.outwards():
+            found = self.walk.by_number(place.full(name))
+            if found:
+                called = how.format(f'"{inside}{dot}{found}"' if inside else found)
+                return CALLED_BY_OP.format(called)
+        return ""
 
     def elsewhere(self, name: str, how: str = "ref({})") -> str:
         """How to reach a step of this name that stands in another scope; empty where there is none."""

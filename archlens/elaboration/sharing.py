@@ -22,7 +22,7 @@ from ..shape import times
 from .advice import LayerShapeError
 from .building import Place
 from .evaluation import evaluate, path_in
-from .scope import Elaboration, Env
+from .scope import Copy, Elaboration, Env
 from .values import describe
 
 
@@ -45,13 +45,6 @@ class Mark(NamedTuple):
 
     layers: int
     looked: int
-
-
-class Copy(NamedTuple):
-    """A block that was repeated without being run: what it repeats, and how many layers further on."""
-
-    source: str
-    further: int
 
 
 class Tied(NamedTuple):
@@ -94,7 +87,6 @@ class Sharing(Elaboration):
         self.bottom = 0  # where the blocks start whose text runs now: wrap(wrap(relu)) is no circle
         self.parts: dict[str, Part] = {}
         self.running: dict[str, Located] = {}  # the named steps that are not finished
-        self.copies: dict[str, Copy] = {}
         self.uses: dict[str, str] = {}  # what each further use with a name applies
         self.used = 0
         self.counts: dict[str, int] = {}  # how far the names of further uses have been counted
@@ -213,7 +205,8 @@ class Sharing(Elaboration):
             )
         return expression.error(
             f"there is no step {shorten(name)}", argument,
-            help=env.elsewhere(name, _HOW[taker])
+            help=env.numbered(name, _HOW[taker])
+            or env.elsewhere(name, _HOW[taker])
             or did_you_mean(name, env.steps(), otherwise=f"{taker} takes the name of an earlier step"),
         )  # fmt: skip
 

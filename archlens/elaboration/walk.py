@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..bounds import MAX_BLOCKS, MAX_SIZE, RAISED
@@ -45,8 +46,8 @@ from .evaluation import choose, evaluate, filled, not_callable
 from .functions import FUNCTIONS
 from .inputs import SHAPE_HELP, like, read_shape, usable
 from .mixing import Mixing
-from .scope import Env, File, Word
-from .sharing import TIED, Copy, is_alias
+from .scope import Copy, Env, File, Word
+from .sharing import TIED, is_alias
 from .values import CONSTANTS, MAX_ITEMS, Deferred, Inputs, Tensor, describe, is_template, size_of
 
 
@@ -354,7 +355,7 @@ class Walk(Mixing):
                 expression = body.step.expression
                 self.tree(expression, expression.tree, env, place, name, at)
             else:
-                inside = self.open(name, at, place, body.names)
+                inside = self.open(name, at, place, body)
                 self.body(body, Env(self, env.locals, inside), inside)
                 self.close(name, place)
         except _Reached as reached:
@@ -366,10 +367,13 @@ class Walk(Mixing):
         if ended:
             raise ended
 
-    def open(self, name: str, at: Located, place: Place, certain: Mapping[str, Located]) -> Place:
+    def open(self, name: str, at: Located, place: Place, body: Body | None = None) -> Place:
+        """Open a scope for steps, be these a body or the links of a chain, which have no names."""
         place.claim(name, at)
         self.builder.steps += len(place.path) >> 6
-        return Place(place.full(name), place, certain)
+        if body is None:
+            return Place(place.full(name), place, {})
+        return Place(place.full(name), place, body.names, named=body.is_named)
 
     def close(self, name: str, place: Place) -> None:
         place.tensors[name] = self.builder.x
@@ -576,7 +580,7 @@ class Walk(Mixing):
         inside = place
         if name is not None:
             assert at is not None
-            inside = self.open(name, at, place, {})
+            inside = self.open(name, at, place)
             if env.place is place:
                 env = Env(self, env.locals, inside)
         for _ in range(count) if isinstance(count, int) else count:
@@ -723,10 +727,13 @@ class Walk(Mixing):
     ) -> str:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
-            name = place.number()
-            at = where
-        assert at is not None
-        place.claim(name, at)
+            owns = partial(self.builder.owns, known, self.builder.x.shape, where)
+            name = place.counted(known.op, where, owns)
+            if place.numbers:
+                self.numbers[place.path] = place.numbers
+        else:
+            assert at is not None
+            place.claim(name, at)
         if not known.op.transparent:
             self.builder.layer(known, place.full(name), [self.builder.x], where)
         else:
@@ -856,7 +863,7 @@ class Walk(Mixing):
             at = where
         assert at is not None
         self.builder.steps += 8 + (len(block.parameters) >> 1) + (len(place.path) >> 6)
-        inside = Place(place.full(name), file.root, block.body.names)
+        inside = Place(place.full(name), file.root, block.body.names, named=block.body.is_named)
         names: dict[str, Any] = {}
         own = Env(self, names, inside)
         for key, default in block.parameters.items():
@@ -969,13 +976,14 @@ class Walk(Mixing):
                 known = [*file.root.tensors, *own.steps(until)]
                 raise refused(
                     f"{part.name} has no step {shorten(until)} to go until", "until",
-                    did_you_mean(until, known, otherwise=f"its steps: {', '.join(known[:8])}, ..."),
+                    own.numbered(until, "until={}")
+                    or did_you_mean(until, known, otherwise=f"its steps: {', '.join(known[:8])}, ..."),
                 )  # fmt: skip
         self.close(name, place)
 
     def opened(self, part: Part, path: str, given: Mapping[str, Any], parent: File) -> File:
         """Another file with values for its params: those that are given, else its own."""
-        file = File(part.spec, path, part.body.names, parent)
+        file = File(part.spec, path, part.body, parent)
         found: dict[str, Any] = {}
         env = Env(self, found, file.root)
         variant = part.spec.variants[part.variant] if part.variant else None

@@ -66,7 +66,8 @@ CONSTRUCTS: dict[str, Construct] = {
     "scope": Construct(
         "name: step, name: [steps]",
         "A name for a layer, or for the scope of several; the names are keys of torch's state dict.",
-        "Steps without a name count 0, 1, 2 in their scope, as in a Sequential.",
+        "Steps without a name count 0, 1, 2 in their scope, as in a Sequential. Where another step is named, "
+        "those without weights are called by their op: relu, relu_1.",
         "input: 3x8x8\nlayers:\n  - stem: conv(8, 3) >> relu\n  - head: conv(4, 1)",
         "name namedmodule modulescope namescope",
     ),

@@ -56,6 +56,8 @@ class Body:
 
     step: Step
     names: dict[str, Located]
+    #: Whether a step in it is named by more than a number, be the name certain or not.
+    is_named: bool = False
 
 
 @record(slots=True, eq=False)
@@ -206,9 +208,12 @@ def read_body(node: Node) -> Body:
     """The steps of a node, for a scope of their own."""
     step = read_step(node)
     names: dict[str, Located] = {}
+    is_named = False
     for name, where in _static_names(step):
-        names.setdefault(name, where)
-    return Body(step, names)
+        is_named |= name is None or not name.isdecimal()
+        if name is not None:
+            names.setdefault(name, where)
+    return Body(step, names, is_named)
 
 
 def _called(word: str) -> str:
@@ -487,12 +492,10 @@ def check_name(name: str, where: Located | None) -> None:
         )
 
 
-def _static_names(step: Step | None) -> Iterator[tuple[str, Located]]:
-    """The names that a step puts into the scope that it runs in."""
+def _static_names(step: Step | None) -> Iterator[tuple[str | None, Located]]:
+    """The names that a step puts into the scope that it runs in; ``None`` for one that is not certain."""
     if isinstance(step, Named):
-        certain = step.name.certain
-        if certain is not None:
-            yield certain, step.name
+        yield step.name.certain, step.name
     elif isinstance(step, Steps):
         for inner in step.steps:
             yield from _static_names(inner)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ..arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
 from ..bounds import RAISED, Bounds, allowed
-from ..elaboration.building import Builder
+from ..elaboration.building import Builder, free_name
 from ..errors import error
 from ..grouping import grouped
 from ..network import Network, Origin, scopes_around
@@ -1169,7 +1169,7 @@ class Lowering:
                     at = at.rpartition(".")[0]
                 name = f"{at}.{name}" if at else name
                 if name != names[draft] or name in known or name in own:  # another has it at inference
-                    names[draft] = _numbered(name, {}, taken, scopes)
+                    names[draft] = free_name(name, {}, taken, scopes)
                     taken.add(names[draft])
                 self._place(builder, draft, names[draft], tensors)
         builder.training = False
@@ -1216,7 +1216,7 @@ class Lowering:
                 at = path
                 while at in names or names.intersection(scopes_around(at)):
                     at = at.rpartition(".")[0]
-                name = _numbered(f"{at}.unused" if at else "unused", counts, names)
+                name = free_name(f"{at}.unused" if at else "unused", counts, names)
                 keys = {own: f"{path}.{own}" if path else own for own in own}
             names.add(name)
             scopes.update(scopes_around(name))
@@ -1265,14 +1265,14 @@ class Lowering:
             path = _path(draft.call)
             name = path if draft in alone else ""
             if name and name in taken and name not in scopes:
-                name = _numbered(name, counts, taken, scopes)  # its module had been called before
+                name = free_name(name, counts, taken, scopes)  # its module had been called before
             if taken.intersection(scopes_around(name)):
                 name = ""
             while not name or name in taken or name in scopes:
                 # beside what has the name already, as a layer cannot be a scope, too
                 while path in taken or taken.intersection(scopes_around(path)):
                     path = path.rpartition(".")[0]
-                name = _numbered(f"{path}.{kind}" if path else kind, counts, taken, scopes)
+                name = free_name(f"{path}.{kind}" if path else kind, counts, taken, scopes)
             taken.add(name)
             found[draft] = name
             scopes.update(scopes_around(name))
@@ -1346,20 +1346,6 @@ def _key(name: str, own: str) -> str:
 def _owner(name: str, key: str) -> str:
     """The layer that has a tensor of that name under this key; empty where none does."""
     return key if not name else key.removesuffix(f".{name}") if key.endswith(f".{name}") else ""
-
-
-def _numbered(name: str, counts: dict[str, int], *taken: set[str]) -> str:
-    """A name that is not taken: ``add``, ``add_1`` and so on.
-
-    No name is ever given back, so that the count goes on from where it was.
-    """
-    number = counts.get(name, 0)
-    found = f"{name}_{number}" if number else name
-    while any(found in names for names in taken):
-        number += 1
-        found = f"{name}_{number}"
-    counts[name] = number
-    return found
 
 
 def _one(values: Sequence[int]) -> Any:

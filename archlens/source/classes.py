@@ -111,11 +111,11 @@ class ClassText:
         self.is_list = not one.is_chain and self._is_list()
         #: Where the parameters are that functions take, by the number of the child.
         self.taken: dict[int, str] = {}
-        #: The names that attributes have.
-        self.attributes = {c.name.partition(".")[0] for c in self.children if not c.is_numbered}
-        self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
         #: The modules that another child lies in, by their paths.
         self.holding = self._holding()
+        #: The names that attributes have.
+        self.attributes = {c.name.partition(".")[0] for c in self.children if not self._is_shared(c)}
+        self.attributes |= MODULE_ATTRIBUTES | (LIST_ATTRIBUTES if self.is_list else frozenset())
         #: How each child is reached that is in no loop, and the lines of ``__init__`` that put them there.
         self.access: dict[int, str] = {}
         self.loops: dict[int, _Loop] = {}
@@ -136,6 +136,10 @@ class ClassText:
             for number, child in enumerate(self.children)
             if child.name in around and self.parts[number] is not None
         }
+
+    def _is_shared(self, child: Child) -> bool:
+        """Whether a module has nothing of its own, not even a name: one serves for all that are alike."""
+        return child.is_unnamed and not child.unit.stateful and child.name not in self.holding
 
     def _experts(self) -> dict[int, int]:
         """Which children are each one of many experts, and of how many."""
@@ -330,7 +334,7 @@ class ClassText:
             index = f"i + {k}" if k else "i"
             if self.is_list:
                 access.append(f"self[{index}]")
-            elif child.is_numbered and not child.unit.stateful:
+            elif self._is_shared(child):
                 access.append(self._place(part, child, run.start + k))
             else:
                 name = f'f"{prefix}{{i}}"' if prefix else f"str({index})"
@@ -347,13 +351,13 @@ class ClassText:
         A name that Python or torch gives another meaning is looked up as the text that it is.
         """
         name = part.name
-        if child.is_numbered and not child.unit.stateful and name not in self.holding:
+        if self._is_shared(child):
             if part.made == Made("nn.Flatten", ()):
                 self.used.add("torch")
                 return "torch.flatten"
             key = (part.made.head, part.made.arguments, str(bare(part.made.parts)))
             if key not in self.shared:
-                attribute = unique(word(child.kind), self.attributes)
+                attribute = unique(word(child.kind if child.is_numbered else child.name), self.attributes)
                 self.attributes.add(attribute)
                 self.shared[key] = f"self.{attribute}"
                 self._write_init(f"self.{attribute} = ", part)
@@ -573,7 +577,7 @@ class ClassText:
 
     def _labels(self, child: Child) -> list[tuple[Value, str]]:
         """A name for each tensor that a child makes."""
-        own = child.kind if child.is_numbered else child.name
+        own = child.kind if child.is_numbered or self._is_shared(child) else child.name
         if own.startswith(" "):
             own = child.unit.target.rpartition(".")[2].removeprefix(scopes.AGAIN)
         labels = []
@@ -599,7 +603,7 @@ class ClassText:
         merges = isinstance(unit, Leaf) and unit.initial is None
         merge = _MERGES.get(unit.target, "") if isinstance(unit, Leaf) and merges else ""
         labels = tuple([label for _, label in self._labels(row.last)])
-        named = row.loop is None and not row.first.is_numbered and not merge
+        named = row.loop is None and not row.first.is_unnamed and not merge
         return Step(row.first.inputs, row.last.outputs, merge, labels, named, row.training)
 
     def _write(self, row: _Row, line: LineNames, indent: int) -> list[str]:

@@ -51,7 +51,19 @@ def convert(network: Network) -> str:
     """
     _require_said(network)
     network = gathered(named(network))
-    text = text_of(mixed(network))
+    try:
+        return _tried(network)
+    except UsageError:  # a name that the language would give is another where a block may lack a step
+        return _tried(network, explicit=True)
+
+
+def _tried(network: Network, *, explicit: bool = False) -> str:
+    """The text, which has been read again.
+
+    Raises:
+        UsageError: it is of another network.
+    """
+    text = text_of(mixed(network), explicit=explicit)
     try:
         with allowing(max(allowed(), len(network.layers))):
             again = elaborate(parse(text, name=network.name))

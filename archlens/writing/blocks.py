@@ -17,10 +17,12 @@ from ..ops.op import signature
 from .names import TAKEN, free, is_name, snake
 from .parameters import parametrize
 from .plan import Back, Merged, Move, Plan, Planner, Run
-from .steps import ABSENT, Block, Slot, Step, Target, Word, kind_and_value, together, unify
+from .steps import ABSENT, Block, Slot, Step, Target, Word, is_mixed, kind_and_value, together, unify
 
 #: How many numbers in a row may be left out by steps that do nothing, before names are written.
 _GAPS = 2
+#: How often names that the language gives are looked for, each time without those that it gave otherwise.
+_ROUNDS = 8
 #: More than any number of a step, so that none is that of the next.
 _NO_NUMBER = 1 << 60
 #: With how many blocks of its name a scope is compared.
@@ -36,9 +38,13 @@ CHANNELS = ("channels", "features")
 class Reader:
     """Reads a network into blocks, and the steps of its ``layers``."""
 
-    def __init__(self, network: Network, alone: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, network: Network, alone: frozenset[str] = frozenset(), *, explicit: bool = False
+    ) -> None:
         self.network = network
         self.alone = alone
+        #: Whether names are written that the language would give.
+        self.explicit = explicit
         self.tree = Nesting(network)
         self.scopes = {scope.path: scope for scope in self.tree.closed}
         self.root: Scope = self.tree.root
@@ -201,6 +207,7 @@ class Reader:
         usable = is_name(child.name) and not (argument and child.name in TAKEN)
         if isinstance(child.unit, Layer) and child.unit.op.merges:
             usable &= child.name == self._automatic(outer, number)
+            usable &= not self._is_named_around(child.name, outer)
         if usable and not self._is_hidden(child.name, scope, outer):
             return Target("name", child.name, value)
         return Target("name", self._alias(outer, number), value)
@@ -253,6 +260,17 @@ class Reader:
         while at is not None and at is not outer:
             if name in self._names(at):
                 return True
+            at = at.parent
+        return False
+
+    def _is_named_around(self, name: str, scope: Scope) -> bool:
+        """Whether a step around a scope has this name as its own, which comes before a merge's in it."""
+        at = scope.parent
+        while at is not None:
+            number = self._names(at).get(name)
+            if number is not None:
+                unit = at.children[number].unit
+                return not (isinstance(unit, Layer) and unit.op.merges)
             at = at.parent
         return False
 
@@ -351,7 +369,7 @@ class Reader:
                 if other.tensors != block.tensors or not block.scopes[0].block:
                     continue
                 joined = unify(other.steps, len(other.scopes), block.steps, len(block.scopes), optional=True)
-                if joined is not None:
+                if joined is not None and not is_mixed(joined):
                     other.steps = joined
                     other.scopes += block.scopes
                     break
@@ -429,6 +447,15 @@ def _skeleton(steps: Sequence[Step]) -> Any:
     )
 
 
+def _owns_nothing(child: Child) -> bool:
+    """Whether a layer has no tensors of its own; merges, which have names in any case, aside."""
+    layer = child.unit
+    if not isinstance(layer, Layer) or layer.op.merges:
+        return False
+    facts = layer.facts
+    return not (facts.weights or facts.unlisted or facts.kept or layer.keys)
+
+
 class _Lift:
     """The steps of one scope."""
 
@@ -439,7 +466,55 @@ class _Lift:
         self.count = 0
         self.numbers = {child.name for child in scope.children if child.is_numbered}
         self.aliases = reader.aliases.get(scope.path, {})
+        #: The layers that are named after their ops, as they are written without a name.
+        self.called = self._called()
+        #: Whether a step here is written with a name.
+        self.is_named = not all(map(is_number, self._written(self.called)))
         self.steps = self._aliased(-1) + list(self._sequence(self.plan.moves))
+
+    def _written(self, called: set[str]) -> set[str]:
+        """The names that are written here, where these need none."""
+        found = {*self.aliases.values()}
+        for child in self.scope.children:
+            merges = isinstance(child.unit, Layer) and child.unit.op.merges
+            if (
+                not merges
+                and child.name not in called
+                and not (isinstance(child.unit, Use) and not child.unit.name)
+            ):
+                found.add(child.name)
+        return found
+
+    def _called(self) -> set[str]:
+        """The layers that have the names which the language gives where others are named."""
+        found = {
+            child.name for child in self.scope.children if _owns_nothing(child) and not child.is_numbered
+        }
+        names = {child.name for child in self.scope.children} | {*self.aliases.values()}
+        for _ in range(0 if self.reader.explicit else _ROUNDS):
+            if all(map(is_number, self._written(found))):
+                break
+            place = Place("", None, {})
+            place.taken = dict.fromkeys(names - found)
+            given = {
+                child.name: place.automatic(child.unit.op.kind)
+                for child in self._in_text(self.plan.moves)
+                if child.name in found
+            }
+            other = {name for name, called in given.items() if name != called}
+            if not other:
+                return found
+            found -= other
+        return set()
+
+    def _in_text(self, moves: Sequence[Move]) -> Iterator[Child]:
+        """The children in the order in which they are written."""
+        for move in moves:
+            if isinstance(move, Merged):
+                for branch in move.branches:
+                    yield from self._in_text(branch)
+            if not isinstance(move, Back):
+                yield self.scope.children[move.child]
 
     def _aliased(self, number: int) -> list[Step]:
         name = self.aliases.get(number)
@@ -494,7 +569,11 @@ class _Lift:
     def _run(self, child: Child) -> Iterator[Step]:
         inline = isinstance(child.unit, Scope) and child.unit.path not in self.reader.members
         name = child.name
-        if child.is_numbered and not inline:
+        weightless = _owns_nothing(child)
+        if name in self.called:
+            self.count += 1
+            name = ""
+        elif child.is_numbered and not inline and not (weightless and self.is_named):
             gap = int(name) - self.count
             between = range(self.count, int(name))
             if 0 <= gap <= _GAPS and not any(str(number) in self.numbers for number in between):
@@ -502,7 +581,8 @@ class _Lift:
                 self.count += gap + 1
                 name = ""
         if isinstance(child.unit, Layer):
-            yield Step("op", name, type(child.unit.op), self._slots(child.unit))
+            numbered = weightless and not self.is_named
+            yield Step("op", name, type(child.unit.op), self._slots(child.unit), numbered=numbered)
         elif isinstance(child.unit, Use):
             yield Step("again", child.unit.name and name, self._reached(child.unit.of))
         elif inline:

@@ -16,14 +16,19 @@ from .steps import Block
 _ROUNDS = 4
 
 
-def text_of(network: Network) -> str:
-    """A network as the text of a spec, which is not yet read again."""
-    reader = Reader(network)
+def text_of(network: Network, *, explicit: bool = False) -> str:
+    """A network as the text of a spec, which is not yet read again.
+
+    Args:
+        network: what is written.
+        explicit: whether names are written, too, that the language would give.
+    """
+    reader = Reader(network, explicit=explicit)
     steps = reader.read()
     for _ in range(_ROUNDS):
         if not reader.lonely:
             break
-        reader = Reader(network, reader.alone | reader.lonely)
+        reader = Reader(network, reader.alone | reader.lonely, explicit=explicit)
         steps = reader.read()
     taken = {child.name for child in reader.root.children} | set(reader.aliases.get("", {}).values())
     taken |= {*reader.heads, *(one.name for block in reader.blocks for one in block.parameters)}

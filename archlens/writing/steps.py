@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..analysis.nesting import Scope, Value
+from ..analysis.nesting import Scope, Value, is_number
 
 
 class Target(NamedTuple):
@@ -102,6 +102,8 @@ class Step:
     #: The conditions that are written for ``present`` and ``merged``.
     condition: str = ""
     merges_if: str = ""
+    #: Whether it has no weights and yet a number for its name, as where no step is named.
+    numbered: bool = False
 
 
 @dataclass(eq=False)
@@ -170,6 +172,7 @@ def together(scopes: Sequence[Sequence[Step]]) -> list[Step]:
                 branches,
                 there,
                 counted=first.counted,
+                numbered=first.numbered,
                 merged=there,
             )
         )
@@ -200,12 +203,14 @@ def _unified(a: Step, n: int, b: Step, m: int, optional: bool) -> Step | None:
         a, b = _as_choice(a), _as_choice(b)
     if (a.form, a.name, a.what) != (b.form, b.name, b.what) or len(a.branches) != len(b.branches):
         return None
+    if a.numbered != b.numbered:
+        return None
     if len(a.slots) != len(b.slots):
         return None
     branches = []
     for one, other in zip(a.branches, b.branches, strict=True):
         found = unify(one, n, other, m, optional=optional)
-        if found is None:
+        if found is None or (a.form == "scope" and is_mixed(found)):
             return None
         branches.append(found)
     slots: list[Slot] = []
@@ -219,8 +224,23 @@ def _unified(a: Step, n: int, b: Step, m: int, optional: bool) -> Step | None:
         slots.append(both)
     return Step(
         a.form, a.name, a.what, slots, branches, a.present + b.present, a.leaves_gap or b.leaves_gap,
-        a.counted or b.counted, a.merged + b.merged,
+        a.counted or b.counted, a.merged + b.merged, numbered=a.numbered,
     )  # fmt: skip
+
+
+def is_mixed(steps: Sequence[Step]) -> bool:
+    """Whether some steps of a scope are named, and others have numbers as where none is."""
+    here = list(_beside(steps))
+    is_named = any(step.form in ("alias", "experts") or not is_number(step.name or "0") for step in here)
+    return is_named and any(step.numbered for step in here)
+
+
+def _beside(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps that stand in one scope, those in branches of merges, too."""
+    for step in steps:
+        yield step
+        for branch in step.branches if step.form == "merge" else ():
+            yield from _beside(branch)
 
 
 def _as_choice(step: Step) -> Step:
@@ -234,7 +254,10 @@ def _as_choice(step: Step) -> Step:
     count = len(step.present)
     values = [Word(op.kind) if there else ABSENT for there in step.present]
     slot = Slot("activation", "op", values, [None] * count)
-    return Step("given", step.name, None, [slot], [], step.present, step.leaves_gap, False, step.merged)
+    return Step(
+        "given", step.name, None, [slot], [], step.present, step.leaves_gap, False, step.merged,
+        numbered=step.numbered,
+    )  # fmt: skip
 
 
 def _padded(step: Step, before: int, after: int) -> Step:
@@ -261,6 +284,7 @@ def _padded(step: Step, before: int, after: int) -> Step:
         step.leaves_gap,
         step.counted,
         [False] * before + step.merged[:count] + [False] * after,
+        numbered=step.numbered,
     )
 
 

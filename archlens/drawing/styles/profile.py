@@ -15,7 +15,7 @@ from ..fit import SMALL
 from ..frame import NAME, Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Picture, Rect, Text, arrow_head, line
-from ..plan import Box, Plan, is_position
+from ..plan import Box, Plan
 from ..request import Request
 from ..theme import Theme
 
@@ -205,7 +205,7 @@ def _named(box: Box, y: float, grid: _Grid, theme: Theme) -> list[Item]:
     times = _times(box)
     space = grid.names - _APART - width(times, SMALL, bold=True)
     # the name may take the half at least, and what the other leaves
-    called = box.lines[0].name if is_position(box.name) else box.name
+    called = box.lines[0].name if box.is_unnamed else box.name
     left = max(space / 2, space - width(called[:100], SMALL, bold=True))
     what = fitted(box.lines[0].what, SMALL, left) if grid.names >= _NARROW else ""
     name = fitted(called, SMALL, space - width(what, SMALL), bold=True)

@@ -19,7 +19,7 @@ from ..frame import NAME, Shifted, Sign, around, framed, room
 from ..metrics import fitted, width, wrapped
 from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
-from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, short
+from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, is_unnamed, short
 from ..request import Request
 from ..structure import Kind, Piece, Run, Structure
 from ..theme import Theme
@@ -371,7 +371,7 @@ def _lines(piece: Piece) -> list[BoxLine]:
 def _line(layer: Layer, name: str) -> BoxLine:
     what = short(layer)
     name = printable(name or layer.name.rpartition(".")[2])
-    if is_position(name):
+    if is_unnamed(name, layer):
         name, what = what, ""
     return BoxLine(name, "" if name == what else what, layer.op.family)
 

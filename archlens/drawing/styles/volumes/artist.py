@@ -31,7 +31,7 @@ from ...picture import (
     polygon,
     rounded_line,
 )
-from ...plan import Box, Edge, Plan, is_position
+from ...plan import Box, Edge, Plan, is_position, is_unnamed
 from ...request import LABELS, Request
 from ...theme import Theme
 from .stages import Slab, Stage, Valley, reads_apart
@@ -635,7 +635,7 @@ class Artist:
                 (fitted(first.name, SMALL, self.words_wide, bold=True), True),
                 *((text, False) for text in why),
             ]
-        named = [box for box in stage.boxes if not is_position(box.name)]
+        named = [box for box in stage.boxes if not box.is_unnamed]
         lines = [
             (fitted(name, SMALL, self.words_wide, bold=True), True)
             for name in _called(named, self.words_wide)
@@ -1192,8 +1192,10 @@ def _what(box: Box) -> str:
     if box.kind == "scope":
         said = first.name if is_position(first.what) else first.what
         return said or f"{len(box.layers):,} layers"
-    own = first.name if is_position(box.name.rpartition(".")[2]) else ""
-    return (first.what or own) if box.kind == "layers" else ""
+    if box.kind != "layers":
+        return ""
+    own = first.name if is_unnamed(box.name.rpartition(".")[2], box.layers[0]) else ""
+    return first.what or own
 
 
 def _called(boxes: list[Box], most: float) -> list[str]:
