@@ -25,7 +25,9 @@ else:
             cls._parameters = tuple(
                 [(one.name, one.default, one.default_factory) for one in fields(cls) if one.init]
             )
-            methods = {"__init__": _init} if init else {}
+            cls._count = len(cls._parameters)
+            init_of = _init_and_more if hasattr(cls, "__post_init__") else _init
+            methods = {"__init__": init_of} if init else {}
             methods |= {"__repr__": _repr} if repr else {}
             methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None} if eq else {}
             methods |= {"__setattr__": _set, "__delattr__": _delete} if frozen else {}
@@ -37,25 +39,34 @@ else:
         return made
 
     def _init(self, *args, **named):
+        if named or len(args) != self._count:
+            args = _completed(self, args, named)
+        place = object.__setattr__
+        for (name, _, _), value in zip(self._parameters, args, strict=True):
+            place(self, name, value)
+
+    def _init_and_more(self, *args, **named):
+        _init(self, *args, **named)
+        self.__post_init__()
+
+    def _completed(self, args, named):
+        """The values of all parameters, of those that are given by position and by name."""
         parameters = self._parameters
         if len(args) > len(parameters):
             raise TypeError(f"{type(self).__name__} takes {len(parameters)} arguments, not {len(args)}")
-        place = object.__setattr__
-        for (name, _, _), value in zip(parameters, args, strict=False):
-            place(self, name, value)
+        values = list(args)
         for name, default, factory in parameters[len(args) :]:
             if name in named:
-                place(self, name, named.pop(name))
+                values.append(named.pop(name))
             elif default is not MISSING:
-                place(self, name, default)
+                values.append(default)
             elif factory is not MISSING:
-                place(self, name, factory())
+                values.append(factory())
             else:
                 raise TypeError(f"{type(self).__name__} is missing {name}")
         if named:
             raise TypeError(f"{type(self).__name__} takes no {', '.join(named)}, or has it already")
-        if hasattr(self, "__post_init__"):
-            self.__post_init__()
+        return values
 
     def _repr(self):
         values = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr]

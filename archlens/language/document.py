@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from ..errors import Source, Span, SpecError, did_you_mean, error, shorten
-from ..records import record
 
 try:
     from yaml import CSafeLoader as Loader
@@ -26,7 +26,7 @@ MAX_DEPTH = 60
 MAX_NODES = 200_000
 
 
-@record(slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Node:
     """A piece of a document and its place."""
 
@@ -48,7 +48,7 @@ class Node:
         return error(message, self.span, help=help, notes=notes)
 
 
-@record(slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Scalar(Node):
     """A word or a line of text, as written."""
 
@@ -62,7 +62,7 @@ class Scalar(Node):
         return self.plain and self.value in ("", "~", "null", "Null", "NULL")
 
 
-@record(slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Sequence(Node):
     """A list."""
 
@@ -70,7 +70,7 @@ class Sequence(Node):
     in_flow: bool
 
 
-@record(slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Mapping(Node):
     """Keys and values, in the order written; no key stands twice."""
 
