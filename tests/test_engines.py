@@ -43,6 +43,15 @@ def test_all_engines_are_tried() -> None:
         engines.find("proceses")
 
 
+@pytest.fixture
+def found_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets processes that are begun anew import this module, from wherever pytest was started."""
+    here = Path(__file__).parent
+    for folder in (here, here.parent):
+        monkeypatch.syspath_prepend(folder)  # what multiprocessing hands on
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")  # for Dask and Ray
+
+
 def dying(marker: str, number: int) -> int:
     """Doubles a number; the first process that is asked for 5 dies of it."""
     if number == 5:
@@ -57,24 +66,28 @@ def dying(marker: str, number: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_killed_worker_loses_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")  # workers find this module there
+@pytest.mark.usefixtures("found_by_workers")
+def test_a_killed_worker_loses_nothing(name: str, tmp_path: Path) -> None:
     work = partial(dying, str(tmp_path / "died"))
     found = [*engines.find(name)(work, enumerate(range(40)), 2)]
     assert (tmp_path / "died").exists()
     assert sorted(found) == [(number, 2 * number) for number in range(40)]
 
 
-def always_dying(number: int) -> int:
+def always_dying(marker: str, number: int) -> int:
+    Path(marker).touch()
     os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
 @pytest.mark.slow
-def test_workers_that_always_die_are_an_error() -> None:
+@pytest.mark.usefixtures("found_by_workers")
+def test_workers_that_always_die_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="died 3 times"):
-        list(engines.find("processes")(always_dying, enumerate(range(3)), 2))
+        list(
+            engines.find("processes")(partial(always_dying, str(tmp_path / "begun")), enumerate(range(3)), 2)
+        )
+    assert (tmp_path / "begun").exists()  # it died of its work, not of its start
 
 
 @pytest.mark.slow
