@@ -461,10 +461,11 @@ class Network:
         for layer in self.layers:
             if layer.facts.torch.target == UNKNOWN and not (stated and layer.op.kind in STATED):
                 op = shorten(str(layer.op))
+                reason = getattr(layer.op, "reason", "") or f"what {op} computes is not known"
                 raise usage(
-                    f"{shorten(self.name)} cannot be {what}: what {op} computes is not known",
+                    f"{shorten(self.name)} cannot be {what}: {shorten(layer.name)} ({op}) is opaque",
                     span=layer.span,
-                    notes=(f"it is the layer {shorten(layer.name)}",),
+                    notes=(shorten(reason, 120),),
                     help=getattr(layer.op, "help", ""),
                 )
             unshared = self.unshared(layer)

@@ -502,6 +502,39 @@ def test_what_the_language_cannot_say_is_refused(case: str) -> None:
     assert said in str(caught.value)
 
 
+def test_what_no_layer_holds_is_named() -> None:
+    """As the mask of attention that says itself that it is causal; a constant may leave the state dict."""
+    import torch
+    from torch import nn
+
+    class Masked(nn.Module):
+        def __init__(self, *, persistent: bool) -> None:
+            super().__init__()
+            self.register_buffer("mask", torch.ones(5, 5).tril(), persistent=persistent)
+
+        def forward(self, x: Any) -> Any:
+            scores = (x @ x.mT).masked_fill(self.mask == 0, float("-inf"))  # type: ignore[operator]
+            return scores.softmax(-1) @ x
+
+    class Unread(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return x.relu()
+
+    assert "causal: true" in archlens.convert(archlens.trace(Masked(persistent=False), (5, 4)))
+    kept = archlens.trace(nn.Sequential(Masked(persistent=True)), (5, 4))
+    for refused in (archlens.convert, archlens.build):
+        with pytest.raises(archlens.UsageError, match=r"no op holds the tensor 0\.mask") as caught:
+            refused(kept)
+        assert "help: register it with persistent=False" in str(caught.value)
+    with pytest.raises(archlens.UsageError, match=r"no op holds the tensor head\.\w+ and 1 more") as caught:
+        archlens.convert(archlens.trace(Unread(), (4,)))
+    assert "persistent" not in str(caught.value)
+
+
 MODULE = """
 import torch
 from torch import nn

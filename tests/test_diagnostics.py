@@ -610,7 +610,7 @@ ELSEWHERE = {
     "git is not installed": "test_diff",
     "git did not answer: ": "test_diff",
     "takes names of networks, or --all": "test_report",
-    " computes is not known": "test_unknown",
+    ") is opaque": "test_unknown",
     "what comes out of ": "test_unknown",
     " has its ": "test_tracing",
     "steps apply each other more than ": "test_sharing",

@@ -1267,7 +1267,7 @@ def test_what_cannot_be_built_is_held_against_the_module_alone() -> None:
     assert {check.layer: check.status for check in found.of("shape")}["fc"] == "passed"
     (output,) = found.of("output")
     assert output.status == "not applicable"
-    assert output.reason == "Reads cannot be built: what LSTM computes is not known"
+    assert output.reason == "Reads cannot be built: rnn (LSTM) is opaque"
 
 
 def test_verify_takes_a_module(model: Path) -> None:

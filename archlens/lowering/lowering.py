@@ -1209,7 +1209,7 @@ class Lowering:
                 (x.shape,),
                 **_tensors(own),
                 macs=0,
-                reason="nothing calls it",
+                **_why_unused(path, own),
             )
             name, keys = path, {}
             if not path or path in names or path in scopes or names.intersection(scopes_around(path)):
@@ -1286,6 +1286,16 @@ def _table(draft: Draft) -> Value | None:
         return None
     table = node.args["weight"]
     return table if own == [table] and table.trains and len(draft.inputs) == 1 else None
+
+
+def _why_unused(path: str, own: Mapping[str, Value]) -> dict[str, Any]:
+    """Why tensors stand beside the layers, and how a module is had without those that are constants."""
+    keys = [f"{path}.{name}" if path else name for name in own]
+    more = f" and {len(keys) - 1} more" if keys[1:] else ""
+    why = {"reason": f"no op holds the tensor {keys[0]}{more}"}
+    if not any(value.trains for value in own.values()):
+        why["help"] = "register it with persistent=False, so that it is not in the state dict"
+    return why
 
 
 def _tensors(own: Mapping[str, Value]) -> dict[str, Any]:
