@@ -215,7 +215,7 @@ def search(
     from .searching import search
     from .searching.space import Space
 
-    space = Space(vary, sample=sample, seed=seed)
+    space = Space(vary, sample=sample, seed=seed, own=search.own_values(name))
     where, pareto, sort, figures = (
         [one] if isinstance(one, str) else one for one in (where, pareto, sort, figures)
     )

@@ -15,10 +15,14 @@ from .counts import Kind
 from .errors import Span, did_you_mean, shorten
 
 _COUNTS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+#: Letters alone behind a number of bytes: powers of 1,024, as in data sheets of microcontrollers and in
+#: linker scripts (https://sourceware.org/binutils/docs/ld/Integers.html). It is always said what they are.
+_BINARY = {letter: 1024 ** (power + 1) for power, letter in enumerate("KMGT")}
 _BYTES = {
     "B": 1,
     **{f"{letter}B": size for letter, size in _COUNTS.items()},
-    **{f"{letter}iB": 1024 ** (power + 1) for power, letter in enumerate("KMGT")},
+    **{f"{letter}iB": size for letter, size in _BINARY.items()},
+    **_BINARY,
 }
 
 #: The units of each kind; a number without one counts single things, or bytes.
@@ -66,6 +70,8 @@ class Limit:
     below: bool = False
     #: Whether the bounds are hundredths of the whole.
     percent: bool = False
+    #: What stands in it with a letter alone for bytes, and how many these are: ``320K``, 327,680.
+    binary: tuple[tuple[str, int], ...] = ()
 
     def holds(self, value: Fraction | int) -> bool:
         """Whether a value, or a share in percent, lies within."""
@@ -99,10 +105,11 @@ class Limit:
         return low
 
     def __str__(self) -> str:
-        """As one says it: ``<= 26M``, ``== 61706`` or ``in 20M..26M``."""
+        """As one says it: ``<= 26M``, ``== 61706`` or ``in 20M..26M``; ``<= 320K (327,680 B)``."""
+        meant = f" ({', '.join(f'{size:,} B' for _, size in self.binary)})" if self.binary else ""
         if self.text[:1] in "<>=≤≥":
-            return self.text
-        return f"{'==' if self.low == self.high and '..' not in self.text else 'in'} {self.text}"
+            return f"{self.text}{meant}"
+        return f"{'==' if self.low == self.high and '..' not in self.text else 'in'} {self.text}{meant}"
 
 
 class Requirement(NamedTuple):
@@ -119,6 +126,13 @@ class Requirement(NamedTuple):
 class _Number(NamedTuple):
     value: Fraction
     percent: bool
+    #: The number as it is written, where its unit is a letter alone for bytes.
+    binary: str = ""
+
+    @property
+    def meant(self) -> tuple[tuple[str, int], ...]:
+        """What is said of such a unit: whole bytes, of what is no whole number those below it."""
+        return ((self.binary, int(self.value)),) if self.binary else ()
 
 
 def parse(text: str, kind: Kind, *, share: bool = False) -> Limit:
@@ -156,7 +170,7 @@ def _range(written: str, kind: Kind) -> Limit | None:
     last = _number(ends[1]["number"], unit, kind)
     if first.percent != last.percent:
         raise BadLimit(f"'{shorten(written)}' mixes a percentage with a number")
-    return Limit(written, first.value, last.value, percent=first.percent)
+    return Limit(written, first.value, last.value, percent=first.percent, binary=(*first.meant, *last.meant))
 
 
 def _bounds(written: str, kind: Kind) -> Limit:
@@ -193,6 +207,7 @@ def _bounds(written: str, kind: Kind) -> Limit:
             above=how == ">",
             below=how == "<",
             percent=number.percent,
+            binary=number.meant,
         )
         limit = one if limit is None else _both(limit, one)
     assert limit is not None
@@ -211,7 +226,15 @@ def _both(one: Limit, other: Limit) -> Limit:
     if None not in (one.low, other.low) or None not in (one.high, other.high):
         raise BadLimit(f"'{shorten(one.text)}' limits the same side twice", "as in >= 20M, <= 26M")
     first, last = (other, one) if one.low is None else (one, other)
-    return Limit(one.text, first.low, last.high, first.above, last.below, one.percent)
+    return Limit(
+        one.text,
+        first.low,
+        last.high,
+        first.above,
+        last.below,
+        one.percent,
+        (*one.binary, *other.binary),
+    )
 
 
 def _number(number: str, unit: str, kind: Kind) -> _Number:
@@ -226,7 +249,7 @@ def _number(number: str, unit: str, kind: Kind) -> _Number:
     value *= units[unit] if unit else 1
     if value > _MOST:
         raise BadLimit(f"{shorten(number + unit)} is more than anything that is measured", EXAMPLES)
-    return _Number(value, False)
+    return _Number(value, False, f"{number}{unit}" if kind is Kind.BYTES and unit in _BINARY else "")
 
 
 def _help(unit: str, kind: Kind) -> str:
@@ -234,9 +257,10 @@ def _help(unit: str, kind: Kind) -> str:
     units = UNITS[kind]
     if not units:
         return "write the number alone"
-    if kind is Kind.BYTES and unit in (*_COUNTS, "K"):
-        unit = "k" if unit == "K" else unit
-        return f"{unit}B is {_BYTES[unit + 'B']:,} bytes, {unit.upper()}iB is {_BYTES[unit.upper() + 'iB']:,}"
+    if kind is Kind.BYTES and unit.upper() in _BINARY:
+        letter = unit.upper()
+        decimal = "kB" if letter == "K" else f"{letter}B"
+        return f"{decimal} is {_BYTES[decimal]:,} bytes, {letter} and {letter}iB are {_BINARY[letter]:,}"
     bare = re.sub(r"\s*(MACs?|params?|parameters)$", "", unit, flags=re.IGNORECASE)
     if bare in units:
         return f"did you mean {bare}?"

@@ -335,7 +335,7 @@ def test_a_board_of_ones_own(tmp_path: Path) -> None:
         ("source = 1", "source is not a string"),
         ('source = "a"\nsram = "<= 3kB"', "is not a number with a unit"),
         ('source = "a"\nsram = true', "is not a number with a unit"),
-        ('source = "a"\nsram = "3M"', "the unit M is not known"),
+        ('source = "a"\nsram = "3m"', "the unit m is not known"),
         ('source = "a"\nmacs_per_second = "3M"', "by the type of the activations"),
         ('source = "a"\nmacs_per_second = {int7 = "3M"}', "by the type of the activations"),
         ("x" * 100_001, "is larger than"),

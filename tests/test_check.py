@@ -218,7 +218,7 @@ def test_exit_codes(args: list[str], code: int, folder: Path) -> None:
     ("args", "message"),
     [
         (["lenet5", "--params", "<= 26Q"], "error: --params: the unit Q is not known here: this is a count"),
-        (["lenet5", "--memory", "<= 26M"], "help: MB is 1,000,000 bytes, MiB is 1,048,576"),
+        (["lenet5", "--memory", "<= 26m"], "help: MB is 1,000,000 bytes, M and MiB are 1,048,576"),
         (["lenet5", "--min-size", "26..20"], "error: --min-size: '26..20' cannot hold: 26 is more than 20"),
         (["lenet5", "--params", ""], "error: --params: the limit is empty"),
         (["lenet5", "--params", "<= -1"], "is negative"),

@@ -48,6 +48,7 @@ def test_limits(text: str, held: list[int], broken: list[int]) -> None:
     [
         ("<= 1B", 1), ("<= 1", 1), ("<= 1kB", 10**3), ("<= 1MB", 10**6), ("<= 1GB", 10**9),
         ("<= 1KiB", 2**10), ("<= 1MiB", 2**20), ("<= 1 GiB", 2**30), ("<= 1.5MiB", 3 * 2**19),
+        ("<= 320K", 327_680), ("<= 1M", 2**20), ("<= 1.5 M", 3 * 2**19), ("<= 2G", 2**31), ("<= 1T", 2**40),
     ],
 )  # fmt: skip
 def test_bytes(text: str, size: int) -> None:
@@ -80,10 +81,9 @@ def test_bytes(text: str, size: int) -> None:
         ("<= 7B", Kind.COUNT, "the unit B is not known", "a billion is written 1G"),
         ("<= 26m", Kind.COUNT, "the unit m is not known", "did you mean M?"),
         ("<= 26g", Kind.COUNT, "the unit g is not known", "did you mean G?"),
-        ("<= 26M", Kind.BYTES, "the unit M is not known", "MB is 1,000,000 bytes, MiB is 1,048,576"),
+        ("<= 26m", Kind.BYTES, "the unit m is not known", "MB is 1,000,000 bytes, M and MiB are 1,048,576"),
         ("<= 26mb", Kind.BYTES, "the unit mb is not known", "did you mean MB?"),
-        ("<= 5k", Kind.BYTES, "the unit k is not known", "kB is 1,000 bytes, KiB is 1,024"),
-        ("<= 320K", Kind.BYTES, "the unit K is not known", "kB is 1,000 bytes, KiB is 1,024"),
+        ("<= 5k", Kind.BYTES, "the unit k is not known", "kB is 1,000 bytes, K and KiB are 1,024"),
         ("<= 7bn", Kind.COUNT, "the unit bn is not known", "a billion is written 1G"),
         ("<= 7billion", Kind.COUNT, "the unit billion is not known", "a billion is written 1G"),
         ("<= 7million", Kind.COUNT, "the unit million is not known", "a million is written 1M"),
@@ -116,6 +116,16 @@ def test_no_limits(text: str, kind: Kind, message: str, help: str) -> None:
 )  # fmt: skip
 def test_limits_are_said(text: str, said: str) -> None:
     assert str(parse(text, Kind.COUNT)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("<= 320K", "<= 320K (327,680 B)"), ("1K", "== 1K (1,024 B)"), ("<= 320kB", "<= 320kB"),
+     ("1K..2MB", "in 1K..2MB (1,024 B)"), ("1..2K", "in 1..2K (1,024 B, 2,048 B)"),
+     (">= 1K, < 1M", ">= 1K, < 1M (1,024 B, 1,048,576 B)"), ("<= 0.3K", "<= 0.3K (307 B)")],
+)  # fmt: skip
+def test_what_a_letter_alone_is_of_bytes_is_said(text: str, said: str) -> None:
+    assert str(parse(text, Kind.BYTES)) == said
 
 
 def test_margins() -> None:

@@ -316,6 +316,48 @@ def test_values_are_those_that_one_writes() -> None:
     assert space.total == 5 * 4 * 2 * 2 * 2 * 2
 
 
+def test_the_rest_of_a_list_is_varied_as_its_last_item(tmp_path: Path) -> None:
+    found = archlens.search("regnet_x_400mf", vary={"depths": "[1..2, 3, ...]"})
+    assert found.columns()["depths"] == [(1, 3, 3, 3), (2, 3, 3, 3)]
+    found = archlens.search("regnet_x_400mf", vary={"depths": "[1..2, ...]"})
+    assert found.columns()["depths"] == [
+        (a, b, c, d) for a in (1, 2) for b in (1, 2) for c in (1, 2) for d in (1, 2)
+    ]
+    with pytest.raises(UsageError, match="has 4 items, and 5 stand before"):
+        archlens.search("regnet_x_400mf", vary={"depths": "[1, 2, 3, 4, 5, ...]"})
+
+
+def test_limits_in_bytes_are_those_of_a_board(tmp_path: Path) -> None:
+    """K alone is 1,024 bytes, which the output says; the limit parts what is laid out one by one."""
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "input: 3x64x64\nparams: {alpha: 1, depths: [1, 1]}\nlayers:\n"
+        "  - conv(int(8 * alpha), 3, stride=2, padding=1)\n"
+        "  - conv(int(16 * alpha), 3, padding=1) * depths[0]\n  - conv(32, 3, padding=1) * depths[1]\n"
+    )
+    command = ["search", str(spec), "--vary", "alpha=0.25..1.5:0.05", "--vary", "input=96..320:32"]
+    command += ["--vary", "depths=[1..4, ...]", "--where", "params <= 5M, macs <= 600M, sram <= 320K"]
+    result = CliRunner().invoke(cli, [*command, "--format", "json"])
+    said = json.loads(result.stdout)
+    assert said["where"][-1] == "sram <= 320K (327,680 B)"
+    assert said["configurations"] == 26 * 8 * 4 * 4
+    kept = {json.dumps(one["values"]) for one in said["found"]}
+    chance = random.Random(3)
+    within = []
+    for _ in range(60):
+        alpha, side = round(chance.randint(5, 30) * 0.05, 2), chance.randrange(96, 321, 32)
+        depths = [chance.randint(1, 4), chance.randint(1, 4)]
+        network = archlens.load(str(spec), alpha=alpha, depths=depths, input=(3, side, side))
+        values = {"alpha": alpha, "input": side, "depths": depths}
+        arena = deploy(network).arena
+        assert not isinstance(arena, Unknown)
+        within.append(network.macs <= 600e6 and arena.bytes <= 320 * 1024)
+        assert (json.dumps(values) in kept) is within[-1]
+    assert {*within} == {True, False}
+    front = CliRunner().invoke(cli, [*command, "--pareto", "params,macs"]).stdout
+    assert "320K is 327,680 bytes: of bytes K, M, G and T are powers of 1,024" in front
+
+
 BAD = {
     "alpha": "has no values",
     "=1": "has no values",
@@ -327,6 +369,10 @@ BAD = {
     "alpha=1]": "is not a list of values",
     "alpha=1,,2": "is not a list of values",
     "alpha=[1..2],[3..4]": "is one of several lists",
+    "alpha=[1..4, ...]": "how long the list is",
+    "alpha=[..., 1]": "... stands behind the last item",
+    "alpha=[...]": "... stands behind the last item",
+    "beta=[1..2, ...]": "has no param beta",
     "beta=1..2": "has no param beta",
     "input=a..b": "is not an input",
     "input=0..4": "is not a size of an input",

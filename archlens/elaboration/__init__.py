@@ -102,6 +102,21 @@ def declared_inputs(spec: Spec, variant: str, values: Mapping[str, Any]) -> Mapp
     return Walk(spec, variant, values).declared()
 
 
+def own_value(spec: Spec, variant: str, name: str) -> Any:
+    """The value that a param of a spec has unless another is given; ``None`` where it has none.
+
+    Raises:
+        SpecError: one of the values is wrong.
+        UsageError: there is no such variant or param.
+    """
+    if name not in spec.params:
+        Walk(spec, variant, {name: 0})  # says so
+    try:
+        return Walk(spec, variant, {}).values[name]
+    except UsageError:  # one of the params has no value of its own
+        return None
+
+
 #: How many steps the search for the smallest input may take, and how large an input it tries.
 _SEARCH_STEPS = 100_000
 _SEARCH_SIZE = 1024

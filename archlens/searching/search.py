@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .. import dialects
 from ..analysis.deployment import ACTIVATIONS, WEIGHTS
 from ..analysis.figures import QUANTITIES
 from ..bounds import allowed
+from ..elaboration import own_value
 from ..errors import did_you_mean, shorten, usage
+from ..library import Found
 from . import engines
 from .conditions import Condition, figure, read
 from .evaluating import SIZES, Wanted
@@ -281,6 +284,16 @@ def asked(
 
 def _called(name: str, space: Space) -> str:
     return name if name in space.trees else figure(name).name
+
+
+def own_values(name: str) -> Callable[[str], Any]:
+    """The values that the params of a network have unless others are given; ``None`` of what is none."""
+
+    def own(param: str) -> Any:
+        meant = dialects.find(name)
+        return own_value(meant.spec, meant.variant, param) if isinstance(meant, Found) else None
+
+    return own
 
 
 #: Is told how many configurations were looked at, and how many of them kept the limits.

@@ -1,9 +1,12 @@
-"""What a search varies: ``alpha=0.25..1.5:0.05``, ``input=96..320:32``, ``depths=[1..4, 3, 4, 1..3]``."""
+"""What a search varies: ``alpha=0.25..1.5:0.05``, ``input=96..320:32``, ``depths=[1..4, 3, 4, 1..3]``.
+
+``depths=[1..4, ...]`` is a list as long as the network's own, whose further items are varied as the last.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import product
 from math import prod
@@ -64,14 +67,24 @@ class Space:
         vary: the texts of what is varied, by name; or lists of values.
         sample: how many configurations are drawn, where not all are meant.
         seed: of what is drawn.
+        own: the network's own value of a param, as long as which a list with ``...`` is; ``None`` of what is
+            none.
 
     Raises:
         UsageError: one is no list of values, or there are too many configurations.
     """
 
-    def __init__(self, vary: Mapping[Any, Any], *, sample: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        vary: Mapping[Any, Any],
+        *,
+        sample: int | None = None,
+        seed: int = 0,
+        own: Callable[[str], Any] = lambda name: None,
+    ) -> None:
         if not vary:
             raise usage("nothing is varied", help=f"--vary, {_HELP}")
+        self._own = own
         self.axes: list[Axis] = []
         self._columns: dict[tuple[int, tuple[int, ...], type], Any] = {}
         #: The axes whose values are of one kind, whose columns are known.
@@ -106,7 +119,7 @@ class Space:
         if isinstance(given, str):
             items = _split(given.strip(), name)
             if name != INPUT and len(items) == 1 and items[0].startswith("["):
-                return self._list(name, items[0])
+                return self._list(name, items[0], self._own(name))
             values = [value for item in items for value in _values(item, name)]
         elif isinstance(given, Sequence | range) or hasattr(given, "tolist"):
             if len(given) > MOST_VALUES:
@@ -144,10 +157,10 @@ class Space:
                 for row in rows:
                     _input(row[item])
 
-    def _list(self, name: str, text: str) -> Tree:
-        """A list, each item of which may be varied by itself."""
+    def _list(self, name: str, text: str, own: Any = None) -> Tree:
+        """A list, each item of which may be varied by itself; ``own`` is that in whose place it stands."""
         found: list[Any] = []
-        for item in _split(_inside(text, name), name):
+        for item in _completed(_split(_inside(text, name), name), name, own):
             found.append(self._list(name, item) if item.startswith("[") else self._item(name, item))
         return tuple(found)
 
@@ -302,6 +315,25 @@ def _inside(text: str, name: str) -> str:
     if not text.endswith("]"):
         raise usage(f"{shorten(text)} is not a list of values for {shorten(name)}", help=_HELP)
     return text[1:-1]
+
+
+def _completed(items: list[str], name: str, own: Any) -> list[str]:
+    """The items of a list; where the last is ``...``, the one before it as often as the own list is long."""
+    if not {"...", "…"} & {*items}:
+        return items
+    *given, last = items
+    if last not in ("...", "…") or not given or {"...", "…"} & {*given}:
+        raise usage(
+            "... stands behind the last item of a list, once", help=f"as in {shorten(name)}=[1..4, ...]"
+        )
+    if not isinstance(own, list | tuple):
+        raise usage(
+            f"how long the list is for which ... stands is not known: {shorten(name)} has no list of its own",
+            help="write each of its items",
+        )
+    if len(own) < len(given):
+        raise usage(f"{shorten(name)} has {len(own)} items, and {len(given)} stand before ...")
+    return given + given[-1:] * (len(own) - len(given))
 
 
 def _values(item: str, name: str) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ def table(searched: Searched, *, most: int = SHOWN) -> Table:
         columns=heads,
         rows=rows,
         summary=[said(searched, len(shown))],
+        notes=[*meant(searched)],
         json=partial(to_json, searched),
     )
 
@@ -74,6 +75,14 @@ def said(searched: Searched, shown: int) -> str:
         parts.append(f"the first {shown:,} are shown" if shown > 1 else "the first is shown")
     text = "; ".join(parts)
     return text if searched.complete else f"{text}. It was interrupted, and this is what was found so far"
+
+
+def meant(searched: Searched) -> Iterator[str]:
+    """What a letter alone stands for in limits on bytes, a sentence."""
+    found = dict(pair for one in searched.conditions for pair in one.limit.binary)
+    if found:
+        numbers = ", ".join(f"{text} is {size:,} bytes" for text, size in found.items())
+        yield f"{numbers}: of bytes K, M, G and T are powers of 1,024, and kB, MB, GB and TB of 1,000."
 
 
 def written(value: Any) -> str:

@@ -42,7 +42,7 @@ def command(
 
     if not where:
         raise usage("nothing is limited", help="as in --where 'macs <= 300M'")
-    space = varied(vary)
+    space = varied(name, vary)
     wanted = search.asked(space, where, types=(weights, activations))._replace(
         sort=tuple(search.widest(space))
     )

@@ -116,7 +116,7 @@ def command(
     from ...searching import search
     from ...views import search_table as view
 
-    space = varied(vary, sample, seed)
+    space = varied(name, vary, sample, seed)
     types = weights, activations
     wanted = search.asked(space, where, figures=figures, pareto=pareto, sort=sort, types=types)
     found = searched(name, given, space, wanted, jobs=jobs or 0, engine=engine, keep=keep)
@@ -126,6 +126,8 @@ def command(
         writers = {".csv": view.to_csv, ".parquet": view.to_parquet, ".json": _json}
         write_bytes(writers[kind](found), path)
         remark(f"{view.said(found, len(found))}; written to {shorten(path, 200)}")
+        for sentence in view.meant(found):
+            remark(sentence)
     elif form == "csv":
         write_bytes(view.to_csv(found), path or "-")
     else:
@@ -140,12 +142,13 @@ def _json(found: Searched) -> bytes:
     return f"{view.to_json(found)}\n".encode()
 
 
-def varied(texts: Sequence[str], sample: int | None = None, seed: int = 0) -> Space:
-    """The configurations that --vary means.
+def varied(name: str, texts: Sequence[str], sample: int | None = None, seed: int = 0) -> Space:
+    """The configurations of a network that --vary means.
 
     Raises:
         UsageError: one is no list of values, or two are of the same param.
     """
+    from ...searching.search import own_values
     from ...searching.space import Space
 
     values: dict[str, str] = {}
@@ -157,7 +160,7 @@ def varied(texts: Sequence[str], sample: int | None = None, seed: int = 0) -> Sp
         if key in values:
             raise usage(f"--vary gives {shorten(key)} twice", help="all of its values once, with commas")
         values[key] = value
-    return Space(values, sample=sample, seed=seed)
+    return Space(values, sample=sample, seed=seed, own=own_values(name))
 
 
 def searched(name: str, given: Given, space: Space, wanted: Any, **how: Any) -> Searched:
