@@ -352,6 +352,25 @@ class Formulas(TypedDict):
     pieces: list[Piece]
 
 
+class SizesFormulas(TypedDict):
+    """The inputs that a network takes, in letters."""
+
+    schema: Literal["archlens.sizes-formula/1"]
+    name: str
+    inputs: dict[str, list[int | str]]
+    batch: str | None
+    letters: dict[str, Letter]
+    sizes: dict[str, str]
+    domain: list[Box]
+    proved: bool
+    untold: str | None
+    lossless: list[Box]
+    unknown: list[str]
+    params: str
+    macs: str
+    live_set: LiveSet
+
+
 class Item(TypedDict):
     """How a kind of other work is counted."""
 
@@ -1149,7 +1168,7 @@ OUTPUTS: Mapping[str, Any] = {
     "rules": Table,
     "shapes": Network | Formulas,
     "search": Search,
-    "sizes": InputSizes,
+    "sizes": InputSizes | SizesFormulas,
     "trace": Table,
     "verify": Verification | VerificationInBrief,
 }

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import archlens
 from archlens import SpecError, UsageError
-from archlens.analysis import memory, memory_formula
+from archlens.analysis import memory, memory_formula, sizes_formula, unseen
 from archlens.analysis.cost import cost
 from archlens.analysis.formula import Formula
 from archlens.analysis.regions import Explorer, Pattern, pattern, settled, united, whole
@@ -29,6 +29,7 @@ from archlens.notation import PYTHON, TEXT, Notation
 from archlens.ops import OPS
 from archlens.shape import Ids
 
+from . import zoo
 from .conftest import load_torchvision
 from .every_input import compared, lettered
 from .test_every_size import Program, drawn
@@ -539,6 +540,39 @@ def test_memory_is_that_on_each_size(name: str, given: str, options: dict[str, A
     assert (found.training is None) == (name in ("inception_v3", "mobilenet_v3_small"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["lenet5", "alexnet", "densenet121", "inception_v3", "nasnet_a_mobile", "resnet8", "swin_t", "unet"],
+)
+def test_inputs_that_lose_no_pixel(name: str) -> None:
+    """They are those that lose none where the network is laid out on them, along both axes at once."""
+    network = zoo.network(name)
+    ((input, own),) = network.inputs.items()
+    formula = formulas(network, f"{own[0]}xHxW")
+    found = sizes_formula.find(formula)
+    chance = random.Random(19)
+    near = [(n + own[1], n + own[2]) for n in range(-16, 17) if n + own[1] > 0]
+    far = [(chance.randint(1, 400), chance.randint(1, 400)) for _ in range(12)]
+    seen = set()
+    for h, w in near + far:
+        formula.table.point = h, w
+        masks = [
+            (one, all(mask >> n - 1 & 1 for mask, n in zip(one.masks, (h, w), strict=True)))
+            for one in found.lossless
+        ]
+        said = any(within and all(c.is_true(formula.table) for c in one.joint) for one, within in masks)
+        try:
+            there = network.with_input({input: (own[0], h, w)}, inference=True, advice=False)
+        except SpecError:
+            assert not said
+        else:
+            kept = not any(unseen.lost(layer) for layer in there if layer.name not in found.several)
+            assert said is kept or (kept and formula.untold)
+            seen.add(kept)
+    assert seen == ({True} if found.several else {True, False})
+    assert found.several == (("avg_pool",) if name == "resnet8" else ())
+
+
 def test_the_largest_is_so_in_each_region() -> None:
     formula = archlens.loads("{input: 1x8, layers: [relu]}").formula("1xT")
     table = formula.table
@@ -683,7 +717,12 @@ def test_the_command_line() -> None:
     derived = run("explain", "resnet18", "layer2.0.conv1", "--input", "3xHxW")
     assert "floor((H4 + 2*1 - 3)/2) + 1" in derived
     assert "= floor((H - 1)/8) + 1 = H8" in derived
-    result = CliRunner().invoke(cli, ["sizes", "lenet5", "--input", "1xHxW"])
+    sizes = run("sizes", "lenet5", "--input", "1xHxW")
+    assert "H >= 16, a multiple of 4, W >= 16, a multiple of 4" in sizes
+    result = CliRunner().invoke(cli, ["sizes", "lenet5", "--input", "1xHxW", "--upto", "5"])
+    assert result.exit_code == 1
+    assert "--upto is not for an input with letters" in str(result.exception)
+    result = CliRunner().invoke(cli, ["roofline", "lenet5", "--input", "1xHxW"])
     assert result.exit_code == 1
     assert "1xHxW has letters, but an input has numbers here" in str(result.exception)
     result = CliRunner().invoke(cli, ["shapes", "lenet5", "--input", "1xHxW", "--fold"])

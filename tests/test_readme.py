@@ -209,6 +209,7 @@ FORMS = {
     "formula": [["lenet5", "--input", "1xHxW"], ["gpt2", "--input", "NxT"]],
     "cost-formula": [["lenet5", "--input", "1xHxW"]],
     "memory-formula": [["lenet5", "--input", "1xHxW"]],
+    "sizes-formula": [["lenet5", "--input", "1xHxW"]],
     "list": [["lenet5"]],
     "ops": [[]],
     "search": [["lenet5", "--vary", "input=31..33", "--figures", "params,receptive_field"]],
@@ -292,7 +293,8 @@ def test_every_key_of_every_form_is_documented(
     for file, text in SPECS.items():
         (tmp_path / file).write_text(text)
     others = {"verification": "verify", "verified": "verify", "table": "rules", "formula": "shapes"}
-    command = (others | {"cost-formula": "cost", "memory-formula": "memory"}).get(name, name)
+    others |= {f"{one}-formula": one for one in ("cost", "memory", "sizes")}
+    command = others.get(name, name)
     if name == "check":
         CliRunner().invoke(cli, ["check", "net.yaml", "lenet5", "--update"])
         (tmp_path / "net.yaml").write_text(SPECS["net.yaml"].replace("relu", "tanh"))

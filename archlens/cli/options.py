@@ -150,7 +150,7 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
-        help="Another input shape, without the batch; shapes, explain, cost and memory take letters: 3xHxW.",
+        help="Another input shape, no batch; shapes, explain, sizes, cost, memory take letters, 3xHxW.",
     )
     @click.option(
         "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."

@@ -217,7 +217,12 @@ def headline(formula: Formula) -> str:
 
 def takes(formula: Formula) -> list[str]:
     """The inputs that a network takes, one sentence for each of the boxes that they are."""
-    return [_along(formula, one) for one in formula.domain] or ["no input at all"]
+    return domain(formula) or ["no input at all"]
+
+
+def domain(formula: Formula, several: Sequence[Region] | None = None) -> list[str]:
+    """All inputs that a network takes, or some of them: one sentence for each of the boxes that they are."""
+    return [_along(formula, one) for one in (formula.domain if several is None else formula.along(several))]
 
 
 def regions(formula: Formula, several: Iterable[Region]) -> str:

@@ -1,0 +1,95 @@
+"""Which inputs a network takes, and what they cost, as formulas of letters; a table or JSON."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..analysis.sizes_formula import SizesFormula
+from ..counts import dumps
+from ..errors import printable
+from ..forms.table import LEAST, Column, Table
+from ..formulas import form_of
+from ..notation import LATEX, PYTHON, TEXT
+from .formula_table import Written, boxes, domain, headline, letters_of, math, notes, regions, sizes
+
+SCHEMA = "archlens.sizes-formula/1"
+
+
+def table(found: SizesFormula) -> Table:
+    """What fits, what loses no pixel, and the figures that change with the input."""
+    formula = found.formula
+    text, tex = Written(formula, TEXT), Written(formula, LATEX)
+    live = formula.live
+    figures = [
+        ["params", math(form_of(formula.main.params), text, tex)],
+        ["MACs", math(formula.total_macs(formula.main), text, tex)],
+        ["live set (bytes)", math(live.forms[0], text, tex)],
+    ]
+    return Table(
+        headline=headline(formula),
+        lead=[
+            *[("fits", one) for one in domain(formula) or ["nothing"]],
+            *[
+                ("no pixel lost", f"{one}{_but(found)}")
+                for one in domain(formula, found.lossless) or ["nowhere"]
+            ],
+        ],
+        columns=[Column("figure", least=LEAST), Column("is")],
+        rows=figures,
+        more=[sizes(text, tex)],
+        notes=_notes(found),
+        json=partial(to_json, found),
+    )
+
+
+def _but(found: SizesFormula) -> str:
+    """Which layers are not meant where nothing is lost."""
+    if not found.several:
+        return ""
+    which = ", ".join(map(printable, found.several[:3])) + (", …" if len(found.several) > 3 else "")
+    return f"; unknown of {which}, whose size is made of several letters"
+
+
+def _notes(found: SizesFormula) -> list[str]:
+    formula = found.formula
+    lines = [
+        "No pixel lost: every position of every map is in some window of the next layer; looked at for "
+        + ", ".join(
+            f"{letter} up to {len(one):,}"
+            for letter, one in zip(formula.letters, formula.table.sizes, strict=True)
+        )
+        + "."
+    ]
+    if found.several:
+        which = ", ".join(map(printable, found.several[:3])) + (", …" if len(found.several) > 3 else "")
+        lines.append(
+            f"Not looked at for lost pixels, since their sizes are made of several letters: {which}."
+        )
+    if len(formula.pieces) > 1:
+        where = regions(formula, formula.pieces[0].regions)
+        lines.append(f"The figures are those {where}; archlens shapes has the others.")
+    return [*lines, *notes(formula)]
+
+
+def to_json(found: SizesFormula) -> str:
+    """``archlens.sizes-formula/1``: formulas in Python, where ``//`` rounds down."""
+    formula = found.formula
+    written = Written(formula, PYTHON)
+    return dumps(
+        {
+            "schema": SCHEMA,
+            "name": formula.network.name,
+            "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+            "batch": formula.batch or None,
+            **letters_of(formula, written),
+            "lossless": boxes(formula, found.lossless),
+            "unknown": list(found.several),
+            "params": written.form(form_of(formula.main.params)),
+            "macs": written.form(formula.total_macs(formula.main)),
+            "live_set": {
+                "largest_of": list(map(written.form, formula.live.forms)),
+                "where": boxes(formula, formula.live.regions),
+            },
+        },
+        indent=2,
+    )
