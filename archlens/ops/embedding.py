@@ -244,15 +244,27 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
 class _FromNothing(Op, family="attention"):
     """What depends on no input: of what flows in only the number of samples is read."""
 
-    saved_for_backward = NOTHING._replace(
-        lies=ROWS
-    )  # what is learned has a sum over the samples for gradient
+    # what is learned has a sum over the samples for gradient
+    saved_for_backward = NOTHING._replace(lies=ROWS)
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (0,)
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         return f"{facts.shape}, whatever flows in"
+
+
+def _table(shape: Shape, torch: Call) -> Facts:
+    """The facts of numbers of this shape that are worked out once, and neither learned nor saved."""
+    return Facts(
+        shape=shape,
+        weights=NONE,
+        buffers={"table": Buffer(tuple(shape), saved=False)},
+        macs=0,
+        other={},
+        reach=NOWHERE,
+        torch=torch,
+    )
 
 
 class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
@@ -287,14 +299,9 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
                 f"sinusoidal_positions takes pairs of channels for each axis of places, and its input is {x}",
                 help="tokens or a map, whose channels are a multiple of twice the number of its axes",
             )
-        return Facts(
-            shape=x,
-            weights=NONE,
-            buffers={"table": Buffer(tuple(x), saved=False)},
-            macs=0,
-            other={},
-            reach=NOWHERE,
-            torch=Call(
+        return _table(
+            x,
+            Call(
                 "archlens.SinusoidalPositions",
                 sizes=tuple(x),
                 channels_last=Argument(x.channels_last, default=False),
@@ -325,15 +332,7 @@ class LinearBiases(_FromNothing, kind="alibi"):
     def facts(self, x: Shape) -> Facts:
         _require_tokens(x, "alibi")
         shape = channels_last((self.heads, 1), x.spatial[0])
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers={"table": Buffer(tuple(shape), saved=False)},
-            macs=0,
-            other={},
-            reach=NOWHERE,
-            torch=Call("archlens.LinearBiases", heads=self.heads, length=x.spatial[0]),
-        )
+        return _table(shape, Call("archlens.LinearBiases", heads=self.heads, length=x.spatial[0]))
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
         return f"{self.heads} heads, 1 row for all queries, and {inputs[0][0]} keys"
@@ -370,14 +369,9 @@ class WindowMask(_FromNothing, kind="window_mask"):
                 raise ShapeError(f"its shift of {s} is not smaller than the {axis} of its window, {f}")
         windows, positions = x.spatial
         shape = channels_last((windows, 1, positions), positions)
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers={"table": Buffer(tuple(shape), saved=False)},
-            macs=0,
-            other={},
-            reach=NOWHERE,
-            torch=Call(
+        return _table(
+            shape,
+            Call(
                 "archlens.WindowMask",
                 size=shortest(size),
                 sides=shortest(sides),
@@ -433,14 +427,9 @@ class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
                 notes=("offsets are divided by its size less 1",),
             )
         shape = channels_last((prod(2 * n - 1 for n in size),), 2)
-        return Facts(
-            shape=shape,
-            weights=NONE,
-            buffers={"table": Buffer(tuple(shape), saved=False)},
-            macs=0,
-            other={},
-            reach=NOWHERE,
-            torch=Call(
+        return _table(
+            shape,
+            Call(
                 "archlens.RelativeCoordinates",
                 size=size,
                 of=Argument(None if self.plain else of, default=None),
