@@ -42,6 +42,15 @@ def _mean(x: Tensor, dim: int = -1) -> Tensor:
     return x.mean(dim, keepdim=True)
 
 
+def _lengths(x: Tensor, *dims: int) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=dims or (2, 3), keepdim=True)
+
+
+def _responded(x: Tensor, g: Tensor, b: Tensor) -> Tensor:
+    length = x.norm(p=2, dim=(-2, -1), keepdim=True)
+    return g[:, None, None] * (x * length / (EPS + length.mean(dim=1, keepdim=True))) + b[:, None, None] + x
+
+
 def _without_variable(x: Tensor) -> Tensor:
     mean = x.mean(-1)
     variance = (x * x).mean(-1) - mean**2
@@ -99,6 +108,13 @@ WRITTEN: dict[str, tuple[Callable[..., Tensor], int, tuple[int, ...], str]] = {
         lambda x: x * (torch.tanh(0.7978845608 * x * (1 + 0.044715 * x * x)) + 1) * 0.5,
         0, (5, 4), 'gelu(approximate="tanh")',
     ),
+    "response norm": (_responded, 2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)"),
+    "response norm as ConvNeXt V2 has it": (
+        lambda x, g, b: x + torch.addcmul(
+            b.view(1, -1, 1, 1), g.view(1, -1, 1, 1), x * ((n := _lengths(x)) / (_mean(n, 1) + EPS)),
+        ),
+        2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)",
+    ),
     "silu": (lambda x: torch.sigmoid(x) * x, 0, (5, 4), "silu"),
     "mish": (lambda x: x * torch.tanh(F.softplus(x)), 0, (5, 4), "mish"),
     "hard swish": (lambda x: x * F.relu6(x + 3) / 6, 0, (5, 4), "hard_swish"),
@@ -116,6 +132,11 @@ def same(op: str, x: Tensor, parts: list[Tensor]) -> Tensor:
         return made.movedim(-1, 1) if x.dim() == 4 else made
     if kind == "rms_norm":
         return F.rms_norm(x, (CHANNELS,), *parts, eps=EPS)
+    if kind == "global_response_norm":
+        length = x.pow(2).sum((2, 3)).sqrt()
+        by = length / (length.mean(1, keepdim=True) + EPS)
+        gamma, beta = (part.view(-1, 1, 1) for part in parts)
+        return x + gamma * x * by[..., None, None] + beta
     if kind == "gelu":
         return F.gelu(x, approximate="tanh" if "tanh" in op else "none")
     functions: dict[str, Any] = {
@@ -137,6 +158,25 @@ def test_what_torch_computes_alike_is_the_same_op(case: str) -> None:
 
 #: What looks alike: the op that it might be taken for.
 ALIKE: dict[str, tuple[Callable[..., Tensor], int, tuple[int, ...], str]] = {
+    "a response norm without the map": (
+        lambda x, g, b: g[:, None, None] * x * (n := _lengths(x)) / (_mean(n, 1) + EPS) + b[:, None, None],
+        2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)",
+    ),
+    "a response norm by sums": (
+        lambda x, g, b: x + g[:, None, None] * x * (n := _lengths(x)) / (n.sum(1, keepdim=True) + EPS)
+        + b[:, None, None],
+        2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)",
+    ),
+    "a response norm by columns": (
+        lambda x, g, b: x + g[:, None, None] * x * (n := _lengths(x, 2)) / (_mean(n, 1) + EPS)
+        + b[:, None, None],
+        2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)",
+    ),
+    "a response norm by largest values": (
+        lambda x, g, b: x + b[:, None, None] + g[:, None, None] * x
+        * (n := x.norm(p=float("inf"), dim=(2, 3), keepdim=True)) / (_mean(n, 1) + EPS),
+        2, (CHANNELS, 4, 3), "global_response_norm(eps=0.001)",
+    ),
     "the variance of a sample": (
         lambda x, g, b: (x - _mean(x)) * torch.rsqrt(x.var(-1, keepdim=True) + EPS) * g + b,
         2, (5, CHANNELS), "layer_norm(eps=0.001)",

@@ -283,7 +283,9 @@ def weights_are_torchs(text: str) -> None:
         own = {"own": ""} if isinstance(module, WithParameter) else {}
         weights = {own.get(name, name): tuple(tensor.shape) for name, tensor in module.named_parameters()}
         saved = module.state_dict()
-        buffers = {name: tuple(one.shape) for name, one in module.named_buffers() if name in saved}
+        buffers = {
+            own.get(name, name): tuple(one.shape) for name, one in module.named_buffers() if name in saved
+        }
     assert dict(facts.weights) == weights
     assert facts.kept == buffers
     assert facts.params == sum(map(prod, weights.values()))
@@ -453,6 +455,9 @@ NON_UNIFORM = {
         "each pair of positions takes the row of its offset"
     ),
     "4x11 >> tokens >> relative_positions(6, queries=2)": (
+        "each pair of positions takes the row of its offset"
+    ),
+    "4x18 >> tokens >> relative_positions((2, 3), class_token=true, kept=true)": (
         "each pair of positions takes the row of its offset"
     ),
     **dict.fromkeys(OPS["relative_buckets"].examples, "each pair of positions takes the row of its offset"),

@@ -371,6 +371,45 @@ class OfOffsets(OfDistances):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
 
 
+class KeptIndex(OfDistances):
+    """The state dict has the index, as EfficientFormer's has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("index", self.index, persistent=True)
+
+
+class WithClassToken(OfDistances):
+    """The first token is no position, and has three rows of its own, as BEiT has it; of a map of 2x3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(3 * 5 + 3, HEADS))
+        index = torch.zeros(LENGTH, LENGTH, dtype=torch.long)
+        index[0, 0:], index[0:, 0], index[0, 0] = 15, 16, 17
+        for query in range(6):
+            for key in range(6):
+                down, right = query // 3 - key // 3, query % 3 - key % 3
+                index[1 + query, 1 + key] = (down + 1) * 5 + right + 2
+        self.register_buffer("index", index, persistent=False)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        bias = self.rows()[self.index.view(-1)].view(LENGTH, LENGTH, -1).permute(2, 0, 1)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
+
+    def rows(self) -> Tensor:
+        return self.table
+
+
+class Interpolated(WithClassToken):
+    """The rows of offsets go through an interpolation to the size that they have, as in transformers."""
+
+    def rows(self) -> Tensor:
+        offsets = self.table[:-3].reshape(1, 3, 5, HEADS).permute(0, 3, 1, 2)
+        offsets = F.interpolate(offsets, size=(3, 5), mode="bilinear")
+        return torch.cat([offsets.permute(0, 2, 3, 1).reshape(15, HEADS), self.table[-3:]])
+
+
 class HeadsAsRows(OfDistances):
     """Queries, keys and values stand side by side in each head, so that each head is a row by itself."""
 
@@ -477,6 +516,13 @@ class Scaled(OfDistances):
         return (q @ k.mT * SCALE + 2 * self.table[:, self.index]).softmax(-1) @ v
 
 
+ADDED[KeptIndex] = [one.replace('"distance"', '"distance", kept=true') for one in ADDED[OfDistances]]
+ADDED[WithClassToken] = [
+    "parameter((18, 3))",
+    "relative_positions((2, 3), class_token=true)",
+    ADDED[OfOffsets][-1],
+]
+ADDED[Interpolated] = ADDED[WithClassToken]
 ADDED[WithMask] = ADDED[OfRangesBefore]
 ADDED[OfTwo] = [*ADDED[OfDistances], "add"]
 ADDED[Scaled] = [*ADDED[OfDistances], "scale(2.0)"]
@@ -524,12 +570,26 @@ class OwnRows(OfDistances):
         return ((q @ k.mT) * SCALE + self.table.flip(0)[:, self.index]).softmax(-1) @ v
 
 
-class KeptIndex(OfDistances):
-    """The index has a key of its own, which no op has."""
+class KeptTwice(OfDistances):
+    """Two layers read an index that the state dict has once."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.other = nn.Parameter(torch.rand(HEADS, LENGTH))
         self.register_buffer("index", self.index, persistent=True)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.mT + self.table[:, self.index] + self.other[:, self.index]).softmax(-1) @ v
+
+
+class OtherClassToken(OfDistances):
+    """The class token has one row, whether it is the query or the key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        index = F.pad(self.index[:-1, :-1], (1, 0, 1, 0), value=LENGTH - 1)
+        self.register_buffer("index", index, persistent=False)
+        self.table = nn.Parameter(torch.rand(HEADS, LENGTH + 2))
 
 
 class Multiplied(Biased):
@@ -549,7 +609,7 @@ class KeysByQueries(Products):
         return (v.mT @ weights).mT
 
 
-@pytest.mark.parametrize("kind", [OtherIndex, OwnRows, KeptIndex, Multiplied, KeysByQueries])
+@pytest.mark.parametrize("kind", [OtherIndex, OwnRows, KeptTwice, OtherClassToken, Multiplied, KeysByQueries])
 def test_what_else_is_done_to_scores_is_one_layer(kind: type[Attend]) -> None:
     """It has the weights of it, a cost that is known, and sees everything; it cannot be built."""
     module = kind().eval()

@@ -51,21 +51,28 @@ def runnable(call: Call) -> Any:
 
 
 class WithParameter(nn.Module):
-    """A function that takes a parameter of its own, which is called ``own`` here."""
+    """A function that takes a parameter or a buffer of its own, which is called ``own`` here."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
         assert call.parameter is not None
+        self.target = call.target
+        if call.target == "archlens.rows_of_pairs":
+            self.rows = relative_positions(*call.parameter.args, **call.parameter.kwargs)
+            one = torch.arange(10_000.0).view(1, -1, 1)  # the row at each place
+            self.register_buffer("own", self.rows(one)[0, ..., 0].long())
+            return
         start: dict[str, Callable[..., Tensor]] = {
             "torch.zeros": torch.zeros,
             "torch.full": torch.full,
             "archlens.normal": lambda sizes, deviation: torch.randn(sizes) * deviation,
         }
         self.own = nn.Parameter(start[call.parameter.target](*call.parameter.args))
-        self.target = call.target
         self.shape = call.given.get("shape")
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.target == "archlens.rows_of_pairs":
+            return self.rows(x)
         if self.target == "archlens.expanded":
             filled = self.own.view(self.shape) if self.own.ndim else self.own.expand(self.shape)
             return torch.stack([filled for _ in x])
@@ -711,21 +718,29 @@ def relative_buckets(
     return lambda x: torch.stack([torch.stack([x[:, row] for row in rows], 1) for rows in pairs], 1)
 
 
-def relative_positions(size: Any, queries: Any, stride: Any, by: str) -> Callable[[Tensor], Tensor]:
-    """The row of each pair, one pair after the other, by the position of its offset in a table of offsets."""
+def relative_positions(
+    size: Any, queries: Any, stride: Any, by: str, class_token: bool = False
+) -> Callable[[Tensor], Tensor]:
+    """The row of each pair, one pair after the other, by the position of its offset in a table of offsets.
+
+    What the class token is part of stands behind those: as the query, as the key, and as both.
+    """
     if by == "distance":
         offsets = list(product(*(range(n) for n in size)))
     else:
         offsets = list(product(*(range(1 - n, n) for n in size)))
-    rows = []
+    rows, last = [], len(offsets)
+    if class_token:
+        rows += [last + 2, *[last] * prod(size)]
     for query in product(*(range(0, n * s, s) for n, s in zip(queries, stride, strict=True))):
+        rows += [last + 1] if class_token else []
         for key in product(*map(range, size)):
             apart = tuple(
                 {"query - key": q - k, "key - query": k - q, "distance": abs(q - k)}[by]
                 for q, k in zip(query, key, strict=True)
             )
             rows.append(offsets.index(apart))
-    pairs = prod(queries), prod(size)
+    pairs = class_token + prod(queries), class_token + prod(size)
     return lambda x: torch.stack([x[:, row] for row in rows], 1).unflatten(1, pairs)
 
 

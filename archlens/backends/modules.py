@@ -837,6 +837,29 @@ def grid_sample(x: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(x, grid.movedim(1, -1), align_corners=False)
 
 
+def rows_of_pairs(x: Tensor, index: Tensor) -> Tensor:
+    """A row of a table for each query and key: N, rows, C to N, queries, keys, C."""
+    return x[:, index]
+
+
+def pair_index(size: Any, queries: Any, stride: Any, by: str, class_token: bool = False) -> Tensor:
+    """The row by the offset of each query from each key; the last three with a class token."""
+    index, rows = torch.zeros(1, 1, dtype=torch.int64), 1
+    for n, q, s in zip(size, queries, stride, strict=True):
+        offsets = s * torch.arange(q)[:, None] - torch.arange(n)
+        if by == "distance":
+            offsets, count = offsets.abs(), n
+        else:
+            offsets, count = (offsets if by == "query - key" else -offsets) + n - 1, 2 * n - 1
+        index = index[:, None, :, None] * count + offsets[None, :, None]
+        index = index.flatten(2).flatten(0, 1)
+        rows *= count
+    if class_token:
+        index = nn.functional.pad(index, (1, 0, 1, 0))
+        index[0], index[:, 0], index[0, 0] = rows, rows + 1, rows + 2
+    return index
+
+
 class PairRows(nn.Module):
     """A row of a table for each query and key: N, rows, C to N, queries, keys, C."""
 
@@ -847,23 +870,14 @@ class PairRows(nn.Module):
         self.register_buffer("index", index, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[:, self.index]
+        return rows_of_pairs(x, self.index)
 
 
 class RelativePositions(PairRows):
     """The rows of a table by the offset of each query from each key."""
 
-    def __init__(self, size: Any, queries: Any, stride: Any, by: str) -> None:
-        index = torch.zeros(1, 1, dtype=torch.int64)
-        for n, q, s in zip(size, queries, stride, strict=True):
-            offsets = s * torch.arange(q)[:, None] - torch.arange(n)
-            if by == "distance":
-                offsets, count = offsets.abs(), n
-            else:
-                offsets, count = (offsets if by == "query - key" else -offsets) + n - 1, 2 * n - 1
-            index = index[:, None, :, None] * count + offsets[None, :, None]
-            index = index.flatten(2).flatten(0, 1)
-        super().__init__(index)
+    def __init__(self, size: Any, queries: Any, stride: Any, by: str, class_token: bool = False) -> None:
+        super().__init__(pair_index(size, queries, stride, by, class_token))
 
 
 class RelativeBuckets(PairRows):

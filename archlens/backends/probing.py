@@ -417,6 +417,9 @@ class _Twin:
         if target is modules.expanded:
             own = torch.zeros(layer.shape)
             return lambda x: own.expand(x.shape[0], *own.shape)
+        if target is modules.rows_of_pairs and call.parameter is not None:
+            index = find(call.parameter)(*call.parameter.args, **call.parameter.kwargs)
+            return lambda x: target(x, index)
         if call.parameter is not None:
             token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
             return lambda x: target(x, token)

@@ -109,8 +109,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
                     made = Borrowing(made, {name: _held(root, key) for name, key in borrowed.items()})
                 _place(root, step.name, made)
             elif step.call.parameter is not None:
-                tensor = _parameter(step.call.parameter)
-                _place(root, step.name, tensor.detach() if "" in layer.facts.buffers else tensor)
+                _place(root, step.name, _parameter(step.call.parameter, trains="" in layer.facts.weights))
     owned = network.state() if network.aliases else {}
     for alias, key in network.aliases.items():
         if key in owned:
@@ -223,10 +222,10 @@ class Scope(nn.Module):
             super().__setattr__(name, value)
 
 
-def _parameter(call: Call) -> nn.Parameter:
-    """The parameter that a function takes, as it is initialised."""
+def _parameter(call: Call, *, trains: bool) -> torch.Tensor:
+    """The parameter or the buffer that a function takes, as it is initialised."""
     made: torch.Tensor = find(call)(*call.args, **call.kwargs)
-    return nn.Parameter(made)
+    return nn.Parameter(made) if trains else made
 
 
 def _place(root: nn.Module, name: str, made: nn.Module | torch.Tensor) -> None:
@@ -282,6 +281,7 @@ class Built(Scope, fx.GraphModule):
         super().__init__(nn.Module(), fx.Graph(), plan.name if plan.name.isidentifier() else "Network")
         self._modules.update(root._modules)
         self._parameters.update(root._parameters)
+        self._buffers.update(root._buffers)
         object.__setattr__(self, "plan", plan)  # a layer may have the name `plan`, or `graph`
         self._draw(training=True)
 
@@ -341,16 +341,15 @@ class Built(Scope, fx.GraphModule):
     def __copy__(self) -> Built:
         return _restored(self.plan, self._tree(), self.training)
 
-    def _tree(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Its modules and its own parameters."""
-        return dict(self._modules), dict(self._parameters)
+    def _tree(self) -> tuple[dict[str, Any], ...]:
+        """Its modules, its own parameters and its own buffers."""
+        return dict(self._modules), dict(self._parameters), dict(self._buffers)
 
 
-def _restored(plan: Plan, tree: tuple[dict[str, Any], dict[str, Any]], training: bool) -> Built:
+def _restored(plan: Plan, tree: tuple[dict[str, Any], ...], training: bool) -> Built:
     root = Scope()
-    modules, parameters = tree
-    root._modules.update(modules)
-    root._parameters.update(parameters)
+    for own, held in zip((root._modules, root._parameters, root._buffers), tree, strict=True):
+        own.update(held)
     made = Built(plan, root)
     if not training:
         made.eval()

@@ -80,6 +80,9 @@ class Algebra:
             own, other = (other, own) if target == "rsub" else (own, other)
             times = args.get("alpha", 1) * (1 if target == "add" else -1)
             return _added(own, _times(other, {ONE: times}))
+        if target == "addcmul":
+            made = _times(self.of(args["tensor1"]), self.of(args["tensor2"]))
+            return _added(self.of(args["self"]), _times(made, {ONE: args.get("value", 1)}))
         if target in ("mul", "div"):
             if args.get("rounding_mode"):
                 raise Other

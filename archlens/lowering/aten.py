@@ -1159,6 +1159,16 @@ def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return Held(lowering.put(op, held.draft, own=_weights(args, weight="weight")), held.axes)
 
 
+@lowers("archlens.response_norm")
+def response_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    given = {"eps": args["eps"]} if args["eps"] != 1e-6 else {}
+    draft = _settle(lowering, args["input"], last=args["dim"] == len(args["input"].sizes) - 1)
+    if draft.shape.channel_axis + 1 != args["dim"]:
+        raise NotSaid("not over the channels")
+    own = _weights(args, weight="weight", bias="bias")
+    return _straight(lowering.put(lowering.call("global_response_norm", **given), draft, own=own))
+
+
 #: What torch adds in an rms_norm that says nothing of it: the least that makes 1.0 another number.
 _EPSILON = 2.0**-23
 

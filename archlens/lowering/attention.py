@@ -893,5 +893,10 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
         table = settled(lowering, computed(lowering, pairs.table, beside))
     if pairs.is_turned:
         table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
-    taken = lowering.put(lowering.call(pairs.kind, **pairs.attributes), table)
+    op, index = lowering.call(pairs.kind, **pairs.attributes), pairs.kept
+    if index is not None and any(
+        one.op.kind == op.kind and index in one.own.values() for one in lowering.drafts
+    ):
+        return None  # another layer has it
+    taken = lowering.put(op, table, own={} if index is None else {"": index})
     return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)

@@ -439,6 +439,36 @@ class _Search:
                 )
         return sorted(found, key=lambda one: -len(one.args))
 
+    def response_norm(self, lengths: Node) -> Iterator[_Said]:
+        """A map, and itself by how long each channel is beside the mean of all; scaled and shifted."""
+        x, length = lengths.args["self"], lengths.outputs[0]
+        given, rank = lengths.args.get("dim"), len(x.sizes)
+        dims = {i % rank for i in ([given] if isinstance(given, int) else given or ())} if rank else set()
+        rest = [*{*range(rank)} - dims - {0}]
+        if lengths.args.get("ord", 2) != 2 or not lengths.args.get("keepdim") or 0 in dims or len(rest) != 1:
+            return
+        for mean in self.reading(length):
+            if dims_of(mean) == rest and mean.args.get("keepdim"):
+                for end in self.after(mean.outputs[0]):
+                    yield from self.responded(x, length, mean.outputs[0], end.outputs[0], rest[0])
+
+    def responded(self, x: Value, length: Value, mean: Value, under: Value, channels: int) -> Iterator[_Said]:
+        """What ends with that, where the lengths are divided by the mean and a small number."""
+        total = self.sum(Algebra({mean: mean}), under)
+        small = total.pop(ONE, 0) if total is not None else 0
+        if total is None or small <= 0 or not alike(total, {product((mean, 1)): 1}):
+            return
+        normed: Sum = {product((x, 1), (length, 1), (under, -1)): 1}
+        for end in self.after(under):
+            total = self.sum(Algebra({x: x, length: length, under: under}), end.outputs[0])
+            if total is None or end.outputs[0].sizes != x.sizes or total.pop(product((x, 1)), 0) != 1:
+                continue
+            weights = _weights(total, normed, shifts=True) or ()
+            held = [_weight(one, x.sizes, (channels,)) for one in weights]
+            if len(held) == 2 and None not in held:
+                args = {"input": x, "weight": held[0], "bias": held[1], "dim": channels}
+                yield _Said(end, "archlens.response_norm", {**args, "eps": float(f"{small:.7g}")})
+
     def group_norm(self, norm: Node) -> Iterator[_Said]:
         """Groups of channels as channels, each normed, and the map as it was; maybe scaled and shifted."""
         groups = norm.inputs[0]
@@ -649,7 +679,7 @@ def _is_filled(weight: Value | None, number: float) -> bool:
 
 
 #: What is computed with a function of a tensor, or with a root.
-_PLAIN = ("add", "sub", "rsub", "mul", "div", "neg", "reciprocal")
+_PLAIN = ("add", "sub", "rsub", "mul", "div", "neg", "reciprocal", "addcmul")
 
 #: What finds compositions by an operator that is in them.
 _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
@@ -659,6 +689,7 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     ),
     **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
     "torch.instance_norm": _Search.group_norm,
+    "aten.linalg_vector_norm": _Search.response_norm,
     **dict.fromkeys(("aten.cat", "aten.stack"), _Search.rotary),
     "aten.view_as_real": _Search.complex_rotary,
     "aten.isnan": _Search.safe_softmax,

@@ -81,6 +81,8 @@ class Pairs(NamedTuple):
     #: The op that takes the rows, and its attributes.
     kind: str
     attributes: Mapping[str, Any]
+    #: The index of the rows, where the state dict has it.
+    kept: Value | None = None
 
 
 #: How cosines and sines lie along channels: one for each, whose pairs are one of either half or neighbours;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import gcd, prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from ..geometry import POINT, Window
 from ..shape import Shape, channels_last, times
@@ -351,16 +351,23 @@ class RelativePositions(_OfPairs, kind="relative_positions"):
     with ``distance`` it does not matter which comes first, from 0 to ``n - 1``. So a table that is learned,
     ``parameter([27 * 27, 8]) >> relative_positions((14, 14))``, is the bias of 8 heads in a window.
 
+    A ``class_token`` stands before all positions. The table has three rows more for it, the last ones: where
+    it is the query, where it is the key, and where it is both. Where the index of the rows is ``kept``, it is
+    in the state dict under the layer's own name.
+
     Output: ``QxKxC`` for ``Q`` queries and ``K`` keys, the rows of each pair.
-    Limits: a table of ``(2h - 1)*(2w - 1)`` rows, ``h*w`` with ``by="distance"``, as ``LxC``.
+    Limits: a table of ``(2h - 1)*(2w - 1)`` rows, ``h*w`` with ``by="distance"``, 3 more with a class token,
+        as ``LxC``.
     Source: Liu et al. 2021, "Swin Transformer", section 3.2; Shaw et al. 2018, "Self-Attention with Relative
-        Position Representations", section 3.2.
+        Position Representations", section 3.2; Bao et al. 2021, "BEiT", and their code, for the class token.
     """
 
     size: Annotated[Size, "positions along each axis, n"]
     by: Annotated[str, choice("query - key", "key - query", "distance"), "what an offset is"] = "query - key"
     stride: Annotated[Size, "how many positions each query is from the next"] = 1
     queries: Annotated[OptionalSize, "how many queries there are along each axis, if not all"] = None
+    class_token: Annotated[Flag, "whether a class token stands before all positions"] = False
+    kept: Annotated[Flag, "whether the state dict has the index of the rows"] = False
 
     names = Names(
         keras="",
@@ -372,21 +379,31 @@ class RelativePositions(_OfPairs, kind="relative_positions"):
         '4x9 >> tokens >> relative_positions(5, by="key - query")',
         '4x9 >> tokens >> relative_positions((3, 3), by="distance", stride=2)',
         "4x11 >> tokens >> relative_positions(6, queries=2)",
+        "4x18 >> tokens >> relative_positions((2, 3), class_token=true, kept=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
         self._require_table(x)
         size, queries, stride = self._axes()
-        rows = prod(size) if self.by == "distance" else prod(2 * n - 1 for n in size)
+        rows, first = prod(size) if self.by == "distance" else prod(2 * n - 1 for n in size), 0
+        if self.class_token:
+            rows, first = rows + 3, 1
         if x.spatial[0] != rows:
             offsets = " * ".join(str(n) if self.by == "distance" else f"(2*{n} - 1)" for n in size)
+            offsets += " + 3" if self.class_token else ""
             raise ShapeError(
                 f"its table has {rows} rows for a size of {times(size)}, and its input {x} has "
                 f"{x.spatial[0]}",
                 notes=(f"{offsets} = {rows}",),
             )
-        torch = Call("archlens.RelativePositions", size=size, queries=queries, stride=stride, by=self.by)
-        return self._taken(x, (prod(queries), prod(size)), torch)
+        pairs = first + prod(queries), first + prod(size)
+        given: dict[str, Any] = {"size": size, "queries": queries, "stride": stride, "by": self.by}
+        given["class_token"] = Argument(self.class_token, default=False)
+        if not self.kept:
+            return self._taken(x, pairs, Call("archlens.RelativePositions", **given))
+        index = Call("archlens.pair_index", **given)
+        facts = self._taken(x, pairs, Call("archlens.rows_of_pairs", parameter=index))
+        return facts._replace(buffers={"": Buffer(pairs, INT64)})
 
     def _axes(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """How many keys, how many queries and which stride each axis has."""

@@ -27,7 +27,7 @@ from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, PERMUTES, permutation, sources
 from ..lowering.masks import LOW, Leaves, Masked
 from ..lowering.pieces import written_part
-from ..lowering.tape import Pairs, Rows, Shifted, Value
+from ..lowering.tape import Node, Pairs, Rows, Shifted, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 256
@@ -137,6 +137,9 @@ def _factors(count: int) -> list[tuple[int, int]]:
 _MOVES = ("aten.slice", "aten.select", *MOVES)
 _TAKES = ("aten.index", "aten.embedding", "aten.index_select")
 
+#: Of how many parts a table is put together at most.
+_PARTS = 8
+
 #: The largest stride of queries that is tried.
 _STRIDE = 4
 
@@ -154,13 +157,15 @@ def pairs_of(bias: Value) -> Pairs | None:
     where they are others, or not known.
     """
     try:
-        table = _table_of(bias)
+        table, kept = _table_of(bias)
         if table is None or len(table.sizes) != 2 or len(bias.sizes) < 3 or prod(bias.sizes) > _VALUES:
             return None
         heads, queries, keys = bias.sizes[-3:]
-        places = torch.arange(prod(table.sizes)).reshape(table.sizes)
+        if kept is not None and kept.sizes != (queries, keys):
+            return None
+        places = torch.arange(prod(table.sizes), dtype=torch.float64).reshape(table.sizes)
         with torch.no_grad():
-            found = _values(bias, {table: places}).reshape(heads, queries, keys)
+            found = _values(bias, {table: places}).reshape(heads, queries, keys).long()
         for is_turned in (False, True):
             rows, columns = table.sizes[::-1] if is_turned else table.sizes
             if columns != heads:
@@ -172,8 +177,9 @@ def pairs_of(bias: Value) -> Pairs | None:
                 continue
             for attributes, index in _indices(rows, queries, keys):
                 if torch.equal(index, row[0]):
-                    return Pairs(table, is_turned, "relative_positions", attributes)
-            ranges = _buckets(row[0], rows) if queries == keys else None
+                    attributes |= {} if kept is None else {"kept": True}
+                    return Pairs(table, is_turned, "relative_positions", attributes, kept)
+            ranges = _buckets(row[0], rows) if queries == keys and kept is None else None
             if ranges is not None:
                 attributes = {"length": keys, "distance": ranges[0], "causal": ranges[1]}
                 return Pairs(table, is_turned, "relative_buckets", attributes)
@@ -247,35 +253,59 @@ def _unit(sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(rest)
 
 
-def _table_of(value: Value) -> Value | None:
-    """What a tensor has some values of and nothing else: a parameter, or rows that are computed of some."""
-    table = None
-    while value.node is not None and not value.key:
+def _table_of(value: Value) -> tuple[Value | None, Value | None]:
+    """What a tensor has some values of and nothing else: a parameter, or rows that are computed of some.
+
+    And the index of these, where the state dict has it.
+    """
+    tables: set[Value | None] = set()
+    kept: set[Value] = set()
+    rest: list[tuple[Value, Value | None]] = [(value, None)]  # with the rows that are read of it
+    while rest:
+        value, table = rest.pop()
         node = value.node
+        if node is None or value.key:
+            tables.add(value if value.key and value.trains else None)
+            continue
         read = [one for one in node.inputs if one.trains or (one.node is not None and not one.key)]
         if node.target in _TAKES:
-            value = table = node.args["weight" if node.target == "aten.embedding" else "self"]
-            beside = [one for one in node.inputs if one is not value]
-            if any(source.trains or source.saved for one in beside for source in sources(one)):
-                return None  # an index that is kept has a key
+            value = node.args["weight" if node.target == "aten.embedding" else "self"]
+            beside = [source for one in node.inputs if one is not value for source in sources(one)]
+            if any(source.trains for source in beside):
+                return None, None
+            kept.update(source for source in beside if source.saved)
+            rest.append((value, value))
         elif node.target in _MOVES and len(read) == 1:
-            (value,) = read
+            rest.append((read[0], table))
+        elif node.target == "aten.cat" and len(node.inputs) <= _PARTS:
+            rest += [(one, None) for one in node.inputs]
+        elif _stays(node, value):
+            rest.append((node.inputs[0], table))
         else:
-            return table if any(source.trains for source in sources(value)) else None
-    return value if value.key and value.trains else None
+            tables.add(table if any(source.trains for source in sources(value)) else None)
+    one = tables.pop() if len(tables) == 1 else None
+    return (one, next(iter(kept), None)) if len(kept) < 2 else (None, None)
+
+
+def _stays(node: Node, value: Value) -> bool:
+    """Whether a map is interpolated to the size that it has."""
+    return node.target == "torch.interpolate" and node.args["input"].sizes == value.sizes
 
 
 def _indices(rows: int, queries: int, keys: int) -> Iterator[tuple[dict[str, Any], Tensor]]:
     """What ``relative_positions`` takes of a table with so many rows, by its attributes."""
-    sides = [(h, keys // h) for h in range(2, keys) if keys % h == 0]
-    for size in ((keys,), *sides):
-        ways = ["distance"] if rows == keys else []
-        ways += ["query - key", "key - query"] if rows == prod(2 * n - 1 for n in size) else []
-        for by, step in product(ways, range(1, _STRIDE + 1)):
-            own = [(n - 1) // step + 1 for n in size]
-            if prod(own) == queries:
-                index = RelativePositions(size, own, [step] * len(size), by).index
-                yield {"size": size, "by": by, "stride": step}, index
+    for first in (0, 1):
+        rows, queries, keys = (rows - 3, queries - 1, keys - 1) if first else (rows, queries, keys)
+        sides = [(h, keys // h) for h in range(2, keys) if keys % h == 0]
+        for size in ((keys,), *sides):
+            ways = ["distance"] if rows == keys else []
+            ways += ["query - key", "key - query"] if rows == prod(2 * n - 1 for n in size) else []
+            for by, step in product(ways, range(1, _STRIDE + 1)):
+                own = [(n - 1) // step + 1 for n in size]
+                if prod(own) == queries:
+                    made = RelativePositions(size, own, [step] * len(size), by, class_token=bool(first))
+                    given = {"size": size, "by": by, "stride": step}
+                    yield given | ({"class_token": True} if first else {}), made.index
 
 
 def _buckets(index: Tensor, rows: int) -> tuple[int, bool] | None:
@@ -329,10 +359,11 @@ def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
         tensor, version = value.values
         if tensor._version == version and tensor.numel() <= _VALUES:
             return tensor.detach()  # type: ignore[no-any-return]
-        raise LookupError("it has been written since")
-    node = value.node
+    node = value.node  # what has been written since is made once more
     if node is None or node.flows or len(known) > _OPERATORS or prod(value.sizes) > _VALUES:
         raise LookupError("its values are not known")
+    if _stays(node, value):
+        return _values(node.args["input"], known)
     if node.target == "aten.write":
         return _written(node.args["self"], node.args["source"], known)
     if any(one.flows for one in node.inputs) and not node.target.startswith("aten.new_"):
