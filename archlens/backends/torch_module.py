@@ -348,8 +348,10 @@ class Built(Scope, fx.GraphModule):
 
 def _restored(plan: Plan, tree: tuple[dict[str, Any], ...], training: bool) -> Built:
     root = Scope()
-    for own, held in zip((root._modules, root._parameters, root._buffers), tree, strict=True):
-        own.update(held)
+    modules, parameters, buffers = tree
+    root._modules.update(modules)
+    root._parameters.update(parameters)
+    root._buffers.update(buffers)
     made = Built(plan, root)
     if not training:
         made.eval()
