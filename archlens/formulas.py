@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from math import gcd
+from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 #: Some of the atoms of a table, by their places there, multiplied; the empty one stands for 1.
@@ -189,6 +189,9 @@ class Table:
             if relation == BELOW:
                 return low if rising > 0 else self.every[letter] & ~high
             return high & ~low
+        level = self._level(form)
+        if level is not None and (level[0] > 0 or level[1] < 0 or (relation == BELOW and level[0] == 0)):
+            return self.every[letter] if relation == BELOW and level[1] < 0 else 0
         values = self.values(form, letter)
         if relation == BELOW:
             bits = ["1" if n < 0 else "0" for n in reversed(values)]
@@ -208,6 +211,39 @@ class Table:
                     return 0
                 found = along
         return found
+
+    def _level(self, form: Form) -> tuple[int, int] | None:
+        """Bounds of a form of one letter that neither grows nor falls, on all sizes; ``None`` where it does.
+
+        What is rounded down is less than 1 below what it was: ``2*floor(n/4) - floor(n/2)`` is from -1 to 0.
+        """
+        found = self._line(form)
+        if found is None or found[0]:
+            return None
+        _, low, high, by = found
+        return -(-low // by), high // by
+
+    def _line(self, form: Form) -> tuple[int, int, int, int] | None:
+        """How fast a form grows with its letter, and bounds of what is left, all by the last number."""
+        slope, low, high, by = 0, 0, 0, 1
+        for product, factor in form:
+            made = self._made[product[0]] if product else None
+            inner = self._line(made[0]) if made is not None else (1, 0, 0, 1) if product else (0, 1, 1, 1)
+            if inner is None or len(product) > 1:
+                return None
+            grows, least, most, over = inner
+            if made is not None:
+                least, over = least - (made[1] - 1) * over, over * made[1]
+            both = lcm(by, over)
+            mine, its = both // by, factor * (both // over)
+            ends = sorted((least * its, most * its))
+            slope, low, high, by = (
+                slope * mine + grows * its,
+                low * mine + ends[0],
+                high * mine + ends[1],
+                both,
+            )
+        return slope, low, high, by
 
     def _first(self, form: Form, least: int, letter: int) -> int:
         """The place of the first size of a letter at which a form that never falls is at least that much."""

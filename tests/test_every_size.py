@@ -13,7 +13,7 @@ import archlens
 from archlens import SpecError
 from archlens.analysis import every_size, unseen
 from archlens.elaboration.examples import spec_of
-from archlens.formulas import Table, form_of
+from archlens.formulas import BELOW, ZERO, Condition, Table, form_of, is_constant
 from archlens.network import Network
 from archlens.ops import OPS
 from archlens.shape import Ids
@@ -192,3 +192,27 @@ def test_more_work_than_it_may_be() -> None:
     for most in (18, 25):
         assert every_size.tell(network, (0,), range(1, 20), most).untold == (1 << 19) - 1
     assert every_size.tell(network, (0,), range(1, 20), 1000).untold == 0
+
+
+@pytest.mark.parametrize("relation", [BELOW, ZERO])
+def test_conditions_on_what_neither_grows_nor_falls(relation: str) -> None:
+    """They are told from bounds where these suffice, as of ``2*floor(n/4) - floor(n/2)``."""
+    chance = random.Random(11)
+    told = 0
+    for _ in range(400):
+        table = Table(range(1, 150))
+        n = table.number(table.letter)
+        a, b, k = chance.choice([2, 3, 4]), chance.choice([2, 3, 5]), chance.randint(-4, 4)
+        inner = (n + chance.randint(-5, 5)) // a
+        number = b * ((inner + chance.randint(-3, 3)) // b) - inner + k
+        number = number * chance.choice([1, -1]) + chance.randint(0, 1) * (a * (n // a) - n)
+        form = form_of(number)
+        if is_constant(form):
+            continue
+        found = table.mask(Condition(form, relation, True))
+        told += (form, 0) not in table._values  # no size was looked at
+        values = table.values(form)
+        assert [bool(found >> i & 1) for i in range(149)] == [
+            value < 0 if relation == BELOW else value == 0 for value in values
+        ]
+    assert told > 50
