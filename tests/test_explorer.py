@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from html.parser import HTMLParser
-from itertools import combinations
+from itertools import combinations, pairwise, permutations
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,20 @@ from zlib import MAX_WBITS, decompress
 import pytest
 
 import archlens
-from archlens.analysis import comparison
+from archlens.analysis import comparison, difference
 from archlens.analysis.comparison import MEASURES, front
+from archlens.analysis.difference import Difference
+from archlens.analysis.structure import attributes
 from archlens.analysis.study import Study
+from archlens.explorer.aligning import vocabulary
 from archlens.explorer.compact import computed, folded
 from archlens.explorer.document import built
 from archlens.explorer.inside import inside
 from archlens.explorer.records import SHOWN
 from archlens.geometry import INPUT, NonUniformField, Window
 from archlens.network import scopes_around
-from archlens.views import explanation
+from archlens.ops.op import as_written
+from archlens.views import difference_table, explanation
 
 from .running import run
 from .zoo import SMALLEST, network
@@ -325,7 +329,7 @@ def spelled(found: dict[str, Any]) -> dict[str, Any]:
         for scope in found["nested"]["scopes"]
     ]
     return {"layers": layers, "scopes": found["scopes"], "nested": scopes} | {
-        key: found[key] for key in ("inputs", "on")
+        key: found[key] for key in ("inputs", "outputs", "shared", "on")
     }
 
 
@@ -349,6 +353,140 @@ def test_what_the_page_of_the_zoo_has_of_layers_is_all_of_it(zoo: str) -> None:
     found = answers([("unfolded", [unpacked(zoo, "layers")])])[0]
     for name in SMALLEST:
         assert spelled(found[names.index(name)]) == spelled(known(name)), name
+
+
+# --- any two, aligned by the page ---------------------------------------------------------------------------
+
+
+def changes(found: Difference) -> dict[str, Any]:
+    """A difference as ``archlens diff --format json`` tells it, and what stands beside what in a picture."""
+    told = difference_table.to_data(found, (), names=("", ""))
+    return {key: told[key] for key in ("unchanged", "changes", "boundary")} | {
+        "aligned": [
+            [
+                one.kind,
+                *(
+                    side and [side.name, side.what, len(side.pairs), side.repeats]
+                    for side in (one.old, one.new)
+                ),
+            ]
+            for one in found.aligned()
+        ]
+    }
+
+
+#: What two networks may differ in: ops, attributes however they are written, wiring and shapes.
+STEPS = (
+    *("relu", "tanh", "batch_norm", "pad(1)", "pad((1, 1))"),
+    *("conv(4, 1)", "conv(4, (1, 1))", "conv(5, 3, padding=1)", "conv(5, 3, padding=(1, 1))"),
+    *(
+        "max_pool(2, stride=1)",
+        "avg_pool((2, 2), stride=1)",
+        "dropout(0.1)",
+        "dropout(0.3)",
+        "leaky_relu(0.1)",
+    ),
+    *("a: conv(4, 3, padding=1)", "b: conv(4, 3, padding=1, bias=false)", "block: conv(6, 1) >> relu"),
+    *("add: ['conv(3, 1)', 'conv(3, 1)']", "add: [identity, tanh]", "concat: [relu, tanh]"),
+    *("concat: [identity, concat: [relu, tanh]]",),
+)
+TOLD = """
+input: {l: 4x8x8, r: 4x8x8}
+layers:
+  - first: {add: [ref(l), ref(r), {far: "ref(l) >> conv(4, 1)"}]}
+  - second: {concat: [ref(first), ref(r)]}
+  - third: {concat: [ref(second), ref(first), ref(l)]}
+outputs: {aux: ref(second)}
+"""
+WIRED = (
+    TOLD,
+    TOLD.replace("ref(l), ref(r), {", "ref(r), ref(l), {"),
+    TOLD.replace("ref(second), ref(first), ref(l)", "ref(first), ref(r), ref(first), ref(l)"),
+    TOLD.replace("ref(second), ref(first), ref(l)", "ref(first), ref(second), ref(l)"),
+    TOLD.replace("aux: ref(second)", "aux: ref(first)"),
+    TOLD.replace("r: 4x8x8", "s: 4x8x8").replace("ref(r)", "ref(s)"),
+    TOLD.replace("far:", "near:"),
+)
+
+
+def drawn(choose: random.Random) -> str:
+    """The text of a small network."""
+    found: list[str] = []
+    for step in choose.sample(STEPS, choose.randint(1, 12)):
+        found += [step] * (1 if step[0] in "ab" and ": conv" in step else choose.choice((1, 1, 2)))
+    found += choose.choice(([], ["global_avg_pool"], ["adaptive_avg_pool(1)"]))
+    size = choose.choice(("4x24x24", "4x32x32"))
+    return f"input: {size}\nlayers:\n" + "".join(f"  - {step}\n" for step in found)
+
+
+def aligned(networks: list[archlens.Network], pairs: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """What the page finds between some networks."""
+    told = folded(inside(Study(one)) for one in networks) | vocabulary(networks)
+    found = answers([("differences", [told, pairs])])[0]
+    assert isinstance(found, list)
+    return found
+
+
+def hold(networks: list[archlens.Network], pairs: list[tuple[int, int]], found: list[dict[str, Any]]) -> None:
+    """Hold what the page finds against what archlens does."""
+    for (i, j), one in zip(pairs, found, strict=True):
+        told = json.loads(json.dumps(changes(difference.find(networks[i], networks[j]))))
+        for change in told["changes"]:
+            del change["output"]
+        assert one == told, (networks[i].name, networks[j].name)
+
+
+#: With tensors that are shared, experts, several outputs, heads for training, ops whose text is no call, and
+#: the same call by two ops.
+DIFFERENT = (
+    *("lenet5", "alexnet", "googlenet", "googlenet_2014", "inception_v3", "densenet121", "vit_b_16", "gpt2"),
+    *("gpt2_medium", "bert_base", "mixtral_8x7b", "deeplabv3_resnet50", "fcn_resnet50", "convnext_tiny"),
+    *("siamese_resnet18", "resnet18", "t5_small", "transformer_base"),
+)
+
+
+@node
+def test_what_the_page_finds_between_two_networks_is_what_diff_finds() -> None:
+    """Each change in its words, what is beside what, and what goes in and comes out."""
+    choose = random.Random(18)
+    networks = [archlens.loads(text) for text in (*WIRED, *(drawn(choose) for _ in range(60)))]
+    pairs = [*permutations(range(len(WIRED)), 2)]
+    pairs += [(choose.randrange(len(networks)), choose.randrange(len(networks))) for _ in range(200)]
+    hold(networks, pairs, aligned(networks, pairs))
+    networks = [network(name) for name in DIFFERENT]
+    pairs = [*pairwise(range(len(DIFFERENT))), (9, 8), (0, 5), (11, 1), (3, 2), (5, 12)]
+    hold(networks, pairs, aligned(networks, pairs))
+
+
+#: More layers than are weighed pair by pair: alike, of other ops, of other names, and much shorter.
+LARGE = (
+    *(("preact_resnet1001", "resnet1202_cifar"), ("resnet1202_cifar", "resnet110_cifar")),
+    *(("deepseek_v3", "llama_3_70b"), ("hrnet_w18", "nasnet_a_large"), ("llama_3_70b", "llama_2_70b")),
+)
+
+
+@node
+@pytest.mark.slow
+def test_what_the_page_of_the_zoo_finds_between_any_two_is_what_diff_finds(zoo: str) -> None:
+    names, choose = archlens.names(), random.Random(18)
+    pairs = [(names.index(a), names.index(b)) for a, b in LARGE]
+    pairs += [(choose.randrange(len(names)), choose.randrange(len(names))) for _ in range(40)]
+    found = answers([("differences", [unpacked(zoo, "layers"), pairs])])[0]
+    networks = {i: network(names[i]) for pair in pairs for i in pair}
+    for pair, one in zip(pairs, found, strict=True):
+        hold([networks[i] for i in pair], [(0, 1)], [one])
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_text_of_an_op_says_its_attributes(name: str) -> None:
+    """Those that the page reads from it are those that it has."""
+    known = vocabulary([network(name)])
+    for op in {layer.op for layer in network(name).layers}:
+        values = {key: as_written(value) for key, value in attributes(op).items()}
+        if str(op) in known["spelled"]:
+            assert known["spelled"][str(op)] == [op.kind, values]
+        else:
+            assert [key for key, *_ in known["signatures"][op.kind]] == list(values)
 
 
 def test_numbers_are_computed_only_where_each_of_them_is_so() -> None:

@@ -111,7 +111,7 @@ class Difference:
     def groups(self, kind: str) -> list[ChangeGroup]:
         """What was added, or removed, by scopes."""
         network = self.new if kind == ADDED else self.old
-        return list(_groups(network, self.of(kind)))
+        return list(_groups(network, _counted(network.layers), self.of(kind)))
 
     def aligned(self) -> Iterator[Aligned]:
         """Both networks side by side, in order: stretches that are the same, and what changed between them.
@@ -120,11 +120,12 @@ class Difference:
         same and what is so but for its shapes are one stretch.
         """
         of = {REMOVED: ADDED, AFFECTED: SAME}
+        before, after = _counted(self.old.layers), _counted(self.new.layers)
         for kind, run in groupby(self.pairs, lambda pair: of.get(pair.kind, pair.kind)):
             pairs = list(run)
             if kind == ADDED:
-                gone = list(_groups(self.old, [pair for pair in pairs if pair.kind == REMOVED]))
-                came = list(_groups(self.new, [pair for pair in pairs if pair.kind == ADDED]))
+                gone = list(_groups(self.old, before, [pair for pair in pairs if pair.kind == REMOVED]))
+                came = list(_groups(self.new, after, [pair for pair in pairs if pair.kind == ADDED]))
                 for old, new in zip_longest(gone, came):
                     yield Aligned(ADDED if new is not None else REMOVED, old, new)
             elif kind == ALTERED:
@@ -430,7 +431,7 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
     was = {after: before for before, after in became.items()}
     before = _gathered(old, lambda name: became.get(name, ("removed", name)))
     after = _gathered(new, lambda name: name)
-    owners = _owners(old), _owners(new)
+    owned = owners(old), owners(new)
     for a, b in layers:
         if a is None:
             yield Pair(None, b, ADDED)
@@ -439,13 +440,13 @@ def _judged(old: Network, new: Network, aligned: Sequence[_Step]) -> Iterator[Pa
         else:
             alike = a.op == b.op and a.name in before and before[a.name] == after.get(b.name)
             rewired = "" if alike else _rewired(a, b, became, was)
-            shared = _shared_otherwise(owners[0].get(a.name, {}), owners[1].get(b.name, {}), became)
+            shared = _shared_otherwise(owned[0].get(a.name, {}), owned[1].get(b.name, {}), became)
             what = [words for words in (_altered(a, b), rewired, shared) if words]
             if a.training != b.training:
                 what.append("runs in training only" if b.training else "runs at inference, too")
             if what:
                 yield Pair(a, b, ALTERED, "; ".join(what))
-            elif not alike and (_read(a), a.shape, a.params) != (_read(b), b.shape, b.params):
+            elif not alike and (read(a), a.shape, a.params) != (read(b), b.shape, b.params):
                 yield Pair(a, b, AFFECTED, _shapes(a, b))
             else:
                 yield Pair(a, b, SAME)
@@ -456,13 +457,17 @@ def _altered(old: Layer, new: Layer) -> str:
     a, b = old.op, new.op
     differing = _differing(a, b)
     if differing is None:
-        alike = _read(old) == _read(new) and old.facts == new.facts
-        return "" if alike and old.facts.torch.target != UNKNOWN else f"{a} -> {b}"
+        return "" if same_call(old, new) else f"{a} -> {b}"
     if not differing:
         return ""
     before, after = attributes(a), attributes(b)
     words = [f"{name} {as_written(before[name])} -> {as_written(after[name])}" for name in differing]
     return f"{a.kind}: {', '.join(words)}"
+
+
+def same_call(a: Layer, b: Layer) -> bool:
+    """Whether two layers of other ops are the same call on the same shapes."""
+    return read(a) == read(b) and a.facts == b.facts and a.facts.torch.target != UNKNOWN
 
 
 def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) -> str:
@@ -480,7 +485,7 @@ def _rewired(a: Layer, b: Layer, became: dict[str, str], was: dict[str, str]) ->
     return ", ".join(words)
 
 
-def _owners(network: Network) -> dict[str, dict[str, str]]:
+def owners(network: Network) -> dict[str, dict[str, str]]:
     """The layers that have tensors of others: by the name of the tensor the layer that has it first."""
     if not any(layer.keys for layer in network.layers):
         return {}
@@ -491,8 +496,8 @@ def _owners(network: Network) -> dict[str, dict[str, str]]:
     }
     found: dict[str, dict[str, str]] = {}
     for layer in network.layers:
-        owners = {name: made.get(key, key) for name, key in layer.keys.items()}
-        others = {name: owner for name, owner in owners.items() if owner != layer.name}
+        all_of_them = {name: made.get(key, key) for name, key in layer.keys.items()}
+        others = {name: owner for name, owner in all_of_them.items() if owner != layer.name}
         if others:
             found[layer.name] = others
     return found
@@ -555,7 +560,7 @@ def _beside(old: Sequence[str], new: list[str], became: dict[str, str]) -> list[
     return [after if after is not None else rest.pop(0) for after in found]
 
 
-def _read(layer: Layer) -> tuple[Shape, ...]:
+def read(layer: Layer) -> tuple[Shape, ...]:
     """The shapes that a layer reads; in one order, where that does not matter."""
     return tuple(sorted(layer.input_shapes)) if layer.op.commutes else layer.input_shapes
 
@@ -579,10 +584,20 @@ def _shortest(old: str, new: str) -> tuple[str, str]:
 # --- groups ----------------------------------------------------------------------------------------
 
 
-def _groups(network: Network, pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
-    """Layers by the largest scopes of which nothing else is left; scopes that are alike as one."""
-    whole = Counter(scope for layer in network.layers for scope in scopes_around(layer.name))
-    inside = Counter(scope for pair in pairs for scope in scopes_around(_layer(pair).name))
+def _counted(layers: Iterable[Layer]) -> Counter[str]:
+    """How many of some layers each scope holds."""
+    return Counter(scope for layer in layers for scope in scopes_around(layer.name))
+
+
+def _groups(network: Network, whole: Counter[str], pairs: Sequence[Pair]) -> Iterator[ChangeGroup]:
+    """Layers by the largest scopes of which nothing else is left; scopes that are alike as one.
+
+    Args:
+        network: that has them.
+        whole: how many layers its scopes hold.
+        pairs: the layers.
+    """
+    inside = _counted(_layer(pair) for pair in pairs)
 
     def place(pair: Pair) -> str:
         name = _layer(pair).name

@@ -70,7 +70,7 @@ def described(op: Op) -> str:
     values, parameters = attributes(op), signature(type(op))
     for name in sorted(parameters):
         other = op.follows.get(name)
-        default = values[other] if other else _plain(parameters[name].default)
+        default = values[other] if other else plain(parameters[name].default)
         if parameters[name].required or values[name] != default:
             words.append(f"{name}={as_written(values[name])}")
     return " ".join(words)
@@ -83,14 +83,14 @@ def attributes(op: Op) -> dict[str, Any]:
     >>> attributes(OPS["max_pool"]((2, 2)))["stride"]
     2
     """
-    found = {name: _plain(value) for name, value in op.attributes().items()}
+    found = {name: plain(value) for name, value in op.attributes().items()}
     return found | {name: found[other] for name, other in op.follows.items() if found[name] is None}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value in one form: ``(3, 3)`` is ``3``, and ``2.0`` is ``2``."""
     if isinstance(value, tuple):
-        items = tuple(map(_plain, value))
+        items = tuple(map(plain, value))
         return items[0] if len(items) > 1 and all(item == items[0] for item in items) else items
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)

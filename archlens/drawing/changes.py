@@ -17,7 +17,7 @@ from .frame import NAME, Around, Shifted, Sign, page, space
 from .metrics import fitted, width, wrapped
 from .picture import Group, Item, Picture, Rect, Text, arrow_head, line
 from .plan import is_position
-from .theme import GREEN, ORANGE, mixed, theme_of
+from .theme import GREEN, ORANGE, Theme, mixed, theme_of
 
 #: The height of a line, the space within boxes and between rows, and the middle between the columns.
 _LINE, _PAD, _GAP, _MIDDLE = 13.0, 6.0, 9.0, 34.0
@@ -33,6 +33,8 @@ _STRIP, _APART = 480.0, 28.0
 _REPEATS = 30.0
 #: How much of its hue a colour has, in which signs are read; the rest is that of text.
 _PURE = 0.7
+#: How much of its colour a box has; the rest is that of the ground.
+_FILL = 0.16
 #: The sign of each kind, so that colours are not needed.
 _SIGNS = {ADDED: "+", REMOVED: "\u2212", ALTERED: "~", AFFECTED: "\u2248"}
 
@@ -306,7 +308,7 @@ class _Drawing:
         theme = self.theme
         quiet = side.kind == SAME
         color = theme.border if quiet else self._color(side.kind)
-        fill = theme.box if quiet else theme.shade(color, 0.16)
+        fill = theme.box if quiet else fill_of(side.kind, theme)
         dash = (3.0, 2.0) if side.kind == AFFECTED else ()
         yield Rect(x, top, column, tall, fill, color, 0.8 if quiet else 1.4, 4, dash)
         start = x + _PAD
@@ -321,13 +323,21 @@ class _Drawing:
                 yield Text(x + column - _PAD, base, right, SMALL, theme.muted, "end")
 
     def _color(self, kind: str) -> str:
-        """The colour of a kind of change, as far from the ground as lines need."""
-        if kind == REMOVED:
-            return self.theme.failed
-        if kind == AFFECTED:
-            return self.theme.border
-        hue = GREEN if kind == ADDED else ORANGE
-        return mixed(hue, self.theme.text, _PURE)
+        return color_of(kind, self.theme)
+
+
+def color_of(kind: str, theme: Theme) -> str:
+    """The colour of a kind of change, as far from the ground as lines need."""
+    if kind == REMOVED:
+        return theme.failed
+    if kind == AFFECTED:
+        return theme.border
+    return mixed(GREEN if kind == ADDED else ORANGE, theme.text, _PURE)
+
+
+def fill_of(kind: str, theme: Theme) -> str:
+    """What the boxes of a kind of change are filled with."""
+    return theme.shade(color_of(kind, theme), _FILL)
 
 
 def _parted(heights: Sequence[float], strips: int, most: float) -> list[list[int]]:

@@ -221,6 +221,8 @@ class _Fold:
             own,
             [] if order == sorted(order) else order,
             [*self._seen(layers, inside["on"][1])],
+            inside["outputs"],
+            inside["shared"],
         ]
 
     def _file(self, name: str, lines: list[str]) -> int:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import shlex
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import DEFLATED, MAX_WBITS, compressobj
 
-from ..analysis import difference
 from ..analysis.comparison import MEASURES, Compared, Unit
+from ..analysis.difference import ADDED, AFFECTED, ALTERED, REMOVED
 from ..analysis.study import Study
 from ..analysis.unknown import Unknown
 from ..counts import AtLeast
-from ..drawing import Changes
-from ..drawing.theme import DARK, FAMILIES, LIGHT
+from ..drawing.changes import color_of, fill_of
+from ..drawing.theme import DARK, FAMILIES, LIGHT, Theme
 from ..errors import printable
 from ..forms.html import bare
 from ..forms.table import Column, Table
+from .aligning import vocabulary
 from .compact import folded
 from .emblem import Looks, block, drawing, svg
 from .inside import inside
@@ -40,10 +40,8 @@ _STATIC = Path(__file__).parent / "static"
 #: What else a page may run in which archlens itself answers: the script beside it, and the worker of that.
 _RUNS = " 'self' blob: 'wasm-unsafe-eval'; worker-src blob:"
 
-#: Of how many networks each has a picture of its own, and how many are put against each other.
-PICTURED, AGAINST = 8, 5
-#: How many layers two networks may have together whose difference is drawn.
-DRAWN = 1500
+#: Of how many networks each has a picture of its own.
+PICTURED = 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
     pictures, drawn = _pictures(subjects, looks)
     told = Told()
     layers = folded(inside(one.study, told=told) for one in subjects)
-    against = len(subjects) <= AGAINST
+    layers |= vocabulary(one.study.network for one in subjects)
     data: dict[str, Any] = {
         "schema": SCHEMA,
         "command": command,
@@ -94,7 +92,6 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
             | ({"page": one.page} if one.page else {})
             for one, folds in zip(subjects, layers["networks"], strict=True)
         ],
-        "differences": list(_differences(subjects, looks)) if against else [],
     }
     data["texts"] = list(say.numbers)
     if live is not None:
@@ -129,18 +126,6 @@ def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str
     return pictures, drawn
 
 
-def _differences(subjects: Sequence[Subject], looks: Looks) -> Iterator[list[Any]]:
-    """Of each two networks what is between them, drawn; nothing where that would be too large."""
-    for (i, old), (j, new) in combinations(enumerate(subjects), 2):
-        if len(old.study.network) + len(new.study.network) > DRAWN:
-            continue
-        changes = Changes(
-            difference.find(old.study.network, new.study.network), (old.found.name, new.found.name)
-        )
-        label = f"What changed from {old.found.name} to {new.found.name}"
-        yield [i, j, svg(changes, looks, printable(label))]
-
-
 # --- what is seen without the viewer --------------------------------------------------------------------
 
 
@@ -153,7 +138,7 @@ def _html(
     live: Live | None,
 ) -> str:
     script = built(live.viewer if live is not None else "explorer.js")
-    style = built("explorer.css") + hues() + looks.style()
+    style = built("explorer.css") + hues() + change_hues() + looks.style()
     policy = (
         f"default-src 'none'; script-src '{digest(script)}'{_RUNS * (live is not None)}; "
         f"style-src '{digest(style)}'; img-src blob:; base-uri 'none'; form-action 'none'"
@@ -224,6 +209,19 @@ def hues() -> str:
         for family in FAMILIES
     )
     return f":root{{{said}}}"
+
+
+def change_hues() -> str:
+    """The colours of kinds of changes in both themes."""
+
+    def both(of: Callable[[str, Theme], str], kind: str) -> str:
+        return f"light-dark({of(kind, LIGHT)},{of(kind, DARK)})"
+
+    return "".join(
+        f".changes .{kind}>rect{{fill:{both(fill_of, kind)};stroke:{both(color_of, kind)};stroke-width:1.4}}"
+        f".changes .{kind}.sign,.changes .{kind}>.sign{{fill:{both(color_of, kind)}}}"
+        for kind in (ADDED, REMOVED, ALTERED, AFFECTED)
+    )
 
 
 def _table(subjects: Sequence[Subject]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..analysis import difference
 from ..analysis.receptive_field import Seen
 from ..analysis.study import Study
 from ..counts import AtLeast
 from ..errors import Source, Unplaced, printable
-from ..network import Layer
+from ..network import Layer, Network
 from ..ops import NonUniform
 from ..views import words
 from .nested import Nested, Told, labels
@@ -27,7 +29,8 @@ def inside(
     """The layers and the scopes of a network; ``None`` where there are too many.
 
     A layer is a list: the numbers of its two lines, of its op, its family and its shape, what it reads, the
-    numbers of its parameters, MACs and values, that of its derivation, its file and line, and its field.
+    numbers of its parameters, MACs and values, that of its derivation, its file and line, its field, and what
+    :func:`flags` says of it.
 
     Args:
         study: of the network.
@@ -56,7 +59,7 @@ def inside(
                 say(lines),
                 _line(layer, sources),
                 _field(layer, fields[layer.name]),
-                1 if layer.training else 0,
+                flags(layer),
             ]
         )
     if failed is not None:
@@ -78,7 +81,11 @@ def inside(
         "layers": layers,
         "scopes": around,
         "nested": nested.data(),
-        "inputs": [[printable(name), str(shape)] for name, shape in network.inputs.items()],
+        "inputs": [
+            [printable(name), str(shape), int(shape.channels_last)] for name, shape in network.inputs.items()
+        ],
+        "outputs": [[printable(name), number[layer]] for name, layer in network.outputs.items()],
+        "shared": [*_shared(network, number)],
         "on": [fields.input, list(network.inputs[fields.input].spatial)],
         "sources": [
             [printable(source.name), [_plain(line) for line in source.lines]]
@@ -86,6 +93,30 @@ def inside(
         ],
         "strings": list(say.numbers),
     }
+
+
+def flags(layer: Layer) -> int:
+    """What is to be known of a layer beside its texts, as the bits of a number.
+
+    From the lowest on: whether it runs in training only; whether its output has its channels last; whether
+    its op merges tensors, whether these may stand in any order, and whether what was merged before may
+    stand beside the rest; whether it has weights.
+    """
+    op = layer.op
+    said = (
+        *(layer.training, layer.shape.channels_last, op.merges, op.commutes, op.associates),
+        bool(layer.facts.weights),
+    )
+    return sum(1 << i for i, one in enumerate(said) if one)
+
+
+def _shared(network: Network, number: Mapping[str, int]) -> Iterator[list[Any]]:
+    """Each layer that has tensors of others, with these: the layer that has each first, or its key."""
+    for name, owned in difference.owners(network).items():
+        yield [
+            number[name],
+            [[tensor, number.get(owner, printable(owner))] for tensor, owner in owned.items()],
+        ]
 
 
 def _count(value: int) -> int | str:

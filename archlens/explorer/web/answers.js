@@ -1,5 +1,6 @@
 // Answers questions on standard input by the viewer's own functions, for the tests: JSON in, JSON out.
 import { compose } from "./src/compose.js";
+import { alignedOf, boundary, find, networkOf } from "./src/difference.js";
 import { axis, front, full, rounded } from "./src/numbers.js";
 import { fromFragment, toFragment } from "./src/state.js";
 import { unfolding } from "./src/unfold.js";
@@ -32,6 +33,34 @@ const known = {
   unfolded: (folded) => {
     const unfold = unfolding(folded);
     return folded.networks.map((/** @type {unknown} */ _, /** @type {number} */ i) => unfold(i));
+  },
+  differences: (folded, pairs) => {
+    const unfold = unfolding(folded);
+    const run = (/** @type {import("./src/difference.js").Part | null} */ part) =>
+      part && !part.training ? (part.macs ?? 0) : 0;
+    return pairs.map((/** @type {[number, number]} */ both) => {
+      const [old, later] = both.map((i) => networkOf(/** @type {any} */ (unfold(i))));
+      const found = find(old, later, folded);
+      return {
+        unchanged: found.pairs.filter((pair) => pair.kind === "same").length,
+        changes: found.pairs
+          .filter((pair) => pair.kind !== "same")
+          .map((pair) => ({
+            change: pair.kind,
+            old: pair.old?.name ?? null,
+            new: pair.new?.name ?? null,
+            op: [pair.old?.op ?? null, pair.new?.op ?? null],
+            what: pair.what || null,
+            params: (pair.new?.params ?? 0) - (pair.old?.params ?? 0),
+            macs: run(pair.new) - run(pair.old),
+          })),
+        boundary: boundary(found),
+        aligned: alignedOf(found).map(({ kind, old, new: later }) => [
+          kind,
+          ...[old, later].map((one) => one && [one.name, one.what, one.pairs.length, one.repeats]),
+        ]),
+      };
+    });
   },
   compose: (inside, open, each) => {
     const made = compose(inside, 0, new Set(open), each);

@@ -31,7 +31,6 @@ import { unfolding } from "./unfold.js";
  * @property {string[]} beginning
  * @property {Metric[]} metrics
  * @property {Network[]} networks
- * @property {[number, number, string][]} differences
  * @property {string[]} texts
  * @property {Live} [live]
  */
@@ -52,12 +51,20 @@ function held(name) {
   return unpacked(document.getElementById(name)?.textContent ?? "", Number.POSITIVE_INFINITY);
 }
 
+/** @type {Promise<import("./unfold.js").Folded> | undefined} */
+let folded;
 /** @type {Promise<(number: number) => import("./layers.js").Inside | null> | undefined} */
 let unfolds;
 
-/** The layers of a network, unpacked with all others when they are asked for first. @param {Network} one */
+/** The layers of all networks in little, unpacked when they are asked for first. */
+export function layers() {
+  folded ??= held("layers").then((text) => JSON.parse(text));
+  return folded;
+}
+
+/** The layers of a network. @param {Network} one */
 export async function layersOf(one) {
-  unfolds ??= held("layers").then((text) => unfolding(JSON.parse(text)));
+  unfolds ??= layers().then(unfolding);
   return (await unfolds)(data.networks.indexOf(one));
 }
 

@@ -1,8 +1,11 @@
 // All that is known of one network; and of two, side by side.
 
-import { byName, data, figureOf, metricsOf, text } from "./data.js";
+import { drawing, notes, summary } from "./changes.js";
+import { byName, data, figureOf, layers, layersOf, metricsOf, text } from "./data.js";
+import { find, networkOf } from "./difference.js";
 import { h, s } from "./dom.js";
 import { full, rounded, whole } from "./numbers.js";
+import { word } from "./out.js";
 
 /** @typedef {import("./data.js").Network} Network */
 /** @typedef {import("./data.js").Metric} Metric */
@@ -152,8 +155,9 @@ function profile(one) {
 /**
  * Two networks side by side.
  * @param {string} first @param {string} second @param {(first: string, second: string) => void} change
+ * @param {number} wide
  */
-export function beside(first, second, change) {
+export function beside(first, second, change, wide) {
   const [one, other] = [
     byName.get(first) ?? data.networks[0],
     byName.get(second) ?? data.networks[1] ?? data.networks[0],
@@ -231,7 +235,7 @@ export function beside(first, second, change) {
       { class: "two" },
       [one, other].map((each) => h("div", {}, picture(each), profile(each))),
     ),
-    structure(one, other),
+    structure(one, other, wide),
   );
 }
 
@@ -245,46 +249,52 @@ function difference(by, a, b) {
   return `${sign}${whole(Math.abs(change))}${times}`;
 }
 
-/** What is between the layers of both, drawn. @param {Network} one @param {Network} other */
-function structure(one, other) {
-  if (one === other) return null;
-  const [i, j] = [data.networks.indexOf(one), data.networks.indexOf(other)];
-  const found = data.differences.find(([a, b]) => (a === i && b === j) || (a === j && b === i));
-  const command = h("code", {}, `archlens diff ${one.asked} ${other.asked} -o diff.svg`);
-  if (!found) {
-    return h(
-      "p",
-      { class: "quiet" },
-      "Their layers, aligned: ",
-      command,
-      ", or in this page ",
-      h("code", {}, `archlens explore ${one.asked} ${other.asked}`),
-      ".",
-    );
-  }
-  const way =
-    found[0] === i
-      ? ""
-      : ` Read from the right to the left: it is drawn from ${other.title} to ${one.title}.`;
-  return h(
-    "section",
-    {},
-    h("h2", {}, "Layer by layer"),
-    way ? h("p", { class: "quiet" }, way.trim()) : null,
-    h(
-      "div",
-      { class: "wide drawn", tabindex: 0, role: "region", "aria-label": "The difference, drawn" },
-      parsed(found[2]),
-    ),
-    h("p", { class: "quiet" }, "As ", command, " draws it."),
-  );
-}
+/** What was found between two networks, by their names. @type {Map<string, import("./difference.js").Difference>} */
+const differences = new Map();
 
-/** A picture that archlens has written, as an element. @param {string} said */
-function parsed(said) {
-  const found = new DOMParser().parseFromString(
-    said.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"'),
-    "image/svg+xml",
-  );
-  return document.importNode(found.documentElement, true);
+/** What is between the layers of both, drawn. @param {Network} one @param {Network} other @param {number} wide */
+function structure(one, other, wide) {
+  const command = h("code", {}, `archlens diff ${word(one.asked)} ${word(other.asked)}`);
+  const title = h("h2", {}, "Layer by layer");
+  if (one === other) return null;
+  if (!one.inside || !other.inside) {
+    const said = "One of them has too many layers for this page: ";
+    return h("section", {}, title, h("p", { class: "quiet" }, said, command, " aligns them."));
+  }
+  const waiting = h("p", { class: "quiet waiting", role: "status" }, "The layers are being aligned.");
+  const section = h("section", {}, title, waiting);
+  const key = `${one.name}\n${other.name}`;
+  const show = (/** @type {import("./difference.js").Difference} */ found) => {
+    const drawn = drawing(found, [one.title, other.title], wide);
+    section.replaceChildren(
+      title,
+      h("p", { role: "status" }, summary(found)),
+      h(
+        "div",
+        { class: "wide drawn", tabindex: 0, role: "region", "aria-label": "The difference, drawn" },
+        drawn.svg,
+      ),
+      h(
+        "p",
+        { class: "quiet" },
+        ...notes(found, drawn).map((said) => `${said} `),
+        "As ",
+        command,
+        " lists it.",
+      ),
+    );
+  };
+  const known = differences.get(key);
+  if (known) {
+    show(known);
+    return section;
+  }
+  // what waits is seen before the page is busy
+  const painted = new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
+  Promise.all([layersOf(one), layersOf(other), layers(), painted]).then(([a, b, vocabulary]) => {
+    if (!section.isConnected || !a || !b) return;
+    differences.set(key, find(networkOf(a), networkOf(b), vocabulary));
+    show(/** @type {import("./difference.js").Difference} */ (differences.get(key)));
+  });
+  return section;
 }

@@ -5,7 +5,9 @@
  * @property {any[][]} layers
  * @property {[string, string][]} scopes
  * @property {{scopes: Scope[], places: Places[]}} nested
- * @property {[string, string][]} inputs
+ * @property {[string, string, number][]} inputs  each with its shape, and whether that has its channels last
+ * @property {[string, number][]} outputs  each with the layer that it comes from
+ * @property {[number, [string, number | string][]][]} shared  the layers that have tensors of others, with whose: a layer, or its key
  * @property {[string, number[]]} on
  * @property {[string, string[]][]} sources
  * @property {string[]} strings
@@ -56,22 +58,8 @@
 
 /** @param {Inside} inside @param {number} number @returns {Layer} */
 export function layerOf(inside, number) {
-  const [
-    name,
-    first,
-    second,
-    op,
-    family,
-    shape,
-    reads,
-    params,
-    macs,
-    values,
-    derived,
-    line,
-    field,
-    training,
-  ] = inside.layers[number];
+  const [name, first, second, op, family, shape, reads, params, macs, values, derived, line, field, flags] =
+    inside.layers[number];
   const said = (/** @type {number} */ i) => inside.strings[i];
   return {
     name: said(name),
@@ -89,6 +77,6 @@ export function layerOf(inside, number) {
       .map((text) => /** @type {[string, string]} */ (text.split("\t", 2))),
     line,
     field,
-    training: Boolean(training),
+    training: Boolean(flags & 1),
   };
 }

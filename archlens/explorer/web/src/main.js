@@ -84,7 +84,7 @@ window.addEventListener("popstate", () => {
 
 let before = 0;
 new ResizeObserver(() => {
-  if (Math.abs(stage.clientWidth - before) > 2 && (state.view === "bars" || state.view === "scatter"))
+  if (Math.abs(stage.clientWidth - before) > 2 && ["bars", "scatter", "beside"].includes(state.view))
     renderStage();
 }).observe(stage);
 
@@ -262,7 +262,7 @@ function renderStage() {
       case "table":
         return table();
       case "beside":
-        return beside(state.net, state.with, (net, other) => set({ net, with: other }));
+        return beside(state.net, state.with, (net, other) => set({ net, with: other }), wide);
       case "arithmetic":
         return teach(state, set);
       case "network": {

@@ -10,19 +10,24 @@ import { whole } from "./numbers.js";
 /** Where a child has a tensor from: a child before it, and which of what leaves that; or a way in. @typedef {number | [number, number]} From */
 
 /**
- * @typedef {object} Folded
+ * What the page has of all networks: also what has to be known of their ops.
+ * @typedef {import("./difference.js").Vocabulary & Layers} Folded
+ */
+
+/**
+ * @typedef {object} Layers
  * @property {string[]} texts
  * @property {{texts: [string, ...(number | number[] | string)[]][], order: number[]}} rows
  * @property {Record<"made" | "said" | "places" | "folds" | "folded" | "leaves" | "count" | "name" | "first" | "what" | "reads" | "file" | "line", any[]>} kinds
  * @property {[number, number, number, number[], any[]][]} layouts
  * @property {(string | number[])[]} fields
  * @property {[string, string[]][]} sources
- * @property {([number, [string, string][], [string, number[]], number[], number[], number[]] | null)[]} networks
+ * @property {([number, Inside["inputs"], [string, number[]], number[], number[], number[], Inside["outputs"], Inside["shared"]] | null)[]} networks
  */
 
 /** @typedef {{local: number, first: number | string, scope: boolean, what: number, reads: From[], line: [number, number] | null}} Child */
 /** @typedef {{made: string, said: string, places: number, folds: import("./layers.js").Fold[], folded: number, leaves: From[], children: Child[]}} Kind */
-/** @typedef {{op: string, family: string, shape: string, second: string, derived: string, params: number | string, macs: number | string, values: number, training: number}} Row */
+/** @typedef {{op: string, family: string, shape: string, second: string, derived: string, params: number | string, macs: number | string, values: number, flags: number}} Row */
 
 const [PLAIN, APART, NEXT] = ["\u0002", "\u0003", "\u0001"];
 /** The height of a box, and of a way in or out, in tenths. */
@@ -37,10 +42,13 @@ const UNITS = /** @type {[number, string][]} */ ([
 
 /** What is said of a scope: `scope_said` of compact.py. @param {number} count @param {number} params */
 export function scopeSaid(count, params) {
-  if (!params) return `${whole(count)} layers`;
-  const [size, letter] = UNITS.find(([size]) => params >= size) ?? [1, ""];
-  const said = size > 1 ? `${(params / size).toFixed(2)} ${letter}` : `${params}`;
-  return `${whole(count)} layers, ${said} params`;
+  return params ? `${whole(count)} layers, ${counted(params)} params` : `${whole(count)} layers`;
+}
+
+/** A count for a headline: `rounded` of words.py. @param {number} count */
+export function counted(count) {
+  const [size, letter] = UNITS.find(([size]) => count >= size) ?? [1, ""];
+  return size > 1 ? `${(count / size).toFixed(2)} ${letter}` : `${count}`;
 }
 
 /**
@@ -56,7 +64,7 @@ export function unfolding(folded) {
   return (number) => {
     const network = folded.networks[number];
     if (!network) return null;
-    const [root, inputs, on, own, order, seen] = network;
+    const [root, inputs, on, own, order, seen, outputs, shared] = network;
     /** @type {any[][]} */
     const layers = [];
     /** @type {{name: string, kind: Kind, children: [0 | 1, number][], enters: number[], leaves: number[], least: number}[]} */
@@ -183,7 +191,7 @@ export function unfolding(folded) {
           say(one.derived),
           child.line,
           fields[i],
-          one.training,
+          one.flags,
         ];
       }),
       scopes: sorted.map((old) => {
@@ -210,6 +218,8 @@ export function unfolding(folded) {
         places: laid,
       },
       inputs,
+      outputs,
+      shared,
       on,
       sources: folded.sources,
       strings,
@@ -251,8 +261,8 @@ function rowsOf({ texts, order }) {
       })
       .join("");
     const [op, family, shape, second, derived, ...counted] = text.split(NEXT);
-    const [params, macs, own, training] = counted.map((one) => JSON.parse(one));
-    held[number] = { op, family, shape, second, derived, params, macs, values: own, training };
+    const [params, macs, own, flags] = counted.map((one) => JSON.parse(one));
+    held[number] = { op, family, shape, second, derived, params, macs, values: own, flags };
     return held[number];
   };
 }
