@@ -396,6 +396,7 @@ layers:
   - first: {add: [ref(l), ref(r), {far: "ref(l) >> conv(4, 1)"}]}
   - second: {concat: [ref(first), ref(r)]}
   - third: {concat: [ref(second), ref(first), ref(l)]}
+  - gated: {multiply: [ref(third), "ref(third) >> global_avg_pool"]}
 outputs: {aux: ref(second)}
 """
 WIRED = (
@@ -406,6 +407,12 @@ WIRED = (
     TOLD.replace("aux: ref(second)", "aux: ref(first)"),
     TOLD.replace("r: 4x8x8", "s: 4x8x8").replace("ref(r)", "ref(s)"),
     TOLD.replace("far:", "near:"),
+    TOLD.replace(
+        '[ref(third), "ref(third) >> global_avg_pool"]', '["ref(third) >> global_avg_pool", ref(third)]'
+    ),
+    # the same sizes in another layout
+    "input: 8x8x8\nlayers: [channels_last, relu]\n",
+    "input: 8x8x8\nlayers: [tanh, relu]\n",
 )
 
 

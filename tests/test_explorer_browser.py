@@ -6,10 +6,12 @@ They are skipped where no browser is found; that a page is accessible is tested 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -141,6 +143,88 @@ def test_two_are_put_side_by_side_with_what_changed_drawn(tab: browser.Page, her
     assert tab.run('document.querySelector(".drawn svg rect") !== null')
     command = tab.run('document.querySelector(".command code").textContent')
     assert command == "archlens diff alexnet vgg16 -o diff.svg"
+
+
+def taken_out(tab: browser.Page, folder: Path, *names: str) -> None:
+    """Click buttons that save, into a folder."""
+    tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    for name in names:
+        tab.run(
+            f'[...document.querySelectorAll(".foot button")].find(b => b.textContent === "{name}").click()'
+        )
+
+
+def until_there(tab: browser.Page, folder: Path, wanted: set[str]) -> None:
+    """Wait for files that are saved."""
+    for _ in range(200):
+        if {path.name for path in folder.iterdir()} == wanted:
+            break
+        tab.run("new Promise(then => setTimeout(then, 20))")
+    assert {path.name for path in folder.iterdir()} == wanted
+
+
+CHANGES = """(() => {
+  const count = kind => [...document.querySelectorAll(`.changes g.${kind}`)].length;
+  return {
+    summary: document.querySelector(".beside section p[role=status]").textContent,
+    boxes: Object.fromEntries(["added", "removed", "altered", "affected", "same"].map(k => [k, count(k)])),
+    names: [...document.querySelectorAll(".changes .called")].map(e => e.textContent),
+    high: document.querySelector(".changes").getBoundingClientRect().height,
+    wide: document.querySelector(".changes").getBoundingClientRect().width <= innerWidth,
+    outside: [...document.querySelectorAll(".changes text")].filter(text => {
+      const box = text.closest("g")?.querySelector("rect"), own = text.getBBox(), around = box?.getBBox();
+      if (!box || around.width < 20) return false;
+      const [right, low] = [around.x + around.width, around.y + around.height];
+      return own.x < around.x - 1 || own.x + own.width > right + 1 || own.y + own.height > low + 3;
+    }).map(text => text.textContent),
+    notes: document.querySelector(".beside section").lastChild.textContent,
+  };
+})()"""
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (768, False), (1280, False)])
+def test_any_two_are_aligned_as_the_command_aligns_them(
+    tab: browser.Page, here: Path, width: int, dark: bool
+) -> None:
+    tab.size(width, dark=dark)
+    for old, new in permutations(FIVE, 2):
+        told = json.loads(run("diff", old, new, "--format", "json").stdout)
+        tab.open(here, f"view=beside&net={old}&with={new}")
+        found = tab.run(CHANGES)
+        kinds = Counter(one["change"] for one in told["changes"])
+        for kind, count in kinds.items():
+            assert f"{count:,} {kind}" in found["summary"]
+        assert f"{told['unchanged']:,} layer" in found["summary"]
+        # of what is added or removed scopes are one box, and what repeats is drawn once
+        for kind in ("added", "removed"):
+            assert bool(found["boxes"][kind]) == bool(kinds[kind])
+            assert found["boxes"][kind] <= kinds[kind] + 1  # and that of the key
+        assert found["names"] == [network(old).title, network(new).title]
+        assert all(f"{said[0].upper()}{said[1:]}." in found["notes"] for said in told["boundary"])
+        assert found["outside"] == []
+        assert found["wide"]
+        assert f"archlens diff {old} {new}" in found["notes"]
+    tab.open(here, "view=beside&net=vgg16&with=vgg16")
+    assert tab.run('document.querySelector(".changes")') is None
+
+
+def test_a_difference_follows_the_width_and_can_be_taken_out(
+    tab: browser.Page, here: Path, tmp_path: Path
+) -> None:
+    tab.open(here, "view=beside&net=googlenet&with=resnet50")
+    one = tab.run(CHANGES)
+    tab.size(600)
+    tab.settle()
+    other = tab.run(CHANGES)
+    assert other["high"] > one["high"]
+    assert (other["summary"], other["boxes"]) == (one["summary"], one["boxes"])
+    taken_out(tab, tmp_path, "SVG")
+    until_there(tab, tmp_path, {"beside.svg"})
+    text = (tmp_path / "beside.svg").read_text("utf-8")
+    parsed = fromstring(text)
+    fills = {e.get("fill") for e in parsed.iter("{http://www.w3.org/2000/svg}rect")}
+    assert len(fills) >= 5  # the ground, and a colour of each kind
+    assert not [e for e in parsed.iter() if e.get("class") or e.get("style")]
 
 
 def test_the_order_and_the_link_that_restores_it(tab: browser.Page, here: Path) -> None:
@@ -316,18 +400,9 @@ def test_without_scripts_the_table_and_the_pictures_remain(tab: browser.Page, he
 
 
 def test_what_is_taken_out(tab: browser.Page, here: Path, tmp_path: Path) -> None:
-    tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     tab.open(here, "metric=macs")
-    for name in ("SVG", "PNG", "CSV", "Markdown"):
-        tab.run(
-            f'[...document.querySelectorAll(".foot button")].find(b => b.textContent === "{name}").click()'
-        )
-    wanted = {"bars.svg", "bars.png", "networks.csv", "networks.md"}
-    for _ in range(200):
-        if {path.name for path in tmp_path.iterdir()} == wanted:
-            break
-        tab.run("new Promise(then => setTimeout(then, 20))")
-    assert {path.name for path in tmp_path.iterdir()} == wanted
+    taken_out(tab, tmp_path, "SVG", "PNG", "CSV", "Markdown")
+    until_there(tab, tmp_path, {"bars.svg", "bars.png", "networks.csv", "networks.md"})
     svg = (tmp_path / "bars.svg").read_text("utf-8")
     assert f"{network('vgg16').macs:,}" in svg
     assert "var(" not in svg

@@ -170,7 +170,10 @@ function sideOf(one, group, moved) {
   const unnamed = /^\d+(\.+\d+)*$/.test(group.name);
   const params = sum(layers.map((layer) => layer.params));
   const macs = sum(layers.map((layer) => (layer.training ? 0 : layer.macs)));
-  const cost = [params ? `${params} params` : "", macs ? `${macs} MACs` : ""].filter(Boolean).join(", ");
+  // a figure is not parted from its unit
+  const said = (/** @type {string} */ sum, /** @type {string} */ unit) =>
+    `${sum} ${unit}`.replaceAll(" ", "\u00a0");
+  const cost = [params && said(params, "params"), macs && said(macs, "MACs")].filter(Boolean).join(", ");
   const shapes = kind === "same" ? "" : `${first.shapes.join(", ")} -> ${last.shape}`;
   const { what: why } = group.pairs[0];
   const [old, later] = [group.pairs[0].old, group.pairs[0].new];
