@@ -107,6 +107,9 @@ class Font:
     #: The families that SVG asks for, the first of which is embedded.
     families: str = ""
 
+    def __hash__(self) -> int:  # words are measured again and again
+        return hash(self.name)
+
     @cached_property
     def files(self) -> tuple[FontFile, FontFile]:
         """The file of the regular font, and that of the bold one.

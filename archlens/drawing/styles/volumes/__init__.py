@@ -8,6 +8,7 @@ vectors are bars.
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import product
 
 from ....errors import did_you_mean, shorten, usage
@@ -35,10 +36,12 @@ def draw(request: Request) -> Picture:
         raise usage(f"there is no scale {shorten(request.scale)}", help=help)
     held: Picture | None = None
     for plan in request.choices():
-        valleys = valleys_of(stages_of(plan), lying=request.page.lying)
+        stages = stages_of(plan)
+        valleys = valleys_of(stages, lying=request.page.lying)
         ways = (*product(valleys, (False, True)), (None, False))
         for (valley, stacked), (tall, most) in product(ways, _SIZES):
-            artist = Artist(request, plan, stages_of(plan), tall, most, valley, stacked=stacked)
+            own = [copy(stage) for stage in stages]  # which have their places there
+            artist = Artist(request, plan, own, tall, most, valley, stacked=stacked)
             whole = artist.is_whole and (held is None or artist.slabs >= _SLABS)
             if not artist.is_held or not (whole or held is None):
                 continue

@@ -178,8 +178,8 @@ class Artist:
         #: What is written: where, and whether it leads there from above; and the areas that are taken.
         self.words: dict[int, tuple[float, float, str]] = {}
         self.numbers: list[tuple[float, float, str, str]] = []
-        #: The stages whose size stands in their caption.
-        self.unsized: list[Stage] = []
+        #: The stages whose size stands in their caption, by their identity.
+        self.unsized: set[int] = set()
         self.breaks: set[int] = set()
         self.line: dict[int, int] = {}
         self.left: dict[int, float] = {}
@@ -336,11 +336,13 @@ class Artist:
             stages = self.columns[column]
             if self.branches:
                 self.left[column] = x
-                wide = [max(self.extent(one)[0] + self.extent(one)[2], 2 * self.half(one)) for one in stages]
-                for one in stages:
-                    lead, _, reach, _ = self.extent(one)
-                    one.x = x + max(wide) / 2 - (lead + reach) / 2 + lead
-                x += max(wide) + _GAP
+                extents = [self.extent(one) for one in stages]
+                wide = max(
+                    [max(e[0] + e[2], 2 * self.half(one)) for one, e in zip(stages, extents, strict=True)]
+                )
+                for one, (lead, _, reach, _) in zip(stages, extents, strict=True):
+                    one.x = x + wide / 2 - (lead + reach) / 2 + lead
+                x += wide + _GAP
                 far = x - _GAP
                 continue
             (stage,) = stages
@@ -365,7 +367,7 @@ class Artist:
 
     def half(self, stage: Stage) -> float:
         """Half the width of a caption."""
-        key = id(stage), any(one is stage for one in self.unsized)
+        key = id(stage), id(stage) in self.unsized
         found = self.halves.get(key)
         if found is None:
             widths = [width(text, SMALL, bold) for text, bold in self.caption(stage)]
@@ -615,11 +617,11 @@ class Artist:
                 taken.append(area)
                 self.numbers.append((x, y, text, anchor))
                 return
-        self.unsized.append(stage)
+        self.unsized.add(id(stage))
 
     def caption(self, stage: Stage) -> list[tuple[str, bool]]:
         """The lines beneath a stage, each with whether it is bold."""
-        sized = any(one is stage for one in self.unsized)
+        sized = id(stage) in self.unsized
         found = self.captions.get((id(stage), sized))
         if found is None:
             found = self.captions[id(stage), sized] = self.captioning(stage, sized=sized)
