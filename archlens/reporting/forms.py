@@ -20,7 +20,6 @@ from ..drawing.theme import AUTO
 from ..drawing.themed import to_both
 from ..drawing.thumbnail import thumbnail
 from ..errors import not_installed, printable, printable_lines
-from ..explorer import policy, within
 from ..forms import markdown
 from ..forms.table import Command, Content, Link, Table, Worded, words_of
 from ..network import Network
@@ -84,7 +83,7 @@ def page(material: Material, form: str, *, made: str = "", gallery: bool = False
         gallery=chosen.gallery if gallery else "",
         picture=picture,
         viewer=lambda: _viewer(material),
-        policy=policy(),
+        policy=_policy() if chosen.contained else "",
     )
     return [File(f"{name}.{chosen.extension}", _tidy(text)), *pictures]
 
@@ -154,6 +153,8 @@ def _viewer(material: Material) -> str:
     """The graph to touch, which a page of HTML has."""
     from markupsafe import Markup
 
+    from ..explorer import within
+
     # made by this package, which escapes what it shows
     return Markup(within(material.study, asked=material.asked))
 
@@ -216,6 +217,13 @@ def _html(said: Content | Sequence[Content]) -> str:
 
 
 # --- the templates -----------------------------------------------------------------------------------
+
+
+def _policy() -> str:
+    """The content security policy of a page that stands alone, which has the explorer in it."""
+    from ..explorer import policy
+
+    return policy()
 
 
 def _template(name: str, form: Form) -> jinja2.Template:

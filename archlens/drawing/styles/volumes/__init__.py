@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from copy import copy
 from itertools import product
+from typing import NamedTuple
 
 from ....errors import did_you_mean, shorten, usage
 from ...picture import Picture
+from ...plan import Plan
 from ...request import SCALES, Request
 from .artist import Artist
-from .stages import stages_of, valleys_of
+from .stages import Stage, Valley, stages_of, valleys_of
 
 __all__ = ["draw"]
 
@@ -34,14 +36,51 @@ def draw(request: Request) -> Picture:
     if request.scale not in SCALES:
         help = did_you_mean(request.scale, SCALES, otherwise=f"the scales: {', '.join(SCALES)}")
         raise usage(f"there is no scale {shorten(request.scale)}", help=help)
-    held: Picture | None = None
+    known, key = (
+        request.plans.known,
+        (
+            __name__,
+            request.page,
+            request.bare,
+            request.ground,
+            request.depth,
+            request.labels,
+            request.heat,
+            request.scale,
+        ),
+    )
+    if key in known:  # it is so in every theme
+        picture: Picture = known[key].artist(request).picture()
+        return picture
+    known[key], picture = _chosen(request)
+    return picture
+
+
+class _Way(NamedTuple):
+    """How volumes are laid out."""
+
+    plan: Plan
+    stages: list[Stage]
+    tall: float
+    most: int
+    valley: Valley | None
+    stacked: bool
+
+    def artist(self, request: Request) -> Artist:
+        """Who draws them so, each stage in a place of its own."""
+        stages = [copy(stage) for stage in self.stages]
+        return Artist(request, self.plan, stages, self.tall, self.most, self.valley, stacked=self.stacked)
+
+
+def _chosen(request: Request) -> tuple[_Way, Picture]:
+    held: tuple[_Way, Picture] | None = None
     for plan in request.choices():
         stages = stages_of(plan)
         valleys = valleys_of(stages, lying=request.page.lying)
         ways = (*product(valleys, (False, True)), (None, False))
         for (valley, stacked), (tall, most) in product(ways, _SIZES):
-            own = [copy(stage) for stage in stages]  # which have their places there
-            artist = Artist(request, plan, own, tall, most, valley, stacked=stacked)
+            way = _Way(plan, stages, tall, most, valley, stacked)
+            artist = way.artist(request)
             whole = artist.is_whole and (held is None or artist.slabs >= _SLABS)
             if not artist.is_held or not (whole or held is None):
                 continue
@@ -49,9 +88,9 @@ def draw(request: Request) -> Picture:
             if not _ends(request, picture):  # what is carried from line to line takes more than was reckoned
                 continue
             if whole:
-                return picture
-            held = picture
-    return held or artist.picture()
+                return way, picture
+            held = way, picture
+    return held or (way, artist.picture())
 
 
 def _ends(request: Request, picture: Picture) -> bool:
