@@ -738,3 +738,23 @@ def test_what_a_module_gives_out_stands_within_it() -> None:
     assert names.index(network.outputs["1"]) < names.index("head")
     assert network.shape_of(network.outputs["1"]) == (3, 7, 4)
     again(network)
+
+
+def test_a_table_names_no_step_that_it_makes() -> None:
+    """As cells of NASNet, that read what the last but one gave: rows of a table are read before its steps."""
+    cells = "\n".join(f"  - cell_{k}: cell(cell_{k - 2})" for k in range(2, 9))
+    network = archlens.loads(f"""
+input: 8x9x9
+blocks:
+  cell(prev):
+    - add:
+        - main: conv(8, 3, padding=1)
+        - - ref(prev)
+          - side: conv(8, 1)
+layers:
+  - cell_0: conv(8, 1)
+  - cell_1: conv(8, 3, padding=1)
+{cells}
+""")
+    again = archlens.loads(archlens.convert(network))
+    assert [(one.name, one.inputs) for one in again] == [(one.name, one.inputs) for one in network]

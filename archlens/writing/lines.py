@@ -436,6 +436,7 @@ def _counted(items: Sequence[Any], at: int) -> tuple[list[Any], int] | None:
     if match is None or items[at].head == "again":
         return None
     prefix, first = match[1], int(match[2])
+    made: set[str] = set()
     stop = at
     while stop < len(items):
         item = items[stop]
@@ -445,6 +446,9 @@ def _counted(items: Sequence[Any], at: int) -> tuple[list[Any], int] | None:
             break
         if item.arguments != items[at].arguments and not all(_is_literal(t) for _, t in item.arguments):
             break
+        if any(_first_name(text) in made for _, text in item.arguments):
+            break  # the rows of a table are read before its first step
+        made.add(item.name)
         stop += 1
     count = stop - at
     if count < _COUNTED:
@@ -464,6 +468,11 @@ def _counted(items: Sequence[Any], at: int) -> tuple[list[Any], int] | None:
         rows = f"range({first}, {first + count})" if first else f"range({count})"
         table = Keys((Key("each", "i"), Key("in", rows), Key("do", do)))
     return _shorter([table], plain), stop
+
+
+def _first_name(text: str) -> str:
+    """The scope, or the step, that an argument may name."""
+    return text.strip('"').partition(".")[0]
 
 
 def _chained(texts: list[str]) -> list[str]:
