@@ -879,6 +879,32 @@ def test_update_and_locked(sample: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_a_board_needs_is_locked_where_it_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: of two maps of 32x32 and 8x32x32 in int8 and int16; 8 weights, biases and scales."""
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[tool.archlens.budgets]\nfiles = ["*.yaml"]\n')
+    net = "input: 1x32x32\nlayers: ['conv(8, 1)']\n"
+    Path("plain.yaml").write_text(net)
+    Path("board.yaml").write_text(f"{net}budget: {{sram: <= 1M}}\n")
+    assert check("--update").exit_code == 0
+    networks = tomllib.loads(Path("archlens.lock").read_text())["networks"]
+    assert not {"sram", "flash", "types"} & networks["plain.yaml"].keys()
+    board = networks["board.yaml"]
+    assert (board["sram"], board["flash"], board["types"]) == (9 * 1024, 8 + 8 * 4 + 8 * 4, "int8/int8")
+    assert check("--locked").exit_code == 0
+    wide = check("--locked", "--activations", "int16")
+    assert wide.exit_code == 1
+    assert "board.yaml: sram was 9,216 B and is 18,432 B (+100.0 %)" in wide.stdout
+    assert "board.yaml: flash was 72 B and is 104 B" in wide.stdout  # biases are int64
+    assert "board.yaml: types was int8/int8 and is int8/int16" in wide.stdout
+    assert check("--locked", "--activations", "int16", "--tolerance", "99 %").exit_code == 1
+    lock = Path("archlens.lock")
+    lock.write_text(lock.read_text().replace("int8/int8", "int8/int9"))
+    assert "types is int8/int9" in str(check("--locked").exception)
+
+
 def test_lock_of_the_whole_project(sample: Path) -> None:
     result = run("check", "--update")
     assert result.returncode == 1  # locked, and yet two limits are broken

@@ -91,6 +91,7 @@ MARKS = {
     "AL403": "relu",
     "AL404": "group_norm(16)",
     "AL501": "conv(30, 3)",
+    "AL502": "conv(32, 5)",
     "AL601": "width",
     "AL602": "unit(width)",
     "AL603": "conv(32, 1)",
@@ -161,6 +162,7 @@ def test_codes_are_stable() -> None:
         "AL403": "idle-activation",
         "AL404": "single-statistics",
         "AL501": "odd-channels",
+        "AL502": "exceeds-board",
         "AL601": "unused-param",
         "AL602": "unused-block",
         "AL603": "unread-layer",
@@ -1301,3 +1303,36 @@ def test_all(monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(result.stdout)
     assert [one["name"] for one in data["networks"]] == first
     assert data["totals"]["error"] == 0
+
+
+# --- AL502 exceeds-board ---------------------------------------------------------------------------
+
+
+def test_a_board_that_is_too_small() -> None:
+    """Bytes by hand: of maps, and of weights, biases and scales."""
+    found = json.loads(invoke("lint", "lenet5", "--target", "rp2040", "--format", "json").stdout)
+    assert not [one for one in found["networks"][0]["findings"] if one["rule"] == "AL502"]
+    large = ["input: 3x224x224", "layers:", "  - a: conv(64, 1)", "  - relu", "  - b: conv(8, 1)"]
+    said = "\n".join([*large, "budget: {sram: <= 3M, flash: <= 100}"])
+    arena, flash = findings(said, "", "AL502")
+    assert arena.numbers["least"] == (64 + 8) * 224 * 224  # between the convolutions, and behind them
+    assert arena.layers == ("a",)  # of which relu is a part
+    assert flash.numbers["bytes"] == (64 * 3 + 64 * 8) + 4 * (64 + 8) + 4 * (64 + 8)
+    assert flash.layers == ("a",)  # 704 of the 1,280
+    assert not findings("\n".join([*large, "budget: {sram: <= 4M, flash: <= 2K}"]), "", "AL502")
+
+
+def test_types_on_a_board_are_those_that_are_given(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("input: 1x32x32\nlayers: ['conv(8, 1)']\nbudget: {sram: <= 16K}\n")
+    assert "AL502" not in invoke("lint", str(file)).stdout
+    result = invoke("lint", str(file), "--activations", "int16")
+    assert "the arena takes 18,432 bytes in int16, and should be <= 16K (16,384 B)" in result.stdout  # 9 maps
+    assert result.exit_code == 0
+    assert invoke("lint", str(file), "--activations", "int16", "--strict").exit_code == 1
+
+
+def test_what_is_not_known_of_a_board_is_said() -> None:
+    said = invoke("lint", "bert_base", "--target", "rp2040").stdout
+    assert "whether the arena is <= 270336B is not known: it is not known what a runtime makes of" in said
+    assert "whether the flash is <= 2097152B is not known" in said

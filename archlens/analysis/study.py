@@ -14,6 +14,7 @@ from ..grouping import grouped
 from ..network import Layer, Network, scopes_of
 
 if TYPE_CHECKING:
+    from ..limits import Requirement
     from .cost import Ledger
     from .deployment import Deployment
     from .memory import Memory, Peak
@@ -27,17 +28,25 @@ if TYPE_CHECKING:
 class Study:
     """What views, rules, limits and reports take, instead of a network and analyses of their own."""
 
-    def __init__(self, network: Network, types: tuple[str, str] = ("int8", "int8")) -> None:
+    def __init__(
+        self,
+        network: Network,
+        types: tuple[str, str] = ("int8", "int8"),
+        board: Sequence[Requirement] = (),
+    ) -> None:
         """A study.
 
         Args:
             network: what is studied.
             types: of weights and of activations on a board.
+            board: limits on its memory, where a board is asked about.
         """
         #: What is studied.
         self.network: Network = network
         #: The types of weights and of activations on a board.
         self.types: tuple[str, str] = types
+        #: Limits on the memory of the board that is asked about, beside those of the spec.
+        self.board: Sequence[Requirement] = board
         self._memory: dict[tuple[object, ...], Memory] = {}
 
     @cached_property

@@ -41,6 +41,18 @@ class Board(NamedTuple):
     macs_per_second: Mapping[str, Fraction]
     bytes_per_second: Fraction | None
 
+    @property
+    def limits(self) -> list[tuple[str, str]]:
+        """What it has of memory, as limits by the names of their figures.
+
+        Raises:
+            UsageError: nothing is known of its memory.
+        """
+        known = [("sram", self.sram), ("flash", self.flash)]
+        if not any(size for _, size in known):
+            raise usage(f"of {self.title} neither sram nor flash is known")
+        return [(name, f"<= {size}B") for name, size in known if size is not None]
+
 
 @cache
 def names() -> tuple[str, ...]:

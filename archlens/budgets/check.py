@@ -13,7 +13,7 @@ from ..limits import Requirement
 from .finding import called
 from .project import Project
 from .targets import Limits, Target, asked_for, named, of_project
-from .verdict import Checked, Drift, Report, judge
+from .verdict import BOARD, Checked, Drift, Report, judge
 
 if TYPE_CHECKING:
     from . import lock
@@ -80,7 +80,7 @@ def check(
             continue
         study.types = types
         verdicts = judge(study, requirements)
-        today = _today(study) if locked or update else None
+        today = _today(study, requirements) if locked or update else None
         drift = None
         if today is not None and update:
             new[name] = today
@@ -108,10 +108,10 @@ def _locked(project: Project, *, needed: bool) -> Mapping[str, lock.Entry]:
     return entries or {}
 
 
-def _today(study: Study) -> lock.Entry:
+def _today(study: Study, requirements: Sequence[Requirement]) -> lock.Entry:
     from . import lock
 
-    return lock.entry(study)
+    return lock.entry(study, board=any(one.quantity in BOARD and one.span for one in requirements))
 
 
 def _drift(entry: lock.Entry | None, today: lock.Entry, tolerance: Fraction) -> Drift:

@@ -4,6 +4,9 @@ It is TOML, sorted by name, a figure a line, so that a difference in it can be r
 counts, bytes, and sizes along each axis as ``427x427``; ``unknown`` where there is none. ``structure`` is the
 fingerprint of :mod:`archlens.analysis.structure`.
 
+A network whose ``sram`` or ``flash`` a file of the project limits has these two, and ``types``: those of the
+weights and of the activations that they are of, as ``int8/int8``.
+
 The smallest input is not in it: it is found by trying, which takes longer than all other figures together,
 and as long as the structure is the same it changes only where a spec asks for the size of its input.
 """
@@ -16,13 +19,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ..analysis.deployment import ACTIVATIONS, WEIGHTS
 from ..analysis.figures import Unknown, Value
 from ..analysis.structure import fingerprint
 from ..analysis.study import Study
 from ..errors import Source, Span, UsageError, did_you_mean, shorten, usage
 from . import toml
 from .finding import display, read_text
-from .verdict import LOCKED, Change, Drift, measure_all
+from .verdict import BOARD, LOCKED, Change, Drift, measure_all
 
 NAME = "archlens.lock"
 SCHEMA = "archlens.lock/1"
@@ -36,6 +40,7 @@ _HEAD = """\
 _ANEW = f"remove {NAME}, and `archlens check --update` writes it anew"
 
 STRUCTURE = "structure"
+TYPES = "types"
 UNKNOWN = "unknown"
 
 
@@ -49,10 +54,12 @@ class Entry:
     places: Mapping[str, Span] | None = None
 
 
-def entry(study: Study) -> Entry:
-    """Today's figures of a network."""
+def entry(study: Study, *, board: bool = False) -> Entry:
+    """Today's figures of a network, and those of a board where these are meant, too."""
     figures = {STRUCTURE: fingerprint(study.network)}
-    figures |= {name: written(value) for name, value in measure_all(study).items()}
+    figures |= {name: written(value) for name, value in measure_all(study, board=board).items()}
+    if board:
+        figures[TYPES] = "/".join(study.types)
     return Entry(figures)
 
 
@@ -116,7 +123,7 @@ def _broken(message: str, span: Span | None, help: str = "") -> UsageError:
 def _entry(value: Any, path: toml.Path, places: toml.Places) -> Entry:
     if not isinstance(value, dict):
         raise _broken(f"{shorten(path[-1])} must be a table", places.of(path))
-    known = (STRUCTURE, *LOCKED)
+    known = (STRUCTURE, *LOCKED, *BOARD, TYPES)
     spans = {}
     for name, figure in value.items():
         place = places.of((*path, name))
@@ -132,6 +139,9 @@ def _entry(value: Any, path: toml.Path, places: toml.Places) -> Entry:
 def _is_figure(name: str, text: str) -> bool:
     if name == STRUCTURE:
         return text.startswith("sha256:") and len(text) == 7 + 64
+    if name == TYPES:
+        weights, _, activations = text.partition("/")
+        return weights in WEIGHTS and activations in ACTIVATIONS
     return text == UNKNOWN or all(size.isascii() and size.isdigit() for size in text.split("x"))
 
 
@@ -152,7 +162,7 @@ def compare(locked: Entry, today: Entry, tolerance: Fraction) -> Drift:
         elif name == STRUCTURE:
             changes.append(Change(name, _short(before), _short(now), None, tolerance > 0, places.get(name)))
         else:
-            percent = _percent(before, now)
+            percent = _percent(before, now) if name != TYPES else None
             held = percent is not None and abs(percent) <= tolerance
             changes.append(Change(name, before, now, percent, held, places.get(name)))
     return Drift(tuple(changes), len(today.figures), locked.span)

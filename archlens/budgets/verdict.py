@@ -17,6 +17,9 @@ from ..network import Network
 #: The quantities that are locked: all of the network's own that need no trying.
 LOCKED = {name: one for name, one in QUANTITIES.items() if one.own and not one.tried}
 
+#: Those of a board, which are locked where a file of the project limits one of them.
+BOARD = {name: QUANTITIES[name] for name in ("sram", "flash")}
+
 #: How many parts are named where a limit is broken.
 _PARTS = 3
 
@@ -227,9 +230,14 @@ def no_scope(study: Study, requirement: Requirement) -> UsageError:
     return usage(message, span=requirement.span, help=help)
 
 
-def measure_all(study: Study) -> dict[str, Value]:
-    """Every figure that is locked, by quantity; one that says what another says is left out."""
-    found = {name: one.measure(study, "") for name, one in LOCKED.items()}
+def measure_all(study: Study, *, board: bool = False) -> dict[str, Value]:
+    """Every figure that is locked, by quantity; one that says what another says is left out.
+
+    Args:
+        study: of the network.
+        board: whether those of a board are among them.
+    """
+    found = {name: one.measure(study, "") for name, one in (LOCKED | (BOARD if board else {})).items()}
     return {
         name: _unknown(one) if isinstance(one, AtLeast) else one
         for name, one in found.items()

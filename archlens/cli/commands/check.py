@@ -82,7 +82,9 @@ def command(
         raise usage("--tolerance is for --locked")
     asked = [(key.removeprefix("limit_"), text) for key, texts in limits.items() for text in texts]
     if target is not None:
-        asked += _board_limits(target)
+        from ... import boards
+
+        asked += boards.find(target).limits
     shapes, values = given.read()
     project = find_project()
     try:
@@ -116,21 +118,6 @@ def command(
         remark(f"help: {INSTEAD}")
     if not report.held:
         sys.exit(1)
-
-
-def _board_limits(target: str) -> list[tuple[str, str]]:
-    """What a board has as limits.
-
-    Raises:
-        UsageError: there is no such board, or nothing is known of its memory.
-    """
-    from ... import boards
-
-    board = boards.find(target)
-    known = [("sram", board.sram), ("flash", board.flash)]
-    if not any(size for _, size in known):
-        raise usage(f"of {board.title} neither sram nor flash is known")
-    return [(name, f"<= {size}B") for name, size in known if size is not None]
 
 
 def _update(outcome: Any, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +18,7 @@ from ...views import lint_table as view
 from ..options import (
     Given,
     all_option,
+    board_options,
     chosen,
     each,
     format_option,
@@ -51,6 +53,7 @@ def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 @click.option(
     "--ignore", multiple=True, metavar="CODES", shell_complete=complete_codes, help="Leave these rules out."
 )
+@board_options
 @click.option("--strict", is_flag=True, help="Exit with 1 on any finding, not only on errors.")
 @format_option(checks=True, first="text")
 @output_option
@@ -60,23 +63,28 @@ def command(
     every: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    target: str | None,
+    weights: str,
+    activations: str,
     strict: bool,
     form: str,
     path: str | None,
 ) -> None:
     """Find probable mistakes in networks.
 
-    Findings are mistakes, or facts that are worth knowing. All variants of a file are checked. `archlens
-    rules` lists the rules. The exit code is 1 if there is an error, or with --strict any finding, and 2 if
-    the command is wrong.
+    Findings are mistakes, or facts that are worth knowing. All variants of a file are checked. --target
+    compares with the memory of a board, too. `archlens rules` lists the rules. The exit code is 1 if there
+    is an error, or with --strict any finding, and 2 if the command is wrong.
     """
     called = dict.fromkeys(chosen("lint", name, every, example="my.yaml"))
     rules = choose(_words(select, "--select"), _words(ignore, "--ignore"))
+    board = _board(target) if target is not None else []
+    types = weights, activations
     linted = []
     for one in called:
         for variant, spec, network in _networks(one, given):
             if isinstance(network, Network):
-                linted.append(view.Linted(variant, lint(Study(network), spec, rules)))
+                linted.append(view.Linted(variant, lint(Study(network, types, board), spec, rules)))
             else:
                 linted.append(view.Linted(variant, (), network.diagnostic))
     if form == "text":
@@ -86,6 +94,14 @@ def command(
     totals = view.totals(linted)
     if totals[ERROR] or (strict and any(totals.values())):
         sys.exit(1)
+
+
+def _board(target: str) -> list[Any]:
+    """The memory of a board as limits."""
+    from ... import boards
+    from ...budgets.project import parse_limits
+
+    return parse_limits(boards.find(target).limits)
 
 
 def _words(texts: tuple[str, ...], option: str) -> list[str]:
