@@ -410,6 +410,23 @@ class Interpolated(WithClassToken):
         return torch.cat([offsets.permute(0, 2, 3, 1).reshape(15, HEADS), self.table[-3:]])
 
 
+class Measured(WithClassToken):
+    """A small network tells the bias by how far positions lie apart; the first token has none, as in timm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.table
+        self.mlp = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, HEADS))
+        down, right = torch.meshgrid(torch.arange(-1.0, 2.0), torch.arange(-2.0, 3.0), indexing="ij")
+        apart = torch.stack((down, right), -1)
+        self.register_buffer("apart", apart.sign() * apart.abs().log1p(), persistent=False)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rows = self.mlp(self.apart).view(-1, HEADS)[self.index[1:, 1:].reshape(-1)]
+        bias = F.pad(rows.view(LENGTH - 1, LENGTH - 1, -1).permute(2, 0, 1), [1, 0, 1, 0])
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.unsqueeze(0))
+
+
 class HeadsAsRows(OfDistances):
     """Queries, keys and values stand side by side in each head, so that each head is a row by itself."""
 
@@ -522,6 +539,16 @@ ADDED[WithClassToken] = [
     "relative_positions((2, 3), class_token=true)",
     ADDED[OfOffsets][-1],
 ]
+ADDED[Measured] = [
+    "relative_coordinates((2, 3), plain=true)",
+    "linear(5)",
+    "relu",
+    "linear(3)",
+    "relative_positions((2, 3))",
+    'rearrange("q k h -> h q k", channels="first")',
+    "pad(padding=((1, 0), (1, 0)))",
+    'rearrange("h q k -> h q k")',
+]
 ADDED[Interpolated] = ADDED[WithClassToken]
 ADDED[WithMask] = ADDED[OfRangesBefore]
 ADDED[OfTwo] = [*ADDED[OfDistances], "add"]
@@ -544,7 +571,8 @@ def test_what_is_added_to_scores_is_a_bias(kind: type[Attend]) -> None:
     while before != "input":
         rest.insert(0, str(network[before].op))
         # what is learned reads the number of samples alone
-        before = network[before].inputs[0] if network[before].op.kind != "parameter" else "input"
+        stands = network[before].op.kind in ("parameter", "relative_coordinates")
+        before = "input" if stands else network[before].inputs[0]
     assert rest == ADDED[kind]
     assert network.state() == {key: tuple(value.shape) for key, value in module.state_dict().items()}
     assert network.macs == counted(module, (LENGTH, CHANNELS))

@@ -700,19 +700,21 @@ def _bias(
 ) -> Draft | None:
     """All that is added to the scores, by heads, queries and keys; ``None`` where no op says some of it.
 
-    So many multiply-accumulates ran for it.
+    So many multiply-accumulates ran for it, by the layers that are said by the op.
     """
-    before = len(lowering.drafts)
+    before, paying = len(lowering.drafts), set(lowering.paying)
+    behind = lowering.behind() if not found.layers else (0, 0)  # torch's function reads what is made of it
     try:
         terms = [_term(lowering, said, op, drafts, found) for said in found.done] if found.by_query else []
         said = [one for one in terms if one is not None]
         if said and len(said) == len(terms):
             total = _total(lowering, said)
-            if sum(one.facts.macs for one in lowering.drafts[before:]) == macs:
+            if behind and sum(one.facts.macs for one in lowering.drafts[before:]) == macs + sum(behind):
                 return total
     except NotSaid:
         pass
     lowering.forget(before)
+    lowering.paying = paying
     return None
 
 
@@ -870,6 +872,20 @@ def _of_each_pair(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
     return applied(lowering, node, inner, bias) if inner is not None else None
 
 
+def _without_zeros(bias: Value) -> tuple[int, Value]:
+    """How many queries and keys come first that have nothing added, and the bias of the others."""
+    inner = bias
+    while inner.node is not None and inner.node.target in (*SAME, *VIEWED):
+        inner = inner.node.inputs[0]
+    node = inner.node
+    if node is None or node.target not in ("torch.pad", "aten.constant_pad_nd"):
+        return 0, bias
+    zeros = node.args.get("mode", "constant") == "constant" and not node.args.get("value")
+    before, *after = node.args["pad"]
+    alike = [before, *after] == [before, 0] * 2 and inner.sizes[-2:] == bias.sizes[-2:]
+    return (before, node.inputs[0]) if zeros and alike and before > 0 else (0, bias)
+
+
 def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
     """A parameter by heads, queries and keys, or the rows of a table for these; ``None`` for others."""
     sizes = tuple(bias.sizes)
@@ -884,9 +900,10 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
         batch = {"batch": True} if leaf.sizes != sizes else {}
         own = lowering.put(lowering.call("parameter", sizes, **batch), beside, own={"": leaf})
         return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), own) if apart else own
+    before, bias = _without_zeros(bias)
     pairs = lowering.pairs_of(bias)
     if pairs is None:
-        return _of_each_pair(lowering, bias, beside, to)
+        return _of_each_pair(lowering, bias, beside, to) if not before else None
     if pairs.table.key:
         table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
     else:
@@ -899,4 +916,8 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
     ):
         return None  # another layer has it
     taken = lowering.put(op, table, own={} if index is None else {"": index})
-    return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)
+    if not before:
+        return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)
+    first = lowering.put(lowering.call("rearrange", "q k h -> h q k", channels="first"), taken)
+    whole = lowering.put(lowering.call("pad", padding=((before, 0), (before, 0))), first)
+    return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), whole)

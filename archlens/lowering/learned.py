@@ -77,11 +77,14 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
         bias = node.args.get("bias")
         own = {"weight": node.args["weight"], **({} if bias is None else {"bias": bias})}
         op = lowering.call("linear", own["weight"].sizes[0], **({"bias": False} if bias is None else {}))
-        made = lowering.put(op, settled(lowering, held), own=own, call=node.call)
-        axes = viewed(made.straight[1:], value.sizes)
-        if axes is None:
+        draft, axes = held.draft, held.axes
+        if not draft.shape.channels_last or axes[-1] != draft.straight[-1]:
+            draft = settled(lowering, held)
+            axes = viewed(draft.straight[1:], node.inputs[0].sizes) or ()
+        if not axes:
             raise NotSaid("the axes cannot be told apart")
-        return Held(made, axes)
+        made = lowering.put(op, draft, own=own, call=node.call)
+        return Held(made, (*axes[:-1], made.straight[-1]))
     if node.target in OF_EACH and len(node.inputs) == 1:
         return Held(applied(lowering, node, held.draft, value), held.axes)
     return held if node.target == "torch.dropout" else _step(lowering, node, value, held)
