@@ -3,16 +3,21 @@
 Each command is a file of ``commands``, imported only when it is asked for.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
-import atexit
 import gc
+
+# what a run imports and lays out lives until it ends: a collector that visits it again and again would take a
+# twentieth of a short run, and double the time of a network with a million layers
+gc.set_threshold(50_000)
+
+import atexit
 import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 import click
@@ -28,12 +33,15 @@ class _Commands(click.Group):
     """The commands by the names of their files."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        from pkgutil import iter_modules
+
         return sorted(module.name for module in iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        name = f"{commands.__name__}.{cmd_name}"
+        if cmd_name not in SAY and cmd_name not in self.list_commands(ctx):
             return None
-        command = import_module(f"{commands.__name__}.{cmd_name}").command
+        command = import_module(name).command
         assert isinstance(command, click.Command)
         return command
 
@@ -83,10 +91,7 @@ def _shown(otherwise: Callable[..., None], message: Warning | str, *place: Any) 
 
 def main() -> Any:
     """Run the command line; exits with 0, or 1 where the spec is wrong, or 2 where the usage is."""
-    # what a run lays out lives until it ends: a collector that visits it again and again would double the
-    # time of a network with a million layers
-    gc.set_threshold(50_000)
-    # and where it ends, all goes with the process: a last collection would visit each object for nothing
+    # where it ends, all goes with the process: a last collection would visit each object for nothing
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

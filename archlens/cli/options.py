@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -201,6 +201,22 @@ def output_option(function: F) -> F:
     return click.option("-o", "--output", "path", metavar="FILE", help="Write to a file.")(function)
 
 
+class _Form(click.Choice):  # type: ignore[type-arg]  # no class takes arguments before click 8.2
+    """The name of a form, of which all others are looked for only where it is not the first."""
+
+    def __init__(self, first: str, checks: bool) -> None:
+        self.case_sensitive = True
+        self.first, self.checks = first, checks
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        found = [form for form in forms().values() if form.name != "table"]
+        return self.first, *(form.name for form in found if self.checks or not form.checks)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == self.first else super().convert(value, param, ctx)
+
+
 def format_option(*, checks: bool = False, first: str = "table") -> Callable[[F], F]:
     """--format: which form a table has.
 
@@ -208,10 +224,7 @@ def format_option(*, checks: bool = False, first: str = "table") -> Callable[[F]
         checks: whether something can fail, which there are forms for, too.
         first: what it is unless the option is given; of lines that are no table, another word than that.
     """
-    names = [form.name for form in forms().values() if form.name != "table" and (checks or not form.checks)]
-    return click.option(
-        "--format", "form", type=click.Choice([first, *names]), default=first, show_default=True
-    )
+    return click.option("--format", "form", type=_Form(first, checks), default=first, show_default=True)
 
 
 def names_argument(function: F) -> F:

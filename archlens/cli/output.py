@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, TypedDict, TypeGuard, TypeVar
 import click
 
 from ..errors import Diagnostic, Style, printable, render, shorten, unstyled, usage
-from ..forms import forms
+from ..forms import form as form_of
 from ..forms.table import Table
 from ..wrapping import wrapped
 
@@ -121,7 +121,7 @@ def write_table(table: Table, form: str, path: str | None) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    written = forms()[form].write
+    written = form_of(form).write
     text = written(table, **text_options(path)) if form == "table" else written(table)
     if text or path is not None:
         write(text, path)

@@ -18,3 +18,12 @@ def forms() -> dict[str, Form]:
     names = [module.name for module in iter_modules(__path__)]
     found = [getattr(import_module(f"{__name__}.{name}"), "FORM", None) for name in names]
     return {form.name: form for form in sorted(filter(None, found), key=lambda form: form.rank)}
+
+
+def form(name: str) -> Form:
+    """One of them; that of the terminal without all others."""
+    if name == "table":
+        from .text import FORM
+
+        return FORM
+    return forms()[name]
