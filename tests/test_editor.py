@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import random
 import re
@@ -427,3 +429,33 @@ def test_without_pygls() -> None:
         "error: archlens lsp needs pygls, which is not installed\n"
         "  = help: pip install 'archlens-nn[lsp]', or in a checkout: pip install '.[lsp]'\n"
     )
+
+
+@needs_pygls
+def test_no_garbage_is_looked_for_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full collection takes longer than the networks of a file; it comes once the marks are there."""
+    from lsprotocol import types
+    from pygls.workspace import Workspace
+
+    from archlens.editor import server
+
+    uri, seen = "file:///nowhere/one.yaml", []
+
+    def problems(file: server.Open, *, whole: bool) -> Iterator[list[types.Diagnostic]]:
+        seen.append(gc.isenabled())
+        yield []
+
+    async def typed() -> None:
+        one.take(uri, "archlens")
+        one.drop(uri)
+
+    one = server.made("1", 60)
+    one.protocol._workspace = Workspace(None)
+    one.workspace.put_text_document(
+        types.TextDocumentItem(uri, "archlens", 1, "input: 3x8x8\nlayers: [relu]\n")
+    )
+    monkeypatch.setattr(server, "problems", problems)
+    monkeypatch.setattr(one, "publish", lambda file, found: seen.append(gc.isenabled()))
+    asyncio.run(typed())
+    assert seen == [False, False]
+    assert gc.isenabled()

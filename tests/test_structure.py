@@ -23,6 +23,7 @@ MAY: dict[str, set[str]] = {
     "notation": {"formulas"},
     "columns": {"formulas"},
     "geometry": {"formulas"},
+    "garbage": set(),
     "grouping": set(),
     "records": set(),
     "wrapping": set(),
@@ -128,8 +129,8 @@ MAY: dict[str, set[str]] = {
     },
     # archlens behind an editor: what it says of a spec that is being written
     "editor": {
-        *("analysis", "bounds", "elaboration", "errors", "language", "library", "lint", "network", "ops"),
-        *("schema", "views"),
+        *("analysis", "bounds", "elaboration", "errors", "garbage", "language", "library", "lint"),
+        *("network", "ops", "schema", "views"),
     },
     # the same in a page, and the folder with all of it
     "playground": {
@@ -157,8 +158,8 @@ MAY: dict[str, set[str]] = {
     },
     # what a NAME can mean, and how files of other tools are read
     "dialects": {
-        *("backends", "bounds", "counts", "elaboration", "errors", "geometry", "language", "library"),
-        *("lowering", "network", "ops", "published", "records", "shape", "tracing"),
+        *("backends", "bounds", "counts", "elaboration", "errors", "garbage", "geometry", "language"),
+        *("library", "lowering", "network", "ops", "published", "records", "shape", "tracing"),
     },
     "cli": {
         *(
@@ -176,6 +177,7 @@ MAY: dict[str, set[str]] = {
         *("editor", "errors", "explorer", "playground"),
         *(
             "forms",
+            "garbage",
             "language",
             "library",
             "lint",

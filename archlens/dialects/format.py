@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -13,6 +11,7 @@ from ..bounds import allowing, counted
 from ..elaboration.inputs import read_given
 from ..elaboration.remaking import Remade
 from ..errors import ArchlensError, did_you_mean, error, shorten, usage
+from ..garbage import uncollected
 from ..language.spec import check_variant
 from ..network import Network, Origin, Setting
 from ..records import record
@@ -28,18 +27,6 @@ START = 4096
 
 #: The most variants of a file that are looked at where none is said.
 _EACH = 20
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Within it no garbage is looked for: nearly all that is made of a file stays, and is visited in vain."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 class Model(ABC):

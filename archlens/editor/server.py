@@ -22,6 +22,7 @@ from pygls.lsp.server import LanguageServer
 
 from ..bounds import together
 from ..errors import ArchlensError, Diagnostic, Span, SpecError
+from ..garbage import uncollected
 from ..language import Spec
 from ..language.tidying import tidied
 from ..library.finding import directory
@@ -194,8 +195,9 @@ class Server(LanguageServer):
         if not file.is_spec:
             self.publish(file, [])
             return
-        for found in problems(file, whole=False):
-            self.publish(file, found)
+        with uncollected():  # looking for it can take longer than the answer itself
+            for found in problems(file, whole=False):
+                self.publish(file, found)
         self.waiting[uri] = asyncio.ensure_future(self.finish(file))
 
     def drop(self, uri: str) -> None:

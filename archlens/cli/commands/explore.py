@@ -14,10 +14,10 @@ import click
 from ...analysis import comparison
 from ...analysis.comparison import Compared
 from ...analysis.study import Study
-from ...dialects.format import uncollected
 from ...errors import shorten, usage
 from ...explorer import Subject, command_of, page
 from ...explorer.document import BEGINNING
+from ...garbage import uncollected
 from ...library import names
 from ...reporting import file_name
 from ..options import Given, beside, each_once, names_argument, network_options
