@@ -5,6 +5,7 @@ They are skipped where no browser is found; that a page is accessible is tested 
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -279,6 +280,46 @@ def test_the_table_has_no_column_that_says_what_another_says(tab: browser.Page, 
     assert "active parameters" not in rows
 
 
+def test_a_head_orders_the_table_by_its_column(tab: browser.Page, here: Path) -> None:
+    names = '[...document.querySelectorAll(".figures tbody th")].map(one => one.textContent)'
+    heads = '[...document.querySelectorAll(".figures th[aria-sort]")]'
+    ordered = f"{heads}.map(one => [one.textContent, one.ariaSort]).flat()"
+    tab.open(here, "view=table")
+    by_params = sorted(FIVE, key=lambda name: -network(name).params)
+    assert tab.run(names) == [network(name).title for name in by_params]
+    assert tab.run(ordered) == ["parameters", "descending"]
+    tab.press('.figures thead [data-keep="sort MACs"]')
+    by_macs = sorted(FIVE, key=lambda name: -network(name).macs)
+    assert by_macs != by_params
+    assert tab.run(names) == [network(name).title for name in by_macs]
+    assert tab.run(ordered) == ["MACs", "descending"]
+    assert tab.run("document.activeElement.textContent") == "MACs"  # and a further key goes on from there
+    tab.click('.figures thead [data-keep="sort network"]')
+    assert tab.run(names) == [network(name).title for name in sorted(FIVE)]
+    assert tab.run(ordered) == ["network", "ascending"]
+
+
+def test_a_key_leaves_the_focus_where_it_was(tab: browser.Page, here: Path) -> None:
+    tab.open(here)
+    for selector in ('[data-value="macs"]', '[data-value="log"]', '[data-value="year"][data-keep^="Sort"]'):
+        tab.press(selector)
+        assert tab.run(f"document.activeElement === document.querySelector({json.dumps(selector)})")
+        assert tab.run("document.activeElement.ariaPressed") == "true"
+
+
+def test_a_search_is_among_all(tab: browser.Page, tmp_path: Path) -> None:
+    page(tmp_path, *FIVE, "resnet18")
+    chosen = 'document.querySelector(".tools select").selectedOptions[0].textContent'
+    tab.open(tmp_path / "explorer.html")
+    assert tab.run(chosen) == "LeNet to ResNet"
+    tab.open(tmp_path / "explorer.html", "q=resnet")
+    assert tab.run('[...document.querySelectorAll(".row")].map(one => one.dataset.name)') == [
+        "resnet50",
+        "resnet18",
+    ]
+    assert tab.run(chosen) == "all 6"
+
+
 def test_scopes_open_and_layers_are_derived(tab: browser.Page, here: Path) -> None:
     one = network("resnet50")
     tab.open(here, "view=network&net=resnet50")
@@ -412,6 +453,21 @@ def test_what_is_taken_out(tab: browser.Page, here: Path, tmp_path: Path) -> Non
     assert str(network("resnet50").macs) in lines[-1].split(",")
     assert len((tmp_path / "networks.md").read_text("utf-8").splitlines()) == 7
     tab.requests.clear()
+
+
+def test_of_a_network_its_layers_are_taken_out(tab: browser.Page, here: Path, tmp_path: Path) -> None:
+    """The rows of ``archlens shapes``, of which a page of figures has none."""
+    columns = "layer,op,output,params,macs"
+    tab.open(here, "view=network&net=googlenet")
+    taken_out(tab, tmp_path, "CSV", "Markdown")
+    until_there(tab, tmp_path, {"googlenet.csv", "googlenet.md"})
+    told = run("shapes", "googlenet", "--columns", columns, "--format", "csv").stdout
+    with (tmp_path / "googlenet.csv").open(newline="") as file:
+        assert [*csv.reader(file)] == [*csv.reader(told.splitlines())]
+    assert len((tmp_path / "googlenet.md").read_text("utf-8").splitlines()) == len(network("googlenet")) + 2
+    tab.open(here, "view=arithmetic")
+    texts = tab.run('[...document.querySelectorAll(".foot button")].map(one => one.textContent)')
+    assert texts[:3] == ["SVG", "PNG", "Copy the link"]
 
 
 VIEWS = ("bars&net=vgg16", "scatter&front=1", "table", "beside&net=lenet5&with=alexnet", "arithmetic")

@@ -51,7 +51,10 @@ export function s(tag, values = {}, ...children) {
 export function choice(label, options, chosen, then) {
   const select = h(
     "select",
-    { onchange: (/** @type {Event} */ event) => then(/** @type {HTMLSelectElement} */ (event.target).value) },
+    {
+      "data-keep": label,
+      onchange: (/** @type {Event} */ event) => then(/** @type {HTMLSelectElement} */ (event.target).value),
+    },
     options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
   );
   return h("label", { class: "field" }, h("span", {}, label), select);
@@ -73,6 +76,7 @@ export function buttons(label, options, chosen, then) {
           type: "button",
           "aria-pressed": `${value === chosen}`,
           "data-value": value,
+          "data-keep": `${label} ${value}`,
           onclick: () => then(value),
         },
         text,

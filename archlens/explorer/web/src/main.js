@@ -11,11 +11,12 @@ import {
   metric,
   metricsOf,
   shownMetrics,
+  sorted,
 } from "./data.js";
 import { beside, details } from "./details.js";
 import { buttons, choice, h } from "./dom.js";
 import { full } from "./numbers.js";
-import { command, csv, markdown, png, save, svgText } from "./out.js";
+import { command, csv, figures, layersTable, markdown, png, save, svgText } from "./out.js";
 import { axes, isCount, scatter } from "./scatter.js";
 import { FIRST, fromFragment, toFragment } from "./state.js";
 import { teach } from "./teach.js";
@@ -112,10 +113,11 @@ function render() {
   renderSide();
   renderStage();
   renderFoot();
-  const again = focused && top.querySelector(`[data-keep="${focused}"]`);
+  const again = focused && root.querySelector(`[data-keep="${CSS.escape(focused)}"]`);
   if (again instanceof HTMLElement) {
     again.focus();
-    if (again instanceof HTMLInputElement) again.setSelectionRange(again.value.length, again.value.length);
+    if (again instanceof HTMLInputElement && again.type === "search")
+      again.setSelectionRange(again.value.length, again.value.length);
   }
 }
 
@@ -191,6 +193,7 @@ function tools() {
         { class: "check", title: neutral ? "neither more nor less is better on one of the axes" : null },
         h("input", {
           type: "checkbox",
+          "data-keep": "front",
           checked: Boolean(state.front) && !neutral,
           disabled: neutral,
           onchange: (event) => set({ front: event.target.checked ? "1" : "" }),
@@ -228,7 +231,8 @@ function setOf() {
     ["all", `all ${data.networks.length}`],
     ...(families.length > 1 ? families.map((family) => [family, family]) : []),
   ]);
-  const current = options.some(([value]) => value === state.set) ? state.set : "all";
+  // what is searched for is looked for among all
+  const current = !state.q.trim() && options.some(([value]) => value === state.set) ? state.set : "all";
   return choice("Networks", options, current, (value) => set({ set: value, q: "" }));
 }
 
@@ -299,8 +303,20 @@ function walkThrough(one) {
 }
 
 function table() {
-  const networks = chosen(state);
+  const by = metric(state.metric);
+  const networks = sorted(chosen(state), state.sort, by);
   const metrics = metricsOf(networks);
+  /** A head that orders by its column. @param {string} text @param {boolean} first @param {Partial<State>} change */
+  const head = (text, first, change) =>
+    h(
+      "th",
+      { scope: "col", "aria-sort": first ? (state.sort === "value" ? "descending" : "ascending") : null },
+      h(
+        "button",
+        { type: "button", class: "link", "data-keep": `sort ${text}`, onclick: () => set(change) },
+        text,
+      ),
+    );
   return h(
     "div",
     { class: "wide", tabindex: 0, role: "region", "aria-label": "Figures" },
@@ -313,8 +329,10 @@ function table() {
         h(
           "tr",
           {},
-          h("th", { scope: "col" }, "network"),
-          metrics.map((by) => h("th", { scope: "col" }, by.called)),
+          head("network", state.sort === "name", { sort: "name" }),
+          metrics.map((one) =>
+            head(one.called, state.sort === "value" && one === by, { metric: one.key, sort: "value" }),
+          ),
         ),
       ),
       h(
@@ -374,12 +392,12 @@ function renderFoot() {
       "div",
       { class: "tools", role: "group", "aria-label": "Take out" },
       pictured() ? [button("SVG", () => picture("svg")), button("PNG", () => picture("png"))] : null,
-      other ? null : button("CSV", () => save("networks.csv", new Blob([csv(listed)], { type: "text/csv" }))),
-      other
+      other || state.view === "arithmetic"
         ? null
-        : button("Markdown", () =>
-            save("networks.md", new Blob([markdown(listed)], { type: "text/markdown" })),
-          ),
+        : [
+            button("CSV", () => taken(listed, "csv", "text/csv", csv)),
+            button("Markdown", () => taken(listed, "md", "text/markdown", markdown)),
+          ],
       button("Copy the link", () => copy(location.href, "The link")),
       button(isDark() ? "Light" : "Dark", theme),
     ),
@@ -390,6 +408,14 @@ function renderFoot() {
       h("code", {}, other ? other.command(state) : command(given(), listed)),
     ),
   );
+}
+
+/** Save what a view tells as a table. @param {Network[]} listed @param {string} ending @param {string} type @param {(table: import("./out.js").Taken) => string} form */
+async function taken(listed, ending, type, form) {
+  const one = state.view === "network" ? walked() : undefined;
+  const inside = one && (await layersOf(one));
+  const table = one && inside ? layersTable(one.name, inside) : figures(listed);
+  save(`${table.name}.${ending}`, new Blob([form(table)], { type }));
 }
 
 /** The state with the networks that are shown where it names none. @returns {State} */

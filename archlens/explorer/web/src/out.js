@@ -1,6 +1,7 @@
 // What is taken out of the page: pictures, tables, the command, and the link.
 
 import { data, figureOf } from "./data.js";
+import { layerOf } from "./layers.js";
 
 /** @typedef {import("./data.js").Network} Network */
 /** @typedef {import("./state.js").State} State */
@@ -78,7 +79,28 @@ export function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The table of some networks, a network a line. @param {Network[]} networks */
+/**
+ * A table that is taken out: its rows, the first of them the head, and how many columns of texts it begins with.
+ * @typedef {{name: string, rows: string[][], texts: number}} Taken
+ */
+
+/** The figures of some networks, a network a line. @param {Network[]} networks @returns {Taken} */
+export const figures = (networks) => ({ name: "networks", texts: 4, rows: cells(networks) });
+
+/** The layers of a network, a layer a line, as `archlens shapes` lists them. @param {string} name @param {import("./layers.js").Inside} inside @returns {Taken} */
+export const layersTable = (name, inside) => ({
+  name,
+  texts: 3,
+  rows: [
+    ["layer", "op", "output", "params", "macs"],
+    ...inside.layers.map((_, i) => {
+      const one = layerOf(inside, i);
+      return [one.name, one.op, one.shape, `${one.params}`, `${one.macs}`];
+    }),
+  ],
+});
+
+/** @param {Network[]} networks */
 const cells = (networks) => [
   ["name", "title", "family", "input", ...data.metrics.map((by) => by.key)],
   ...networks.map((one) => [
@@ -95,27 +117,25 @@ const cells = (networks) => [
   ]),
 ];
 
-/** A cell that begins as a formula would is a text to programs that compute. @param {Network[]} networks */
-export function csv(networks) {
+/** A cell that begins as a formula would is a text to programs that compute. @param {Taken} taken */
+export function csv({ rows }) {
   const quoted = (/** @type {string} */ text) => {
     const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  return `${cells(networks)
-    .map((row) => row.map(quoted).join(","))
-    .join("\r\n")}\r\n`;
+  return `${rows.map((row) => row.map(quoted).join(",")).join("\r\n")}\r\n`;
 }
 
-/** @param {Network[]} networks */
-export function markdown(networks) {
+/** @param {Taken} taken */
+export function markdown({ rows: all, texts }) {
   const safe = (/** @type {string} */ text) =>
     text.replace(
       /[\\`*_[\]|#~<>&]/g,
       (mark) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[mark] ?? `\\${mark}`,
     );
-  const [head, ...rows] = cells(networks).map((row) => row.map((cell, i) => (i < 4 ? safe(cell) : cell)));
+  const [head, ...rows] = all.map((row) => row.map((cell, i) => (i < texts ? safe(cell) : cell)));
   const line = (/** @type {string[]} */ row) => `| ${row.join(" | ")} |`;
-  return `${[line(head), line(head.map((_, i) => (i < 4 ? "---" : "---:"))), ...rows.map(line)].join("\n")}\n`;
+  return `${[line(head), line(head.map((_, i) => (i < texts ? "---" : "---:"))), ...rows.map(line)].join("\n")}\n`;
 }
 
 /** A word of a command line. @param {string} text */
