@@ -109,6 +109,7 @@ async function load() {
   renderTabs();
   start().then(
     (took) => {
+      asked = performance.now(); // what waited for that is answered from here on
       status.textContent = `Python is ready; it took ${(took / 1000).toFixed(1)} s to start.`;
     },
     (problem) => failed(problem),
