@@ -13,7 +13,7 @@ from ..words import at_one_place, named
 
 
 class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING):
-    """A bias is added to each channel, and the normalization behind it takes it away again.
+    """A layer adds a bias that the normalization behind it removes again.
 
     What it does:
         Finds convolutions and linear layers with a bias that only batch or instance normalization reads.

@@ -22,7 +22,7 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
 
     Why it matters:
         With a 3x3 kernel and stride 2 some outputs sum up four products, others one, in a pattern of
-        squares that shows in generated images and in gradients. Training can learn to balance it, and
+        squares that shows in generated images and in gradients. Training can learn to compensate, but
         rarely does. Source: Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts",
         Distill (2016).
 

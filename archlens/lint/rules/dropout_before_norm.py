@@ -12,7 +12,7 @@ from ..words import at_one_place, named
 
 
 class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WARNING):
-    """Batch normalization learns its statistics under dropout, and meets others at inference.
+    """Batch normalization learns its statistics with dropout and meets others at inference.
 
     What it does:
         Finds dropout with a probability above 0 that batch normalization with running statistics reads

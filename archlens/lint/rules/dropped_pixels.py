@@ -11,12 +11,12 @@ from ..words import at_one_place, named
 
 
 class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
-    """The last positions of a map are in no window, because the stride does not divide evenly.
+    """The last positions of a map fall outside every window, because the stride does not divide evenly.
 
     What it does:
         Finds convolutions and poolings for which (n + 2p - f)/s + 1 is not whole and is rounded down, so
         that positions of the image, and not only of the padding, are dropped. A stride larger than the
-        window skips by intent and is not reported.
+        window skips them on purpose and is not reported.
 
     Why it matters:
         What is in these rows and columns cannot influence the output, and the output is no longer centred

@@ -17,7 +17,7 @@ from ..words import listed, named
 
 
 class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
-    """Stacked dilated convolutions have a common factor, so that their outputs see a grid of points.
+    """Stacked dilations share a common factor, so the outputs only see a grid of points.
 
     What it does:
         Finds two or more dilated convolutions, one after the other with nothing between them that mixes

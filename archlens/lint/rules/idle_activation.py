@@ -45,7 +45,7 @@ _PASSES = (MaxPool, AdaptiveMaxPool, GlobalMaxPool, Flatten, Crop, Slice, Channe
 
 
 class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
-    """An activation changes nothing, because its input is in its range already.
+    """An activation has no effect, because its input is already in its range.
 
     What it does:
         Finds relu, relu6 and hard_tanh behind an activation whose values they would not change: relu behind

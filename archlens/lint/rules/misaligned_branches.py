@@ -11,11 +11,11 @@ from ..words import at_one_place, named
 
 
 class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=WARNING):
-    """Branches are merged that look around different places of the image.
+    """Merged branches are centred on different places of the image.
 
     What it does:
         Compares the centres of the receptive fields of the branches that an add, a concat or a product
-        merges, where they have the same effective stride. One finding a network. Causal branches, none of
+        merges, where they have the same effective stride. One finding per network. Causal branches, none of
         which looks beyond its own position, are aligned; so is a branch that has been upsampled, as long as
         it is off by less than half a step of its coarser grid.
 

@@ -14,14 +14,14 @@ _BOUNDED = ("sigmoid", "hard_sigmoid")
 
 
 class NestedGate(Rule, code="AL605", name="nested-gate", level=ADVICE):
-    """A gate ends in a gate of its own, so that its values are not between 0 and 1.
+    """The steps of a gate end in another gate, so its values are not between 0 and 1.
 
     What it does:
-        Finds a product of a tensor with its own sigmoid by which what that was made of is multiplied.
+        Finds a gate whose factor is itself a tensor times its own sigmoid.
 
     Why it matters:
-        `gate:` multiplies what flows in by what its steps make. A `gate:` as the last of these multiplies
-        once more: what comes out of it is no sigmoid but x*sigmoid(x), which is silu, and has no bound.
+        `gate:` multiplies its input by the output of its steps. If the last of these is a `gate:` again, that
+        output is not a sigmoid but x*sigmoid(x), which is silu and unbounded.
         Source: Hu, Shen and Sun, "Squeeze-and-Excitation Networks" (CVPR 2018), section 3.2, whose gates end
         in a sigmoid.
 

@@ -18,7 +18,7 @@ _MULTIPLE = 8
 
 
 class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
-    """Channels are no multiple of 8, which matrix units pad or do not take.
+    """A number of channels is not a multiple of 8: matrix units pad it or cannot take it.
 
     What it does:
         Finds convolutions and linear layers whose input or output channels, in each group, are no multiple

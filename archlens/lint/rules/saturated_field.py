@@ -15,11 +15,11 @@ from ..words import named
 
 
 class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
-    """Layers look around though every position of their input has seen the whole image.
+    """Layers widen a receptive field that already covers the whole image.
 
     What it does:
         Finds convolutions and poolings with a window larger than 1 at which every position of the input,
-        those in the corners included, has a receptive field that covers the whole image. One finding a
+        those in the corners included, has a receptive field that covers the whole image. One finding per
         network. Where a gate or attention has spread an average over all positions nothing is counted.
 
     Why it matters:

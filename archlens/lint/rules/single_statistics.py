@@ -11,7 +11,7 @@ from ..words import at_one_place, named
 
 
 class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNING):
-    """A mean and a variance are taken of a single value, which torch refuses to do.
+    """A mean and a variance are computed over a single value, which torch refuses.
 
     What it does:
         Finds instance normalization with running statistics of a map of one position, which runs in

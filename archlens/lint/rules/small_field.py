@@ -14,7 +14,7 @@ from ..words import named
 
 
 class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
-    """What the classifier is given has seen only a part of the image.
+    """The features that the classifier gets have seen only part of the image.
 
     What it does:
         Compares the receptive field of the last map with the input, where the map is then pooled as a
@@ -24,7 +24,7 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
 
     Why it matters:
         Pooling averages positions. If none of them has seen the whole image, the network counts what is in
-        its parts, and cannot tell how they lie to each other: a bag of features. Sources: Brendel and
+        its parts, and cannot tell how they are arranged: a bag of features. Sources: Brendel and
         Bethge, "Approximating CNNs with Bag-of-local-Features models works surprisingly well on ImageNet"
         (2019); Araujo, Norris and Sim, Distill (2019), for how accuracy grows with the field.
 

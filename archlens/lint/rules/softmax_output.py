@@ -10,10 +10,10 @@ from ..rule import WARNING, Finding, Rule
 
 
 class SoftmaxOutput(Rule, code="AL401", name="softmax-output", level=WARNING):
-    """The network ends in a softmax, and the usual loss wants logits.
+    """The network ends in a softmax, but the usual loss expects logits.
 
     What it does:
-        Finds softmax and log_softmax as what an output of the network comes from.
+        Finds a softmax or log_softmax that an output of the network comes from.
 
     Why it matters:
         torch's CrossEntropyLoss takes logits and applies log_softmax itself. On what has been through a

@@ -14,7 +14,7 @@ from ..words import at_one_place, named
 
 
 class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
-    """Two layers follow each other with no nonlinearity between, and one would do the same.
+    """Two layers follow each other without a nonlinearity; one would do the same.
 
     What it does:
         Finds a linear layer whose only reader is a linear layer, and a dense convolution whose only reader

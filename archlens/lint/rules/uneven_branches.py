@@ -11,7 +11,7 @@ from ..words import at_one_place, named
 
 
 class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
-    """Branches are merged that step through the image at different strides.
+    """Merged branches step through the image at different strides.
 
     What it does:
         Finds an add, a concat or a product whose branches have the same size and yet different effective

@@ -12,14 +12,14 @@ from ..rule import ERROR, Finding, Rule
 
 
 class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
-    """Something is computed, or given as an input, that no output depends on.
+    """No output depends on something that is computed or given as an input.
 
     What it does:
-        Finds steps whose result no later step reads and no output is, with all that leads to them alone; and
-        inputs of the network that no step reads. It says the parameters and multiply-accumulates in
-        vain. Heads under outputs: are outputs, those for training too. A repeated step of which others are
-        read is for AL604. A parameter(...) alone, which depends on nothing and computes nothing, is a key of
-        the state dict that may be there for training, as the vector that stands for what is masked.
+        Finds steps whose result is neither read by a later step nor an output, with everything that leads to
+        them alone; and inputs of the network that no step reads. It reports the wasted parameters and
+        multiply-accumulates. Heads under outputs: are outputs, including those for training. A repeated step
+        of which other repeats are read is left to AL604. A lone parameter(...) depends on nothing and
+        computes nothing: it may be a key of the state dict for training, such as a mask token.
 
     Why it matters:
         The work is done and thrown away, and the parameters never get a gradient, which PyTorch's

@@ -10,11 +10,11 @@ from ..rule import ADVICE, Finding, Rule
 
 
 class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
-    """One of several repeats of a step is wasted: nothing reads it, though others are read.
+    """One of several repeats of a step is wasted: nothing reads it, although others are read.
 
     What it does:
         Finds results that no layer reads and no output is, made by a step of which another repeat is read.
-        It says the parameters and multiply-accumulates that are wasted.
+        It reports the parameters and multiply-accumulates that are wasted.
 
     Why it matters:
         Networks whose output is a sum of skips, such as WaveNet, have a last residual convolution that leads

@@ -14,14 +14,14 @@ from ..words import listed, named, plural
 
 
 class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
-    """Padding at the end of a map lies outside every window, so that the map is padded unevenly.
+    """Padding at the end of a map lies outside every window, so the map is padded unevenly.
 
     What it does:
-        Finds windows with a stride whose last step does not reach the end of the padding. One finding a
+        Finds windows with a stride whose last step does not reach the end of the padding. One finding per
         network, with how far the outputs of its last map lie off the centre of the image.
 
     Why it matters:
-        padding=1 on both sides of a 3x3 window with stride 2 over an even map is in truth padding before
+        padding=1 on both sides of a 3x3 window with stride 2 over an even map is in effect padding before
         it and none after it. The outputs look up and to the left by half a position each time, and it adds
         up: to 15.5 pixels in a ResNet at 224. Classifiers do not mind. Detection, segmentation and
         the conversion of weights from TensorFlow, whose "same" pads the other side, do. Source: Araujo,

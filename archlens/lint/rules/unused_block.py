@@ -14,15 +14,15 @@ from ..words import listed
 
 
 class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
-    """A block, or a part of another file, makes no part of any variant of the network.
+    """A block, or a part of another file, is used by no variant of the network.
 
     What it does:
         Finds blocks, and names under `use:`, that nothing mentions, from the layers, outputs and inputs on,
         through blocks and params and over all variants.
 
     Why it matters:
-        It is read as a part of the network and is none; a mistake in it is never noticed. Often its name
-        was meant where another's stands.
+        A reader takes it for part of the network, and a mistake in it is never noticed. Often its name was
+        meant where another is written.
 
     Example:
         input: 1x8x8

@@ -15,7 +15,7 @@ from ..words import listed
 
 
 class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
-    """A param of the file, or a parameter of a block, changes nothing.
+    """A param of the file, or a parameter of a block, has no effect.
 
     What it does:
         Finds params that no layer, output, input or block in use mentions, in any variant; and parameters
