@@ -526,6 +526,14 @@ class OfTwo(OfDistances):
         return (q @ k.mT + self.table[:, self.index] + self.table[:, self.index.T]).softmax(-1) @ v
 
 
+class ChannelsFirst(OfDistances):
+    """Values stand with their channels first, so that the weights are turned round for the last product."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights = ((q @ k.mT) * SCALE + self.table[:, self.index]).softmax(-1)
+        return (v.mT @ weights.mT).mT
+
+
 class Scaled(OfDistances):
     """Twice the rows are added."""
 
@@ -552,6 +560,7 @@ ADDED[Measured] = [
 ADDED[Interpolated] = ADDED[WithClassToken]
 ADDED[WithMask] = ADDED[OfRangesBefore]
 ADDED[OfTwo] = [*ADDED[OfDistances], "add"]
+ADDED[ChannelsFirst] = ADDED[OfDistances]
 ADDED[Scaled] = [*ADDED[OfDistances], "scale(2.0)"]
 
 
@@ -637,7 +646,18 @@ class KeysByQueries(Products):
         return (v.mT @ weights).mT
 
 
-@pytest.mark.parametrize("kind", [OtherIndex, OwnRows, KeptTwice, OtherClassToken, Multiplied, KeysByQueries])
+class MaskedByQueries(Products):
+    """Scores by keys and queries, of which each key keeps the queries before it: no query sees so."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        later = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
+        weights = (k @ q.mT * SCALE).masked_fill(later, -torch.inf).softmax(-2)
+        return (v.mT @ weights).mT
+
+
+@pytest.mark.parametrize(
+    "kind", [OtherIndex, OwnRows, KeptTwice, OtherClassToken, Multiplied, KeysByQueries, MaskedByQueries]
+)
 def test_what_else_is_done_to_scores_is_one_layer(kind: type[Attend]) -> None:
     """It has the weights of it, a cost that is known, and sees everything; it cannot be built."""
     module = kind().eval()

@@ -406,9 +406,8 @@ def _attended(
     q, k = (_unscaled(lowering, one, found, made) for one in (q, k))
     if right:
         q = _with_factors(lowering, found, read[0], q)
-    found.by_query = first and all(
-        _rows(lowering.held[one.outputs[0]].axes) == _rows(weights) for one in found.done
-    )
+    rows = (in_order(weights[:-2]), *tokens)
+    found.by_query = all(_rows(lowering.held[one.outputs[0]].axes) == rows for one in found.done)
     words = _masked(lowering, found)
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, words)
     lowering.replaced.update(found.layers)
@@ -477,14 +476,14 @@ def _masked(lowering: Lowering, found: _Scores) -> dict[str, Any]:
     rest = []
     for node in found.done:
         said, bias = masked(node), _added(node)
-        left = lowering.leaves(said) if said is not None else None
+        left = lowering.leaves(said) if said is not None and found.by_query else None
         if left is not None and (not words or words == left.words):
             words = left.words or words
         elif bias is not None and is_zeros(bias):
             pass
         else:
             rest.append(node)
-            if bias is not None:
+            if bias is not None and found.by_query:
                 within = ((lowering.leaves(mask), own) for mask, own in masks_within(bias))
                 left, own = next((one for one in within if one[0] is not None), (None, bias))
                 if left is not None and (not words or words == left.words):
