@@ -15,8 +15,9 @@ _GUTTER, _BEYOND, _TRACK = 34.0, 12.0, 6.0
 _AROUND = 3.5
 #: How short a column may be beside the longest; among about how many places the cuts are chosen.
 _EVEN, _GAPS = 0.18, 80
-#: How many lines a cut may go through, and what each but the first costs in heights of a column.
-_LINES, _EACH = 3, 0.12
+#: How many lines a cut may go through, and what each but the first costs in heights of a column; what one
+#: costs that is of several boxes, which cannot be told apart in it, and a scope that is cut.
+_LINES, _EACH, _MERGED, _SCOPE = 3, 0.12, 0.5, 0.15
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,9 @@ class _Cut:
     """A height at which a layout can be cut."""
 
     y: float
-    #: Where lines go through it, from the left.
+    #: Where lines go through it, from the left; and how many there are, as one may be of several boxes.
     lines: tuple[float, ...]
+    strands: int
     #: How many scopes it breaks.
     scopes: int
 
@@ -157,7 +159,7 @@ class _Cut:
 def _gaps(layout: Layout) -> list[_Cut]:
     """The heights between boxes at which few lines are cut."""
     verticals = sorted(
-        (min(a[1], b[1]), max(a[1], b[1]), round(a[0], 2))
+        (min(a[1], b[1]), max(a[1], b[1]), round(a[0], 2), wire.tail)
         for wire in layout.wires
         for a, b in pairwise(wire.points)
         if abs(a[0] - b[0]) < 0.01
@@ -167,7 +169,7 @@ def _gaps(layout: Layout) -> list[_Cut]:
     edges = sorted({edge for area in frames for edge in (area.y, area.bottom)} | set(corners))
     gaps: list[_Cut] = []
     end = 0.0
-    active: list[tuple[float, float, float]] = []
+    active: list[tuple[float, float, float, int]] = []
     next_one = next_edge = 0
     for area in sorted(layout.boxes, key=lambda area: area.y):
         if area.y > end + 0.5 and end > 0:
@@ -184,10 +186,12 @@ def _gaps(layout: Layout) -> list[_Cut]:
             middles = [(a + b) / 2 for a, b in pairwise([*marks, area.y]) if b - a > 0.5]
             cuts = []
             for y in middles:
-                lines = tuple(sorted({x for top, low, x in active if top < y < low}))
-                cuts.append(_Cut(y, lines, sum(1 for frame in frames if frame.y < y < frame.bottom)))
+                through = {(x, tail) for top, low, x, tail in active if top < y < low}
+                lines = tuple(sorted({x for x, _ in through}))
+                broken = sum(1 for frame in frames if frame.y < y < frame.bottom)
+                cuts.append(_Cut(y, lines, len(through), broken))
             if cuts:
-                cut = min(cuts, key=lambda one: (len(one.lines), one.scopes, one.y))
+                cut = min(cuts, key=lambda one: (one.strands, len(one.lines), one.scopes, one.y))
                 if 1 <= len(cut.lines) <= _LINES:
                     gaps.append(cut)
         end = max(end, area.bottom)
@@ -197,7 +201,14 @@ def _gaps(layout: Layout) -> list[_Cut]:
 def _chosen(gaps: list[_Cut], cuts: int, layout: Layout) -> list[_Cut]:
     """The gaps that make columns of about one height, and break few scopes and lines."""
     column = layout.height / (cuts + 1)
-    cost = [((gap.scopes * 0.15 + (len(gap.lines) - 1) * _EACH) * column) ** 2 for gap in gaps]
+    cost = [
+        (
+            (gap.scopes * _SCOPE + (len(gap.lines) - 1) * _EACH + (gap.strands - len(gap.lines)) * _MERGED)
+            * column
+        )
+        ** 2
+        for gap in gaps
+    ]
     ends = [*(gap.y for gap in gaps), layout.height]
     # the least height that the first `i` ends can have as `k` columns, and the cut before
     best: list[list[tuple[float, int]]] = [[((end - 0) ** 2, -1) for end in ends]]

@@ -650,7 +650,9 @@ class _Planner:
                 lines = self.scope_lines(draft)
                 title = self.scope_title(draft)
             else:
-                lines = [self.line(layer, draft.scope) for layer in draft.layers]
+                first, *others = draft.layers
+                lines = [self.line(first, draft.scope)]
+                lines += [self.line(layer, draft.scope, first.scope) for layer in others]
                 if draft.heading and lines[0].what:  # somebody named the scope that it is
                     lines[0] = lines[0]._replace(name=self.relative(draft.heading, draft.scope))
                 lines[1:] = [line._replace(spare=True) for line in lines[1:]]
@@ -690,15 +692,17 @@ class _Planner:
         owner = layer.again or next(iter(layer.keys.values())).rpartition(".")[0]
         return f"shared with {printable(owner)}" if owner not in ("", layer.name) else ""
 
-    def line(self, layer: Layer, scope: int) -> BoxLine:
-        name = self.relative(layer.name, scope)
+    def line(self, layer: Layer, scope: int, within: str = "") -> BoxLine:
+        """What is said of a layer in a scope, ``within`` a scope that a line above has named."""
+        if within and layer.scope == within:
+            name = printable(layer.name.rpartition(".")[2])
+        else:
+            name = self.relative(layer.name, scope)
         said = differing([one.op for one in self.alike[layer.name]])
         what = short(layer, {**said, **self.plans.words.get(layer.name, {})})
         if said:  # these are long, and so a name that is the op says it
             what = what.removeprefix(f"{name}, ")
-        if is_unnamed(name, layer):  # it is headed by what it is
-            name, what = what, ""
-        return BoxLine(name, "" if name == what else what, layer.op.family)
+        return layer_line(name, what, layer)
 
     def layer_title(self, layer: Layer) -> str:
         alike = self.alike[layer.name]
@@ -769,6 +773,18 @@ def is_position(name: str) -> bool:
 def is_unnamed(name: str, layer: Layer) -> bool:
     """Whether a name says no more than the place of a layer, or its op where that has no tensors to name."""
     return is_position(name) or (is_after(name, layer.op.kind) and not layer.facts.weights)
+
+
+def layer_line(name: str, what: str, layer: Layer) -> BoxLine:
+    """A layer's line: its name and what it is; headed by that where nobody named it, or by the scope around
+    it where somebody named that alone.
+    """
+    around, _, own = name.rpartition(".")
+    if is_unnamed(name, layer):
+        name, what = what, ""
+    elif is_unnamed(own, layer) and not is_position(own):
+        name = around
+    return BoxLine(name, "" if name == what else what, layer.op.family)
 
 
 def headed(name: str, what: str) -> tuple[str, str]:

@@ -245,7 +245,20 @@ class Structure:
         most = len({run.kind for run in blocks})
         if not blocks or len(sizes) > 1 or most > _KINDS or len(runs) - len(blocks) > _LAYERS:
             return None
-        return runs if len(blocks) <= 2 * _KINDS else None
+        pattern = period([(run.kind, len(run.trees), run.trees[-1].layers[-1].shape) for run in blocks])
+        return runs if min(len(blocks), pattern) <= 2 * _KINDS else None
+
+
+def period(rows: Sequence[object]) -> int:
+    """After how many rows they begin again, to the last; all of them where they do not.
+
+    >>> period("ababab"), period("aba"), period("aa")
+    (2, 3, 1)
+    """
+    for many in range(1, len(rows) // 2 + 1):
+        if len(rows) % many == 0 and all(row == rows[i % many] for i, row in enumerate(rows)):
+            return many
+    return len(rows)
 
 
 def _together(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -85,6 +86,8 @@ _FLAT = 3
 _NARROWER, _LEAST = 0.88, 64.0
 #: What is said of boxes of several lines.
 GATHERED = "Lines of a box follow one another; what follows a layer in it is left out."
+#: The signs behind which a name may be parted: not the point of a number.
+_SIGNS = re.compile(r"[_\- ]|(?<![0-9])\.|\.(?![0-9])")
 #: The space after a box beside which no shape stands.
 _CLOSE = 5.0
 
@@ -143,8 +146,11 @@ def draw(request: Request) -> Picture:
     )
 
 
-def painted(laid: Laid, theme: Theme, heat: Heat | None = None) -> list[Item]:
-    """A graph in its places, from (0, 0); its boxes in the colours of their families, or of a figure."""
+def painted(laid: Laid, theme: Theme, heat: Heat | None = None, beyond: float = 0.0) -> list[Item]:
+    """A graph in its places, from (0, 0); its boxes in the colours of their families, or of a figure.
+
+    Words beside its boxes may stand so far ``beyond`` its right edge.
+    """
     plan, cores, layout, lying = laid.plan, laid.cores, laid.layout, laid.direction == "lr"
     areas = laid.areas
     items: list[Item] = []
@@ -176,8 +182,32 @@ def painted(laid: Laid, theme: Theme, heat: Heat | None = None) -> list[Item]:
         items.append(_box(box, area, theme, plan, laid.words, heat))
         if box.shape or box.id in feeding:
             down = feeding.get(box.id) if box.id not in layout.across else None
-            items += _leaving(box, area, place, lying, down, theme)
+            most = 0.0 if lying else _open(laid, areas, box.id, beyond)
+            items += _leaving(box, area, place, lying, down, theme, most)
     return items
+
+
+def _open(laid: Laid, areas: Sequence[Area], box: int, beyond: float) -> float:
+    """How much room a shape has beside the line that goes down from a box, or up: as far as no other box, no
+    line, no frame and no other shape stands there.
+    """
+    area, place, layout = areas[box], laid.layout.boxes[box], laid.layout
+    x = area.x + area.width / 2 + 6
+    least = area.width / 2 - 6 + ASIDE / 2
+    if width(laid.plan.boxes[box].shape, SMALL) <= least:
+        return least
+    top, low = (place.y, area.y) if place.y < area.y else (area.bottom, place.bottom)
+    ends = [layout.width + beyond]
+    for core, one in zip(areas, layout.boxes, strict=True):
+        if one.y < low and one.bottom > top:  # beside a box, or beside the line out of it
+            ends.append(core.x if core.y < low and core.bottom > top else core.x + core.width / 2)
+    for frame in (one for pieces in layout.scopes for one in pieces if one.y < low and one.bottom > top):
+        ends += [frame.x, frame.right]
+    for wire in layout.wires:
+        for (x0, y0), (x1, y1) in pairwise(wire.points):
+            if min(y0, y1) < low and max(y0, y1) > top:
+                ends.append(max(min(x0, x1), x) if y0 == y1 and max(x0, x1) > x else x0)
+    return max(least, min((end for end in ends if end >= x), default=x) - x - 4)
 
 
 # --- what the page holds --------------------------------------------------------------------------
@@ -342,7 +372,7 @@ def fitting(
         if best is None or found.over < best.over:  # fewer words may make a U fit
             best = found
     assert best is not None
-    for words in _CLOSER_WORDS if best.bent else ():
+    for words in _bent_words(plan)[len(_WORDS) :] if best.bent else ():
         found = _within(plan, words, way, room, broken=broken)
         if found.layout.rising and found.over == (0.0, 0.0):
             return found
@@ -466,14 +496,16 @@ def _head(box: Box, words: _Words) -> list[BoxLine]:
     return [*(first._replace(name=name, what="") for name in names), *whats]
 
 
-def _parts(name: str, most: float) -> list[str]:
-    """A name in two lines, where it has only room so; parted behind one of its signs."""
-    if width(name[:100], NAME, True) <= most:
+def _parts(name: str, most: float, size: float = NAME) -> list[str]:
+    """A name in two lines, where it has only room so; parted at a space, or behind one of its signs that is
+    in no number.
+    """
+    if width(name[:100], size, True) <= most:
         return [name]
-    places = [i + 1 for i, sign in enumerate(name[:99]) if sign in "_.- " and i]
-    for place in reversed(places):
+    places = [found.end() for found in _SIGNS.finditer(name[:99], 1)]
+    for place in sorted(places, key=lambda place: (name[place - 1] == " ", place), reverse=True):
         parts = [name[:place].rstrip(), name[place:].lstrip()]
-        if all(part and width(part[:100], NAME, True) <= most for part in parts):
+        if all(part and width(part[:100], size, True) <= most for part in parts):
             return parts
     return [name]
 
@@ -547,7 +579,7 @@ def _heading(scope: DrawnScope, more: str, most: float) -> list[tuple[str, str]]
     if width(first, SMALL, True) > most and ".." in first:  # the first and the last of its copies
         start, _, end = first.partition("..")
         first, rest = f"{start}..", [end]
-    names = [first, *rest]
+    names = [first, *rest] if rest else _parts(first, most, SMALL)
     names[-1] += more
     if not scope.what or width(names[-1], SMALL, True) + 6 + width(scope.what, SMALL) <= most:
         return [*((name, "") for name in names[:-1]), (names[-1], scope.what)]
@@ -699,8 +731,9 @@ def _leaving(
     lying: bool,
     look: tuple[str, float, tuple[float, ...]] | None,
     theme: Theme,
+    room: float,
 ) -> list[Item]:
-    """The shape that leaves a box, beside the line on which it does."""
+    """The shape that leaves a box, beside the line on which it does, where it has so much ``room``."""
     if lying:
         y = area.y + area.height / 2
         text = Text(area.right + 5, y - 4, box.shape, SMALL, theme.muted)
@@ -715,7 +748,6 @@ def _leaving(
     x = area.x + area.width / 2
     rising = place.y < area.y
     base = area.y - 4.5 if rising else area.bottom + 11
-    room = area.width / 2 - 6 + ASIDE / 2
     shape = box.shape
     if ", " in shape and width(shape, SMALL) > room:  # of several the first, whole if there is room
         first = shape.partition(", ")[0]
@@ -789,7 +821,7 @@ def _labels(
     """
     items: list[Item] = []
     most = _beside(wide, direction)
-    count = scope.note.partition(";")[0].partition(",")[0]
+    count = _count(scope)
     for i, area in enumerate(pieces):
         badge = width(count, SMALL, bold=True) + 8 if count else 0.0
         y = area.y + 12
@@ -809,8 +841,8 @@ def _labels(
             if what:
                 items.append(Text(x + length, y, what, SMALL, theme.muted))
             y += _ROW
-        if count:
-            x = area.right - badge - 4
+        x = area.right - badge - 4
+        if count and not (i and _is_crossed(Area(x, area.y + 3, badge, 12), layout)):
             items.append(Rect(x, area.y + 3, badge, 12, theme.background, theme.border, 0.6, 6))
             items.append(Text(x + badge / 2, area.y + 12, count, SMALL, theme.text, "middle", bold=True))
     if pieces:
@@ -820,6 +852,23 @@ def _labels(
             x, room = _free(pieces[-1], y, layout, width(text, SMALL))
             items.append(Text(x, y, fitted(text, SMALL, room), SMALL, theme.muted))
     return [Group("label", tuple(items))] if items else []
+
+
+def _is_crossed(area: Area, layout: Layout) -> bool:
+    """Whether a line goes through an area."""
+    return any(
+        min(x0, x1) < area.right
+        and max(x0, x1) > area.x
+        and min(y0, y1) < area.bottom
+        and max(y0, y1) > area.y
+        for wire in layout.wires
+        for (x0, y0), (x1, y1) in pairwise(wire.points)
+    )
+
+
+def _count(scope: DrawnScope) -> str:
+    """How often a scope stands there, as its badge says it."""
+    return scope.note.partition(";")[0].partition(", ")[0]
 
 
 def _free(area: Area, y: float, layout: Layout, needed: float) -> tuple[float, float]:
@@ -843,13 +892,20 @@ def _free(area: Area, y: float, layout: Layout, needed: float) -> tuple[float, f
 def _signs(request: Request, plan: Plan) -> list[Sign | Ramp]:
     theme, heat = request.colors, _heat(request, plan)
     signs = heat.signs(theme) if heat is not None else _families(plan, theme)
-    kinds = dict.fromkeys((edge.bypass, edge.grows) for edge in plan.edges if edge.bypass)
-    for kind, grows in kinds:
-        color, thickness, dash = _look(kind, grows, theme)
-        signs.append(Sign(f"bypass into {kind}", color, True, thickness, dash))
+    signs += ways_around([plan], theme)
     if any(box.training for box in plan.boxes):
         signs.append(Sign("in training only", theme.border, dash=(3.0, 2.0)))
     return signs
+
+
+def ways_around(plans: Iterable[Plan], theme: Theme) -> list[Sign]:
+    """What bypasses look like, in the key."""
+    found = {(edge.bypass, edge.grows): None for plan in plans for edge in plan.edges if edge.bypass}
+    looks = grouped((_look(kind, grows, theme), kind) for kind, grows in found)
+    return [
+        Sign(f"bypass into {', '.join(dict.fromkeys(kinds))}", color, True, thickness, dash)
+        for (color, thickness, dash), kinds in looks.items()
+    ]
 
 
 def _families(plan: Plan, theme: Theme) -> list[Sign | Ramp]:
@@ -870,9 +926,10 @@ def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
         notes.append("A bar to the right in a box is a layer that follows.")
     if plan.is_gathered:
         notes.append(GATHERED)
-    if any(scope.note for scope in plan.scopes):
+    if badges := [_count(scope) for scope in plan.scopes if scope.note]:
         own = any("own weights" in scope.note for scope in plan.scopes)
-        notes.append(f"x2 in a corner: so many in a row{', each with its own weights' if own else ''}.")
+        weights = ", each with its own weights" if own else ""
+        notes.append(f"{badges[0]} in a corner: so many in a row{weights}.")
     return notes
 
 

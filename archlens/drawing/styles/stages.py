@@ -19,11 +19,11 @@ from ..frame import NAME, Shifted, Sign, around, framed, room
 from ..metrics import fitted, width, wrapped
 from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
-from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, is_unnamed, short
+from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, layer_line, short
 from ..request import Request
-from ..structure import Kind, Piece, Run, Structure
+from ..structure import Kind, Piece, Run, Structure, period
 from ..theme import Theme
-from .graph import GATHERED, Laid, chosen, fitting, painted, spread
+from .graph import GATHERED, Laid, chosen, fitting, painted, spread, ways_around
 
 #: The space within the frame of a block, between frames, and between them and the stages.
 _PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0
@@ -40,8 +40,8 @@ _UPPER = 0.5
 _UNREAD = 150.0
 #: How wide the words of a stage may be that stand in one line.
 _TOGETHER = 125.0
-#: What is said of letters whose values stand in the stages.
-_GIVEN = "given in each stage"
+#: What is said of letters whose values stand in the stages, and of others.
+_GIVEN, _OPEN = "given in each stage", "not the same in all stages"
 #: The narrowest frame.
 _LEAST = 110.0
 
@@ -97,7 +97,8 @@ def draw(request: Request) -> Picture:
         known[key] = _sheet(request)
     structure, sheet = known[key]
     colors = {kind: theme.block(i % 6) for i, (_, _, (kind, *_)) in enumerate(sheet.panels)}
-    items = painted(sheet.macro, theme)
+    beside = any(x > sheet.macro.layout.width for x, _, _ in sheet.panels)
+    items = painted(sheet.macro, theme, beyond=_ASIDE - _ACCENT if beside else 0.0)
     made_of = {layer.name: piece.kinds for piece in structure.pieces for layer in piece.layers}
     for box, area in zip(sheet.macro.plan.boxes, sheet.macro.areas, strict=True):
         kinds = (kind for layer in box.layers for kind in made_of[layer.name])
@@ -107,20 +108,24 @@ def draw(request: Request) -> Picture:
     items = [Shifted(0, 0).group(tuple(items))]
     for x, y, panel in sheet.panels:
         items.append(Shifted(x, y).group((_framed(panel, colors[panel.kind], theme),)))
-    shown = [sheet.macro.plan, *(panel.laid.plan for _, _, panel in sheet.panels)]
     return framed(
         request,
         items,
         (sheet.width, sheet.height),
-        signs=_signs(shown, theme),
+        signs=_signs(_shown(sheet), theme),
         notes=[
-            *_notes(structure, sheet.macro.plan),
+            *_notes(structure, sheet.macro.plan, [panel.kind for _, _, panel in sheet.panels]),
             *spread(sheet.macro.plan),
             *_told(sheet),
         ],
         shows="its stages and their blocks",
         description=_described(request, structure, sheet),
     )
+
+
+def _shown(sheet: _Sheet) -> list[Plan]:
+    """The plans that are drawn: that of the stages, and those of their blocks."""
+    return [sheet.macro.plan, *(panel.laid.plan for _, _, panel in sheet.panels)]
 
 
 def _sheet(request: Request) -> tuple[Structure, _Sheet]:
@@ -137,7 +142,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
         Sign(family, request.colors.color(family))
         for family in dict.fromkeys(layer.op.family for layer in network.layers)
     ]
-    notes = [*_notes(structure, plan), *spread(plan)]
+    notes = [*_notes(structure, plan, structure.kinds), *spread(plan)]
     space = room(request, around(request, signs, notes))
     ways = [request.direction] if request.direction else ["tb", "lr"]
     if wide := fitting(plan, space, ways[0]).over[0]:  # heads side by side: their scopes may be narrower
@@ -147,23 +152,25 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
 
     def cost(one: _Sheet) -> tuple[float, ...]:
-        more = _told(one)
-        left = room(request, around(request, signs, [*notes, *more])) if more else space
+        ways = ways_around(_shown(one), request.colors)
+        left = room(request, around(request, [*signs, *ways], [*notes, *_told(one)]))
         wide, high = one.over(left)
         high = high if request.page.bounded else 0.0
         layout = one.macro.layout
         broken = layout.pieces if one.macro.direction == "lr" else 1
         kinds = [panel.kind for _, _, panel in one.panels if panel.kind in structure.kinds]
+        missing = sum(kind in structure.kinds for kind in one.left_out)
         return (
             *(wide, one.macro.narrowed > _UNREAD, high, not layout.rising),
-            *(len(one.left_out), _is_top(one.macro.plan), -len(one.macro.plan.boxes)),
+            *(missing, _is_top(one.macro.plan), -len(one.macro.plan.boxes), len(one.left_out)),
             *(-sum(len(kind.trees) for kind in kinds), one.narrowed),
             *(broken, one.folded, layout.pieces, one.height),
         )
 
     best = min(found, key=cost)
     for less in _less(request, plan):
-        if any((*cost(best)[:3], best.left_out)):
+        bent = best.macro.bent and not best.macro.layout.rising  # it may be a U in fewer boxes
+        if bent or any((*cost(best)[:3], best.left_out)):
             found = [sheet for way in ways for sheet in _sheets(request, structure, less, way, space)]
             best = min([best, *found], key=cost)
     if request.page.bounded and request.depth is None and cost(best)[2]:  # as the graph does it
@@ -353,6 +360,9 @@ def _lines(piece: Piece) -> list[BoxLine]:
             continue
         times = f" x{len(run.trees):,}" if len(run.trees) > 1 else ""
         texts.append(BoxLine("", run.kind.name + times + (f", {said}" if said and several else ""), ""))
+    turn = period(texts)
+    if (turns := len(texts) // turn) > 1:
+        texts[turn:] = [BoxLine("", f"{'in turn, ' if turn > 1 else ''}x{turns:,}", "")]
     name = printable(piece.name)
     if is_position(name) and not several:
         return [BoxLine(texts[0].what, values[0], "")]
@@ -369,11 +379,7 @@ def _lines(piece: Piece) -> list[BoxLine]:
 
 
 def _line(layer: Layer, name: str) -> BoxLine:
-    what = short(layer)
-    name = printable(name or layer.name.rpartition(".")[2])
-    if is_unnamed(name, layer):
-        name, what = what, ""
-    return BoxLine(name, "" if name == what else what, layer.op.family)
+    return layer_line(printable(name or layer.name.rpartition(".")[2]), short(layer), layer)
 
 
 def _title(piece: Piece) -> str:
@@ -412,10 +418,21 @@ def _inner(structure: Structure, kind: Kind, box: Box) -> Kind | None:
 
 def _panel(request: Request, structure: Structure, kind: Kind, space: tuple[float, float]) -> _Panel:
     inner = space[0] - 2 * _PAD
+    plans = _plans(request, structure, kind)
+    laid = _first(plans, (inner, space[1] - _HEAD - 2 * _PAD))
+    panel = _noted(kind, laid)
+    if panel.height > space[1] and kind.notes:  # room for them, too
+        rows = _NOTE * len(panel.notes)
+        panel = _noted(kind, _first(plans, (inner, space[1] - _HEAD - 2 * _PAD - rows)))
+    return panel
+
+
+def _first(plans: Sequence[Plan], left: tuple[float, float]) -> Laid:
+    """The first of these plans of a block that a room holds, as a whole or else in pieces; or the one that is
+    least too large.
+    """
     found: Laid | None = None
-    left = (inner, space[1] - _HEAD - 2 * _PAD)
-    # as a whole at any depth, or else in pieces
-    for broken, plan, way in product((False, True), _plans(request, structure, kind), ("tb", "lr")):
+    for broken, plan, way in product((False, True), plans, ("tb", "lr")):
         if broken and found is not None and not any(found.over):
             break
         laid = fitting(plan, left, way, shapes=False, broken=broken)
@@ -424,6 +441,11 @@ def _panel(request: Request, structure: Structure, kind: Kind, space: tuple[floa
         if found.over == (0.0, 0.0) and not found.narrowed:
             break
     assert found is not None
+    return found
+
+
+def _noted(kind: Kind, found: Laid) -> _Panel:
+    """A block in its frame, with the notes on it."""
     wide = max(found.layout.width, width(kind.name, NAME, True) + 40, _LEAST - 2 * _PAD)
     notes = tuple(row for note in kind.notes for row in wrapped(note, SMALL, wide, 4))
     high = found.layout.height + _HEAD + _NOTE * len(notes) + 2 * _PAD
@@ -507,18 +529,23 @@ def _signs(plans: Sequence[Plan], theme: Theme) -> list[Sign]:
         for box in plan.boxes:
             if box.kind == "scope":
                 families |= dict.fromkeys(layer.op.family for layer in box.layers)
-    return [Sign(family, theme.color(family)) for family in families]
+    return [*(Sign(family, theme.color(family)) for family in families), *ways_around(plans, theme)]
 
 
-def _notes(structure: Structure, plan: Plan) -> list[str]:
-    """What the letters in blocks mean, where a plan of the stages says their values or not."""
-    given = "not the same in all stages" if _is_top(plan) else _GIVEN
-    variables = {(letter, name) for kind in structure.kinds for letter, (name, _) in kind.variables.items()}
-    widths = sorted({letter for letter, name in variables if name}, reverse=True)
-    inputs = sorted({letter for letter, name in variables if not name})
-    said = [f"{', '.join(widths)}: {given}"] if widths else []
-    said += [f"{' and '.join(inputs)}: the channels that flow into a block"] if inputs else []
-    return [f"{'; '.join(said)}."] if said else []
+def _notes(structure: Structure, plan: Plan, kinds: Iterable[Kind]) -> list[str]:
+    """What the letters in these blocks mean, where a plan of the stages says their values or not."""
+    given, others, inputs = set[str](), set[str](), set[str]()
+    for kind in kinds:
+        for letter, (name, _) in kind.variables.items():
+            said = kind in structure.kinds and not _is_top(plan)
+            (inputs if not name else given if said else others).add(letter)
+    words = [
+        f"{', '.join(sorted(letters, reverse=True))}: {what}"
+        for letters, what in ((given, _GIVEN), (others - given, _OPEN))
+        if letters
+    ]
+    words += [f"{' and '.join(sorted(inputs))}: the channels that flow into a block"] if inputs else []
+    return [f"{'; '.join(words)}."] if words else []
 
 
 def _told(sheet: _Sheet) -> list[str]:
