@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 from random import Random
 
 import networkx
@@ -19,7 +19,8 @@ from archlens.drawing.layout import lay_out
 from archlens.drawing.ordering import Join
 from archlens.drawing.part import part
 from archlens.drawing.placing import Area, Given, Link, Pads
-from archlens.drawing.styles import graph
+from archlens.drawing.plan import DrawnScope
+from archlens.drawing.styles import graph, stages
 from archlens.drawing.styles.graph import Laid, chosen
 from archlens.grouping import grouped
 
@@ -416,3 +417,76 @@ def test_plans_of_as_many_boxes_are_laid_out_apart(name: str) -> None:
         for plan in (other, other.gathered(), other.joined().gathered(across=True)) if other else ():
             graph._laid(request, plan, graph._WORDS[0], "tb", only=True)
     assert chosen(replace(request, made=plans)).layout == before
+
+
+def words(name: str, **options: object) -> list[str]:
+    """The texts of a picture, in the order in which they are painted."""
+    picture = Request(loaded(name), **options).picture  # type: ignore[arg-type]
+    return [item.text for item in drawn.walk(picture.items) if isinstance(item, drawn.Text)]
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("bert_base", ["512 of 30522"]),
+        ("vgg16", ["128x112x112"] * 2),
+        ("deeplabv3_resnet50", ["256x130x130"]),
+    ],
+)
+def test_shapes_are_whole_where_there_is_room_beside_their_lines(name: str, shapes: list[str]) -> None:
+    request = Request(loaded(name), fit="column")
+    texts = [item for item in drawn.walk(request.picture.items) if isinstance(item, drawn.Text)]
+    assert [text.text for text in texts if text.text in shapes] == shapes
+    assert drawn.measured(request).over_words == 0
+    areas = [drawn._extent(text) for text in texts]
+    for (left, top, right, bottom), (x0, y0, x1, y1) in combinations(areas, 2):
+        assert right <= x0 + 0.1 or x1 <= left + 0.1 or bottom <= y0 + 0.1 or y1 <= top + 0.1
+
+
+def test_names_are_parted_at_spaces_first_and_within_no_number() -> None:
+    assert graph._parts("stochastic_depth, 0.025 to 0.18", 110) == ["stochastic_depth,", "0.025 to 0.18"]
+    assert graph._parts("embeddings.LayerNorm", 100) == ["embeddings.", "LayerNorm"]
+    assert graph._parts("scale, 0.12345678901234567890", 100) == ["scale, 0.12345678901234567890"]
+
+
+def test_the_name_of_a_scope_is_parted_and_not_cut() -> None:
+    found = words("convnext_tiny", fit="slide")
+    assert not [word for word in found if "…" in word and word.startswith("Con")]
+    assert found.count("ConvNeXt") == found.count("block") - 4 == 4  # of each stage, which also hold a block
+
+
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [
+        ("vit_b_16", "graph"),
+        ("convnext_tiny", "graph"),
+        ("detr_resnet50", "graph"),
+        ("nasnet_a_mobile", "stages"),
+    ],
+)
+def test_lines_of_several_boxes_are_told_apart_from_column_to_column(name: str, style: str) -> None:
+    """What goes around a block is no part of the line through it where that goes on in the next column."""
+    request = Request(loaded(name), style, fit="slide")
+    found = chosen(request) if style == "graph" else stages._sheet(request)[1].macro
+    assert found.layout.pieces > 1
+    ups = [
+        (wire.tail, round(a[0], 1), b[1], a[1])
+        for wire in found.layout.wires
+        for a, b in pairwise(wire.points)
+        if b[1] < a[1] - 1
+    ]
+    assert ups
+    for (tail, x, top, low), (other, x1, top1, low1) in combinations(ups, 2):
+        assert tail == other or x != x1 or min(low, low1) <= max(top, top1)
+
+
+def test_a_note_on_badges_has_one_that_is_there() -> None:
+    assert "x12 in a corner: so many in a row, each with its own weights." in words("vit_b_16")
+    assert graph._count(DrawnScope(0, -1, "", "", "x1,200, each with its own weights")) == "x1,200"
+
+
+def test_a_scope_that_somebody_named_heads_its_only_step() -> None:
+    plan = Request(loaded("segnet"), depth=1).plan
+    lines = {box.name: [(line.name, line.what) for line in box.lines] for box in plan.boxes}
+    assert lines["upsample1.max_unpool"] == [("upsample1", "max_unpool")]
+    assert lines["conv1_1.conv"] == [("conv1_1.conv", "3x3 conv, 64"), ("bn", "batch_norm"), ("relu", "")]

@@ -12,7 +12,8 @@ import archlens
 from archlens import drawing
 from archlens.analysis.repeats import Repeats
 from archlens.drawing import Request, to_bytes
-from archlens.drawing.structure import Run, Structure
+from archlens.drawing.structure import Run, Structure, period
+from archlens.drawing.styles import stages
 from archlens.errors import UsageError
 from archlens.network import Network
 
@@ -262,6 +263,55 @@ def test_a_u_is_drawn_as_one(fit: str) -> None:
     ]
     assert len(across) == 4  # Ronneberger et al. 2015, figure 1: four arrows from side to side
     assert all(len(path) == 4 and path[1] == path[3] and path[2] > path[0] for path in across)
+
+
+@pytest.mark.parametrize("fit", ["column", "slide"])
+def test_stages_are_gathered_for_a_u(fit: str) -> None:
+    """SegNet is a U as its graph is: its stages one by one would be a chain with long ways around it."""
+    found = stages._sheet(Request(archlens.load("segnet"), "stages", fit=fit))[1].macro
+    assert found.plan.is_gathered
+    right = {found.plan.boxes[i].lines[0].name for i in found.layout.rising}
+    assert right == {f"upsample{i}" for i in range(1, 6)}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"), [("maxvit_t", {"MBConv", "attention"}), ("ddpm_cifar10", {"residual block"})]
+)
+def test_a_slide_has_room_for_blocks_beside_the_stages(name: str, kinds: set[str]) -> None:
+    svg = drawing.to_svg(archlens.load(name), style="stages", fit="slide")
+    is_read(svg, "slide")
+    assert measured(svg)[2] <= 720.1
+    assert kinds <= set(blocks(svg))
+
+
+def test_blocks_that_take_turns_are_said_once() -> None:
+    """Tu et al. 2022: the stages of MaxViT-T have 2, 2, 5 and 2 blocks, an MBConv and two attentions each."""
+    svg = drawing.to_svg(archlens.load("maxvit_t"), style="stages", fit="column")
+    assert re.findall(r">in turn, (x\d)<", svg) == ["x2", "x2", "x5", "x2"]
+    assert re.findall(r">MBConv, w = (\d+)<", svg) == ["16", "32", "64", "128"]
+    assert [period(text) for text in ("ababab", "aba", "aa", "", "abcab")] == [2, 3, 1, 0, 5]
+
+
+def test_letters_are_told_of_blocks_that_are_drawn() -> None:
+    ddpm, unet = (
+        drawing.to_svg(archlens.load(name), style="stages", fit="column") for name in ("ddpm_cifar10", "unet")
+    )
+    assert not blocks(ddpm)
+    assert "all stages" not in ddpm
+    assert blocks(unet)
+    assert ">out: not the same in all stages.<" in unet
+
+
+def test_ways_around_are_in_the_key() -> None:
+    svg = drawing.to_svg(archlens.load("efficientnet_b0"), style="stages", fit="slide")
+    assert svg.count(">bypass into add, multiply<") == 1  # which look the same
+    assert svg.count(">bypass into") == 1
+    assert ">bypass into concat<" in drawing.to_svg(archlens.load("densenet121"), style="stages")
+
+
+def test_shapes_beside_stages_may_stand_before_the_blocks() -> None:
+    svg = drawing.to_svg(archlens.load("mixtral_8x7b"), style="stages", fit="column")
+    assert ">32768 of 32000<" in svg
 
 
 def test_too_many_stages_are_refused() -> None:

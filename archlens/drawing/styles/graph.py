@@ -534,9 +534,10 @@ def _width(plan: Plan, words: _Words) -> float:
             needed = max(needed, 220.0)
         needed = max(needed, 2 * width(box.shape[:40], SMALL) + 20)
         bars = _STEP * len(_bars(box, words))
+        heads = len(_head(box, words))
         for i, row in enumerate(_rows(box, words)):
             both = _BETWEEN if row.name and row.what else 0.0
-            first = width(row.name[:100], NAME if i == 0 else SMALL, i == 0)
+            first = width(row.name[:100], NAME if i < heads else SMALL, i < heads)
             needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * _PAD + _ACCENT + bars)
     for scope in plan.scopes:
         needed = max(needed, width(scope.note[:100], SMALL) + 14 - 2 * MARGIN)
@@ -903,7 +904,7 @@ def ways_around(plans: Iterable[Plan], theme: Theme) -> list[Sign]:
     found = {(edge.bypass, edge.grows): None for plan in plans for edge in plan.edges if edge.bypass}
     looks = grouped((_look(kind, grows, theme), kind) for kind, grows in found)
     return [
-        Sign(f"bypass into {', '.join(dict.fromkeys(kinds))}", color, True, thickness, dash)
+        Sign(f"bypass into {', '.join(sorted({*kinds}))}", color, True, thickness, dash)
         for (color, thickness, dash), kinds in looks.items()
     ]
 

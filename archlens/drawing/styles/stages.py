@@ -38,6 +38,8 @@ _SHARES = (0.4, 0.5, 0.65)
 _UPPER = 0.5
 #: From how much narrower than their words on the stages cannot be read.
 _UNREAD = 150.0
+#: How many boxes of scopes say something of the stages.
+_SAYING = 4
 #: How wide the words of a stage may be that stand in one line.
 _TOGETHER = 125.0
 #: What is said of letters whose values stand in the stages, and of others.
@@ -162,7 +164,8 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
         missing = sum(kind in structure.kinds for kind in one.left_out)
         return (
             *(wide, one.macro.narrowed > _UNREAD, high, not layout.rising),
-            *(missing, _is_top(one.macro.plan), -len(one.macro.plan.boxes), len(one.left_out)),
+            *(_is_top(one.macro.plan) and len(one.macro.plan.boxes) < _SAYING, missing, _is_top(one.macro.plan)),
+            *(-len(one.macro.plan.boxes), len(one.left_out)),
             *(-sum(len(kind.trees) for kind in kinds), one.narrowed),
             *(broken, one.folded, layout.pieces, one.height),
         )
@@ -173,12 +176,17 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
         if bent or any((*cost(best)[:3], best.left_out)):
             found = [sheet for way in ways for sheet in _sheets(request, structure, less, way, space)]
             best = min([best, *found], key=cost)
-    if request.page.bounded and request.depth is None and cost(best)[2]:  # as the graph does it
+    if _is_few(request) and cost(best)[2]:  # as the graph does it
         laid = chosen(request)
         left_out = tuple(structure.kinds)
         whole = _Sheet(laid, (), laid.layout.width, laid.layout.height, left_out)
         best = min([best, whole], key=lambda one: cost(one)[2])
     return structure, best
+
+
+def _is_few(request: Request) -> bool:
+    """Whether there may be fewer boxes and blocks than the network has: on a page that ends."""
+    return request.page.bounded and request.depth is None
 
 
 def _is_top(plan: Plan) -> bool:
@@ -188,7 +196,7 @@ def _is_top(plan: Plan) -> bool:
 
 def _less(request: Request, plan: Plan) -> Iterator[Plan]:
     """The stages in fewer boxes, for a page that ends."""
-    if not request.page.bounded or request.depth is not None:
+    if not _is_few(request):
         return
     top = request.plans.at(1).thinned().joined()
     for one in (plan.gathered(), plan.gathered(across=True), top, top.gathered(across=True)):
@@ -200,7 +208,7 @@ def _sheets(
     request: Request, structure: Structure, plan: Plan, way: str, space: tuple[float, float]
 ) -> Iterator[_Sheet]:
     """The stages beside their blocks, and above them; on pages that end also without some of the blocks."""
-    few = request.page.bounded and request.depth is None
+    few = _is_few(request)
     if way == "tb":
         for share in _SHARES:
             macro = fitting(plan, (space[0] * share, space[1]), way)
