@@ -164,7 +164,11 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
         missing = sum(kind in structure.kinds for kind in one.left_out)
         return (
             *(wide, one.macro.narrowed > _UNREAD, high, not layout.rising),
-            *(_is_top(one.macro.plan) and len(one.macro.plan.boxes) < _SAYING, missing, _is_top(one.macro.plan)),
+            *(
+                _is_top(one.macro.plan) and len(one.macro.plan.boxes) < _SAYING,
+                missing,
+                _is_top(one.macro.plan),
+            ),
             *(-len(one.macro.plan.boxes), len(one.left_out)),
             *(-sum(len(kind.trees) for kind in kinds), one.narrowed),
             *(broken, one.folded, layout.pieces, one.height),
