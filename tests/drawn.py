@@ -54,7 +54,7 @@ def measured(request: Request) -> Measures:
     picture, laid = request.picture, chosen(request)
     edges = [list(_segments(group)) for group in walk(picture.items) if _is(group, "edge")]
     boxes = [_frame(group) for group in walk(picture.items) if _is(group, "node")]
-    words = [_extent(item) for item in walk(picture.items) if isinstance(item, Text)]
+    words = [extent(item) for item in walk(picture.items) if isinstance(item, Text)]
     over_boxes = sum(any(_goes_through(s, box, 1.5) for s, box in _near(edge, boxes)) for edge in edges)
     over_words = sum(any(_goes_through(s, word, 0.8) for s, word in _near(edge, words)) for edge in edges)
     return Measures(
@@ -116,7 +116,7 @@ def _frame(group: Group) -> Area:
     return rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
 
 
-def _extent(text: Text) -> Area:
+def extent(text: Text) -> Area:
     wide = width(text.text, text.size, text.bold)
     left = text.x - {"start": 0.0, "middle": wide / 2, "end": wide}[text.anchor]
     return left, text.y - 0.72 * text.size, left + wide, text.y + 0.21 * text.size

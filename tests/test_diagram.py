@@ -31,12 +31,14 @@ from archlens.drawing.placing import Given, Link, Pads
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
 from archlens.drawing.request import SCALES
 from archlens.drawing.styles.graph import shown
+from archlens.drawing.styles.volumes.artist import Artist
 from archlens.drawing.styles.volumes.stages import reads_apart, stages_of
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
 from archlens.errors import SpecError, UsageError
 from archlens.network import Network
 
 from . import running
+from .drawn import extent as extent_of
 from .zoo import SMALLEST
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -948,6 +950,32 @@ def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int
             for part in range(201):
                 x, y = x0 + (x1 - x0) * part / 200, y0 + (y1 - y0) * part / 200
                 assert not (left < x < right and top < y < low)
+
+
+@pytest.mark.parametrize("fit", ["column", "readme"])
+def test_no_words_of_volumes_run_into_others(fit: str) -> None:
+    """DDPM in lines: what goes on in further ones is named above them, with room for each name."""
+    picture = Request(archlens.load("ddpm_cifar10"), "volumes", fit=fit).picture
+    texts = [item for item in drawn.walk(picture.items) if isinstance(item, drawn.Text)]
+    words = [text.text for text in texts]
+    assert "temb flows into 8 more boxes than that to which its line leads." in words
+    assert "from temb" not in words
+    assert {"from down_1", "from down_2"} & {*words}
+    areas = [extent_of(text) for text in texts]
+    for (one, a), (other, b) in combinations(zip(words, areas, strict=True), 2):
+        apart = 1.5 if one.isdigit() and other.isdigit() else 0.0
+        over = min(a[2], b[2]) - max(a[0], b[0]) + apart, min(a[3], b[3]) - max(a[1], b[1])
+        assert min(over) <= 0.1, (one, other)
+
+
+def test_lines_above_volumes_are_as_low_as_they_can_be() -> None:
+    """Each cell of NASNet reads the two before it, so that two heights are enough for all of them."""
+    request = Request(archlens.load("nasnet_a_mobile"), "volumes", fit="slide")
+    artist = Artist(request, request.plans.at(1), stages_of(request.plans.at(1)), 96.0, 3)
+    assert len(artist.jumps()) > 10
+    for number in {*artist.line.values()}:
+        columns = [column for column, line in artist.line.items() if line == number]
+        assert {*artist.storeys(columns).values()} <= {0, 1}
 
 
 def test_volumes_say_what_runs_in_training_only() -> None:

@@ -11,15 +11,18 @@ import torch
 
 import archlens
 from archlens import drawing
+from archlens.drawing import Request
+from archlens.drawing.picture import Group, Rect, Text, walk
 from archlens.geometry import Field
 
+from .drawn import extent
 from .running import run
 
 SVG = "{http://www.w3.org/2000/svg}"
-Rect = tuple[float, float, float, float]
+Sides = tuple[float, float, float, float]
 
 
-def rects(svg: str, group: str) -> list[Rect]:
+def rects(svg: str, group: str) -> list[Sides]:
     """Left, top, right and bottom of the rectangles of a group."""
     root = ElementTree.fromstring(svg)
     found = next(one for one in root.iter(f"{SVG}g") if one.get("class") == group)
@@ -34,7 +37,7 @@ def texts(svg: str) -> str:
     return " ".join(text.text or "" for text in ElementTree.fromstring(svg).iter(f"{SVG}text"))
 
 
-def in_positions(svg: str, size: tuple[int, int]) -> Rect:
+def in_positions(svg: str, size: tuple[int, int]) -> Sides:
     """The outline of the field in positions of the input: first column, first row, and the ends."""
     (left, top, right, bottom) = rects(svg, "input")[0]
     *_, field = rects(svg, "field")
@@ -54,6 +57,20 @@ def test_a_field_stands_at_its_place() -> None:
     assert "sees rows -9 to 201 and columns -9 to 201 of the input" in texts(svg)
     # (7, 7) sees 7 to 217, and (6, 6) and (8, 8), up to 233, see padding
     assert "Of 14x14 outputs 1x1 see no padding: the framed ones." in texts(svg)
+
+
+def test_numbers_stand_clear_of_the_outline_of_the_input() -> None:
+    """DeepLab's field begins so near to the edge that a number beside it would lie across that."""
+    picture = Request(archlens.load("deeplabv3_resnet50"), "field", fit="column").picture
+    frame = next(
+        item for item in walk(picture.items) if isinstance(item, Group) and item.kind == "input"
+    ).items[0]
+    assert isinstance(frame, Rect)
+    numbers = [item for item in walk(picture.items) if isinstance(item, Text) and item.text in ("427", "8")]
+    assert len(numbers) == 4
+    for left, top, right, low in map(extent, numbers):
+        assert right < frame.x or left > frame.x
+        assert low < frame.y or top > frame.y
 
 
 LOPSIDED = """

@@ -438,7 +438,7 @@ def test_shapes_are_whole_where_there_is_room_beside_their_lines(name: str, shap
     texts = [item for item in drawn.walk(request.picture.items) if isinstance(item, drawn.Text)]
     assert [text.text for text in texts if text.text in shapes] == shapes
     assert drawn.measured(request).over_words == 0
-    areas = [drawn._extent(text) for text in texts]
+    areas = [drawn.extent(text) for text in texts]
     for (left, top, right, bottom), (x0, y0, x1, y1) in combinations(areas, 2):
         assert right <= x0 + 0.1 or x1 <= left + 0.1 or bottom <= y0 + 0.1 or y1 <= top + 0.1
 
@@ -490,3 +490,12 @@ def test_a_scope_that_somebody_named_heads_its_only_step() -> None:
     lines = {box.name: [(line.name, line.what) for line in box.lines] for box in plan.boxes}
     assert lines["upsample1.max_unpool"] == [("upsample1", "max_unpool")]
     assert lines["conv1_1.conv"] == [("conv1_1.conv", "3x3 conv, 64"), ("bn", "batch_norm"), ("relu", "")]
+
+
+def test_what_every_box_reads_has_one_line_also_where_a_u_has_no_room() -> None:
+    found = laid("ddpm_cifar10", fit="column")
+    assert not found.layout.rising
+    assert found.plan.spread == (("temb", 8),)
+    assert "temb flows into 8 more boxes than that to which its line leads." in words(
+        "ddpm_cifar10", fit="column"
+    )

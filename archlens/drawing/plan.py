@@ -228,6 +228,14 @@ class Plan:
         return tuple(dict.fromkeys(line.family for box in self.boxes for line in box.lines if line.family))
 
 
+def spread(plan: Plan) -> list[str]:
+    """What most boxes read, and has one line."""
+    return [
+        f"{printable(name)} flows into {count:,} more boxes than that to which its line leads."
+        for name, count in plan.spread
+    ]
+
+
 def _goes_on(group: Sequence[Box], box: Box, *, across: bool) -> bool:
     """Whether a box that follows others may be one with them."""
     first, last = group[0], group[-1]

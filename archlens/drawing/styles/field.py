@@ -412,7 +412,9 @@ class _Drawing:
             return
         span = sight.columns
         ends = [self.x(span.seen[0]), self.x(span.seen[1])]
-        y = _clear(self.y(sight.rows.seen[0]), self.y(0)) if sight.rows is not None else self.y(0) - _OFF
+        y = self.y(0) - _OFF
+        if sight.rows is not None:
+            y = _clear(self.y(sight.rows.seen[0]), self.y(0), SMALL)
         texts = [str(span.seen[1] - span.seen[0])]
         if span.beside is not None and span.beside[1] > span.seen[1]:
             ends.append(self.x(span.beside[1]))
@@ -424,7 +426,7 @@ class _Drawing:
             if rows.beside is not None and rows.beside[1] > rows.seen[1]:
                 ends.append(self.y(rows.beside[1]))
                 texts.append(str(rows.beside[1] - rows.seen[1]))
-            x = _clear(self.x(span.seen[0]), self.x(0))
+            x = _clear(self.x(span.seen[0]), self.x(0), max(width(text, SMALL) for text in texts))
             yield from self._dimension([(x, y) for y in ends], texts, across=False)
 
     def _dimension(self, ends: Sequence[Point], texts: Sequence[str], *, across: bool) -> Iterator[Item]:
@@ -505,9 +507,9 @@ class _Drawing:
         return [Group("leaders", tuple(leaders)), group], right, bottom + _BELOW
 
 
-def _clear(field: float, image: float) -> float:
-    """Where a dimension of a field stands, before its edge and clear of that of the image."""
-    return (image if field - 2 * _OFF < image < field else field) - _OFF
+def _clear(field: float, image: float, words: float) -> float:
+    """Where a dimension of a field stands, before its edge and with its words clear of that of the image."""
+    return (image if field - 2 * _OFF - words < image < field else field) - _OFF
 
 
 def _hatched(part: tuple[float, float, float, float], color: str) -> Iterator[Item]:

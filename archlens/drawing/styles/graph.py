@@ -29,7 +29,7 @@ from ..picture import (
     rounded_line,
 )
 from ..placing import ASIDE, MARGIN, Area, Given, Link, Pads
-from ..plan import PAGE, Box, BoxLine, DrawnScope, Plan, is_position
+from ..plan import PAGE, Box, BoxLine, DrawnScope, Plan, is_position, spread
 from ..request import Request
 from ..theme import Theme
 
@@ -254,7 +254,7 @@ def _chosen(request: Request) -> Laid:
     best: Laid | None = None
     if "tb" in ways and (found := _as_u(request)) is not None:
         return found
-    for plan in request.choices():
+    for plan in map(Plan.thinned, request.choices()) if _widens(request) else request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
         if "tb" in ways and (found := _u_of(request, plan, only=only)) is not None:
@@ -300,7 +300,7 @@ def _as_u(request: Request) -> Laid | None:
     """A network that widens its maps again as a U, where it is one as soon as its scopes are not drawn."""
     if request.depth is not None or request.failed is not None:
         return None
-    if not any(layer.op.family == "upsampling" for layer in request.network.layers):
+    if not _widens(request):
         return None
     depths = range(min(request.plans.repeats.deepest, _FLAT), 0, -1)
     for gathered, depth in product((False, True), depths):
@@ -313,6 +313,11 @@ def _as_u(request: Request) -> Laid | None:
         if (found := _u_of(request, request.labelled(plan), only=True)) is not None:
             return found
     return None
+
+
+def _widens(request: Request) -> bool:
+    """Whether a network widens its maps again."""
+    return any(layer.op.family == "upsampling" for layer in request.network.layers)
 
 
 def _u_of(request: Request, plan: Plan, *, only: bool) -> Laid | None:
@@ -932,14 +937,6 @@ def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
         weights = ", each with its own weights" if own else ""
         notes.append(f"{badges[0]} in a corner: so many in a row{weights}.")
     return notes
-
-
-def spread(plan: Plan) -> list[str]:
-    """What most boxes read, and has one line."""
-    return [
-        f"{printable(name)} flows into {count:,} more boxes than that to which its line leads."
-        for name, count in plan.spread
-    ]
 
 
 def _described(plan: Plan) -> str:

@@ -19,11 +19,11 @@ from ..frame import NAME, Shifted, Sign, around, framed, room
 from ..metrics import fitted, width, wrapped
 from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
-from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, layer_line, short
+from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, layer_line, short, spread
 from ..request import Request
 from ..structure import Kind, Piece, Run, Structure, period
 from ..theme import Theme
-from .graph import GATHERED, Laid, chosen, fitting, painted, spread, ways_around
+from .graph import GATHERED, Laid, chosen, fitting, painted, ways_around
 
 #: The space within the frame of a block, between frames, and between them and the stages.
 _PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0

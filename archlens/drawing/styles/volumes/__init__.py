@@ -75,6 +75,7 @@ class _Way(NamedTuple):
 def _chosen(request: Request) -> tuple[_Way, Picture]:
     held: tuple[_Way, Picture] | None = None
     for plan in request.choices():
+        plan = plan.thinned()
         stages = stages_of(plan)
         valleys = valleys_of(stages, lying=request.page.lying)
         ways = (*product(valleys, (False, True)), (None, False))

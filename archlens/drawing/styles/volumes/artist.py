@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby, product
-from math import log2, sqrt
+from math import inf, log2, sqrt
 from typing import NamedTuple
 
 from ....errors import printable
@@ -31,7 +31,7 @@ from ...picture import (
     polygon,
     rounded_line,
 )
-from ...plan import Box, Edge, Plan, is_position, is_unnamed
+from ...plan import Box, Edge, Plan, is_position, is_unnamed, spread
 from ...request import LABELS, Request
 from ...theme import Theme
 from .stages import Slab, Stage, Valley, reads_apart
@@ -292,12 +292,7 @@ class Artist:
             self.line |= dict.fromkeys(chosen, number)
             right = max(right, far + (_INTO if chosen[-1] != last else 0.0))
             # room for what goes around other stages, and for what goes on in further lines
-            y += _LANE * sum(
-                self.stages[tail].column < stage.column - 1
-                for stage in some
-                for tail, _ in stage.into
-                if stage.row <= 0
-            )
+            y += _LANE * (1 + max(self.storeys(chosen).values(), default=-1))
             y += _LANE * any(
                 self.stages[head].column > chosen[-1] + 1 for stage in some for head in stage.out
             )
@@ -581,17 +576,22 @@ class Artist:
         if stage.shape is None:
             return
         placed = [one for i, one in enumerate(self.placed(stage)) if not i or not one.slab.pools]
+        ends = [-inf, -inf]  # of two rows, the second for what would run into the number before it
         for (count, streams), alike in groupby(placed, lambda one: (_channels(one.slab), one.slab.streams)):
             some = list(alike)
             text = str(count)
             together = width(text, SMALL) > some[0].solid.thick + _SLIT - 1 or len(some) > 3
             for i in range(streams):
                 fronts = [one.streams(self.apart)[i].front for one in some]
+                places = [((front[0] + front[2]) / 2, front[3] + 10) for front in fronts]
                 if together:
-                    yield (fronts[0][0] + fronts[-1][2]) / 2, max(front[3] for front in fronts) + 10, text
-                else:
-                    for front in fronts:
-                        yield (front[0] + front[2]) / 2, front[3] + 10, text
+                    middle = (fronts[0][0] + fronts[-1][2]) / 2
+                    places = [(middle, max(front[3] for front in fronts) + 10)]
+                for x, y in places:
+                    half = width(text, SMALL) / 2
+                    row = 0 if self.levels or x - half > ends[0] + 2 else 1
+                    ends[row] = x + half
+                    yield x, y + _CAPTION * row, text
 
     def put_size(self, stage: Stage, taken: list[Area]) -> None:
         """The size of a stage's maps on the edge that goes back, or where else there is room for it."""
@@ -1000,7 +1000,9 @@ class Artist:
 
     def arcs(self) -> Iterator[Item]:
         """What goes around other stages, above them; in a U it goes straight across."""
-        lanes: list[tuple[int, int, int]] = []
+        storeys: dict[tuple[int, int], int] = {}
+        for line_ in set(self.line.values()):
+            storeys |= self.storeys([column for column, number in self.line.items() if number == line_])
         self.carried = {number: [] for number in self.line.values()}
         for tail, head, edge in self.jumps():
             source, stage = self.stages[tail], self.stages[head]
@@ -1023,14 +1025,25 @@ class Artist:
             if source.row and self.line[source.column] == self.line[stage.column]:
                 yield Group("edge", tuple(self.across(tail, head, edge)))
                 continue
-            lane = 0
-            while any(
-                level == lane and first < stage.column and source.column < last
-                for level, first, last in lanes
-            ):
+            yield self.arc(tail, head, edge, storeys[tail, head])
+
+    def storeys(self, columns: Sequence[int]) -> dict[tuple[int, int], int]:
+        """How high above a line each connection goes to it around others: as low as none goes that it would
+        lie over. What comes from another line comes from where this one begins.
+        """
+        found: dict[tuple[int, int], int] = {}
+        taken: list[tuple[int, int, int]] = []
+        for tail, head, _ in self.jumps():
+            source, stage = self.stages[tail], self.stages[head]
+            inside = source.column in columns
+            if stage.column not in columns or source.column >= stage.column or (source.row and inside):
+                continue
+            first, lane = source.column if inside else -1, 0
+            while any(level == lane and a < stage.column and first < b for level, a, b in taken):
                 lane += 1
-            lanes.append((lane, source.column, stage.column))
-            yield self.arc(tail, head, edge, lane)
+            taken.append((lane, first, stage.column))
+            found[tail, head] = lane
+        return found
 
     def arc(self, tail: int, head: int, edge: Edge, lane: int) -> Item:
         """Above what lies between: down onto a stage of the first row, or into the space before another."""
@@ -1162,7 +1175,7 @@ class Artist:
         if self.apart:
             words += " Streams are the groups of channels that convolutions read apart."
         heat = self.heat.notes() if self.heat is not None else []
-        return [words, *heat, *folded(self.request, self.plan)]
+        return [words, *heat, *spread(self.plan), *folded(self.request, self.plan)]
 
     def described(self) -> str:
         chain = "; ".join(
