@@ -576,7 +576,7 @@ class Artist:
         if stage.shape is None:
             return
         placed = [one for i, one in enumerate(self.placed(stage)) if not i or not one.slab.pools]
-        ends = [-inf, -inf]  # of two rows, the second for what would run into the number before it
+        ends: dict[tuple[int, int], float] = {}  # of the two rows beneath each stream
         for (count, streams), alike in groupby(placed, lambda one: (_channels(one.slab), one.slab.streams)):
             some = list(alike)
             text = str(count)
@@ -589,8 +589,9 @@ class Artist:
                     places = [(middle, max(front[3] for front in fronts) + 10)]
                 for x, y in places:
                     half = width(text, SMALL) / 2
-                    row = 0 if self.levels or x - half > ends[0] + 2 else 1
-                    ends[row] = x + half
+                    # in the second what would run into the number before it
+                    row = 0 if self.levels or x - half > ends.get((i, 0), -inf) + 2 else 1
+                    ends[i, row] = x + half
                     yield x, y + _CAPTION * row, text
 
     def put_size(self, stage: Stage, taken: list[Area]) -> None:
