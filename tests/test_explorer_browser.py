@@ -209,6 +209,14 @@ def test_any_two_are_aligned_as_the_command_aligns_them(
     assert tab.run('document.querySelector(".changes")') is None
 
 
+def test_long_names_are_broken_at_their_dots(tab: browser.Page, here: Path) -> None:
+    tab.size(390)
+    tab.open(here, "view=beside&net=resnet50&with=googlenet")
+    lines = """[...document.querySelectorAll(".changes g.altered, .changes g.added, .changes g.affected")]
+      .map(box => [...box.querySelectorAll("text:not(.sign)")].map(text => text.textContent).join(""))"""
+    assert any("inception4a.branch2.1.conv" in said for said in tab.run(lines))
+
+
 def test_a_difference_follows_the_width_and_can_be_taken_out(
     tab: browser.Page, here: Path, tmp_path: Path
 ) -> None:

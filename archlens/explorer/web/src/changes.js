@@ -215,14 +215,23 @@ function linesOf(side, column) {
   return made;
 }
 
-/** A text in at most four lines, broken at blanks; what is too long is cut. @param {string} text @param {number} most @param {string} font */
+/**
+ * A text in at most four lines, broken at blanks, and at the dots of a name that is longer than a line; what is
+ * too long is cut.
+ * @param {string} text @param {number} most @param {string} font
+ */
 function wrapped(text, most, font) {
-  const rest = text.slice(0, 2000).split(" ");
+  const rest = text
+    .slice(0, 2000)
+    .split(" ")
+    .flatMap((word) => (measured(word, font) <= most ? word : word.split(/(?<=\.)/)));
+  const joined = (/** @type {string} */ line, /** @type {string} */ next) =>
+    line.endsWith(".") ? line + next : `${line} ${next}`;
   const made = [];
   while (rest.length) {
     let line = /** @type {string} */ (rest.shift());
-    if (made.length === 3) line = [line, ...rest.splice(0)].join(" ");
-    while (rest.length && measured(`${line} ${rest[0]}`, font) <= most) line += ` ${rest.shift()}`;
+    while (rest.length && (made.length === 3 || measured(joined(line, rest[0]), font) <= most))
+      line = joined(line, /** @type {string} */ (rest.shift()));
     made.push(fitted(line, most, font));
   }
   return made;
