@@ -95,6 +95,7 @@ def test_states_of_several_layers_beside_the_steps_are_not_said() -> None:
             return steps[:, -1] + hidden[0]
 
     network = archlens.trace(Both(nn.GRU, "", num_layers=2, batch_first=True), (5, 8))
+    assert network["GRU"].facts.reach is EVERYWHERE  # the state has seen all steps
     assert [str(layer.op) for layer in network][:2] == ["gru(16, layers=2)", "GRU"]
     # 3 gates of 16, of 8 and of 16 inputs, and each of 16 of the state, at 5 steps
     assert network.macs == 5 * 48 * (8 + 16 + 16 + 16)
@@ -133,11 +134,49 @@ def test_a_start_that_is_learned_is_not_the_op() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.rnn(x, self.start.expand(1, len(x), 16))[0]  # type: ignore[no-any-return]
 
-    (layer, *rest) = archlens.trace(Starts(), (5, 8))
+    module = Starts().eval()
+    network = archlens.trace(module, (5, 8))
+    (layer, *rest) = network
+    (field,) = archlens.study(network).receptive_fields["rnn"]
+    assert _touched(module, 5, 8) == [[t for t in range(5) if t >= step] for step in range(5)]
+    assert [field.at(step) for step in range(5)] == [(step - 4, step + 1) for step in range(5)]
     assert str(layer.op) == "GRU"
     assert layer.params == 16 + 48 * (8 + 16 + 2)
     assert layer.macs == 5 * 48 * (8 + 16)
     assert {one.name for one in rest} == {"fc"}  # which nothing calls
+
+
+def _touched(module: nn.Module, steps: int, channels: int) -> list[list[int]]:
+    """For each step the outputs of a module that a NaN there reaches."""
+    x = torch.rand(steps, steps, channels)
+    x[range(steps), range(steps)] = torch.nan
+    with torch.no_grad():
+        return [one.nonzero().flatten().tolist() for one in module(x).isnan().any(2)]
+
+
+def test_states_are_handed_on() -> None:
+    """What a decoder starts from has seen all that its encoder read; the weights of each are counted once."""
+
+    class Translator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.source, self.target = nn.Embedding(50, 8), nn.Embedding(60, 8)
+            self.encoder = nn.LSTM(8, 16, 2, batch_first=True)
+            self.decoder = nn.LSTM(8, 16, 2, batch_first=True)
+            self.out = nn.Linear(16, 60)
+
+        def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            states = self.encoder(self.source(source))[1]
+            return self.out(self.decoder(self.target(target), states)[0])  # type: ignore[no-any-return]
+
+    module = Translator().eval()
+    network = archlens.trace(module, "7", "5")
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.macs == (7 + 5) * 64 * (8 + 16 + 16 + 16) + 5 * 16 * 60
+    assert all(network[name].facts.reach is EVERYWHERE for name in ("LSTM", "LSTM_1"))
+    inputs = network["decoder"].input_shapes
+    assert network["decoder"].op.reach_of(0, network["decoder"].facts, *inputs) != EVERYWHERE
+    assert network["decoder"].op.reach_of(1, network["decoder"].facts, *inputs) is EVERYWHERE
 
 
 def test_each_step_sees_those_before_it() -> None:

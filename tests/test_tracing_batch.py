@@ -14,6 +14,7 @@ from archlens.backends.conformance import differences
 from archlens.backends.reference import Reference
 from archlens.backends.verification import verify
 from archlens.counts import AtLeast
+from archlens.ops import EVERYWHERE
 
 STEPS, CHANNELS = 10, 8
 
@@ -244,6 +245,8 @@ def test_a_cell_is_one_layer_at_each_step() -> None:
         "GRUCell",
         "LSTMCell",
     ]  # the last state c is unread
+    # of a vector all is seen
+    assert all(layer.facts.reach is EVERYWHERE for layer in network if layer.op.kind == "opaque")
     assert network.params == sum(one.numel() for one in module.parameters())
     assert network.macs == 3 * (3 * 8 * (6 + 8) + 4 * 5 * (8 + 5)) + 5 * 50
     assert {key: tuple(one.shape) for key, one in module.state_dict().items()} == network.state()

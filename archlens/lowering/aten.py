@@ -1414,9 +1414,7 @@ def grid_sample(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 @lowers("torch.lstm", "torch.gru", "torch.rnn")
 def recurrent(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
     op = lowering.call(node.target.removeprefix("torch."), args["features"], **args["options"])
-    return lowering.recurrent(
-        node, op, lowering.of(args["input"]), args["weights"], batch_first=args["batch_first"]
-    )
+    return lowering.recurrent(node, op, args["input"], args["weights"], batch_first=args["batch_first"])
 
 
 @lowers("roll")

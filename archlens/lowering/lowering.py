@@ -732,6 +732,11 @@ class Lowering:
     def _known(self, node: Node) -> Sequence[Held | None]:
         op = KNOWN[node.target](node.module)
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
+        if op is not None and op.family == "recurrent":
+            own, read = self.below(node.call), node.args["input"]
+            if not isinstance(read, Value) or not read.flows:
+                raise NotSaid("its sequence is packed, or the same for every sample")
+            return self.recurrent(node, op, read, own, batch_first=node.module.batch_first)
         if node.target == MULTIHEAD:
             leaves, read = self.left(node), [node.args[name] for name in ("query", "key", "value")]
             alike = {(self.of(one).draft, self.of(one).axes) if one.flows else () for one in read}
@@ -743,9 +748,6 @@ class Lowering:
             raise NotSaid
         if len(flowing) != 1:
             raise NotSaid("it reads several tensors")
-        if op.family == "recurrent":
-            own = self.below(node.call)
-            return self.recurrent(node, op, self.of(flowing[0]), own, batch_first=node.module.batch_first)
         if op.family == "attention":
             return self._attention(node, op, flowing[0])
         held = self.near(flowing[0])
@@ -797,13 +799,10 @@ class Lowering:
         return (held if place else self.near(value)), place
 
     def recurrent(
-        self, node: Node, op: Op, held: Held, own: Mapping[str, Value], *, batch_first: bool
+        self, node: Node, op: Op, read: Value, own: Mapping[str, Value], *, batch_first: bool
     ) -> list[Held | None]:
         """A layer that reads step by step: its steps, or its last states if they alone are read."""
-        rest = (one for one in node.inputs if not one.flows and one not in own.values())
-        if not all(map(is_zeros, rest)):
-            raise NotSaid("it starts from states of its own")
-        turned = not batch_first
+        held, turned = self.of(read), not batch_first
 
         def turn(axes: Axes) -> Axes:
             return (axes[1], axes[0], *axes[2:]) if turned else axes
@@ -820,15 +819,17 @@ class Lowering:
         rows = axes[0][1:]  # which stand in the batch
         apart = (samples, rows, *axes[1:]) if rows else axes
         draft = self.settled(Held(held.draft, apart, held.call), last=True)
-        states = node.outputs[1:]
-        read = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
-        if not read[0] and read[1] and not any(read[2:]):
-            made = self.put(self.call(op.kind, **op.attributes() | {"output": "state"}), draft, own=own)
+        rest = (one for one in node.inputs if one is not read and one not in own.values())
+        starts = [one for one in rest if not is_zeros(one)]
+        needed = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
+        at_end = self.call(op.kind, **op.attributes() | {"output": "state"})
+        if not starts and not needed[0] and needed[1] and not any(needed[2:]):
+            made = self.put(at_end, draft, own=own)
             return [None, Held(made, ends(made.straight))]
-        made = self.put(op, draft, own=own)
+        made = self._started(node, op, draft, starts) if starts else self.put(op, draft, own=own)
         found: list[Held | None] = [Held(made, steps(made.straight))]
-        for index, value in enumerate(states, 1):
-            if not read[index]:
+        for index, value in enumerate(node.outputs[1:], 1):
+            if not needed[index]:
                 found.append(None)
             elif index == 1 and value.sizes[0] == 1:  # that of its one layer is what it gave last
                 last = self.put(self.call("slice", -1, axis=made.shape.axes[-1]), made)
@@ -837,8 +838,25 @@ class Lowering:
                 at, shape = self.plain(value.sizes)
                 name = op.kind.upper()
                 reason = f"archlens does not say the states that {name} ends with beside what it gives"
-                found.append(Held(self.opaque(name, ChannelsLast(shape), made, macs=0, reason=reason), at))
+                of_all = ChannelsLast(shape)
+                found.append(Held(self.opaque(name, of_all, made, macs=0, reason=reason, base=at_end), at))
         return found
+
+    def _started(self, node: Node, op: Op, draft: Draft, starts: Iterable[Value]) -> Draft:
+        """A layer that reads step by step, from states that are learned or that others end with."""
+        try:
+            facts = op.facts(draft.shape)
+        except ShapeError as problem:
+            raise NotSaid(problem.message) from None
+        if node.macs is not None and facts.macs != self.per_sample(node.macs):
+            raise NotSaid(f"{facts.macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
+        self.checked = node
+        given = [self.settled(self.batch_first(self.of(one))[0]) for one in starts if one.flows]
+        own = self.own(node) | (self.below(node.call) if node.module is not None else {})
+        name = op.kind.upper()
+        reason = f"archlens has no op for {name} of this form: it starts from states that it is given"
+        inputs = dict.fromkeys((draft, *given))
+        return self.opaque(name, facts.shape, *inputs, macs=facts.macs, own=own, reason=reason, base=op)
 
     def below(self, call: Call) -> dict[str, Value]:
         """The tensors of a module that was kept whole, by their names in it."""
@@ -1244,8 +1262,7 @@ class Lowering:
         owned: list[tuple[Draft, str]] = []
         alone = {draft for draft in self.drafts if count[draft.call] == 1 and not draft.call.children}
         owners = {
-            draft: _owner_of(draft) if draft in alone or not isinstance(draft.op, Opaque) else ""
-            for draft in self.drafts
+            draft: _owner_of(draft) if draft in alone or _is_module(draft) else "" for draft in self.drafts
         }
         within = {scope for name in owners.values() for scope in scopes_around(name)}
         # where a function does something else with what a module has, that has the name which runs in it
@@ -1341,11 +1358,16 @@ def _owner_of(draft: Draft) -> str:
 
     What reads the tensors of a part beside others' stands where it runs, and not in the place of the part.
     """
-    if isinstance(draft.op, Opaque) and draft.op.base is not None:
+    if not _is_module(draft) and draft.op.base is not None:  # type: ignore[attr-defined]
         return ""
     owners = {_owner(name, value.key) for name, value in draft.own.items()}
     owner = next(iter(owners)) if len(owners) == 1 else ""
     return owner if f"{owner}.".startswith(f"{draft.call.path}." if draft.call.path else "") else ""
+
+
+def _is_module(draft: Draft) -> bool:
+    """Whether it is what a module is, an op or at least all that a call of one does."""
+    return not isinstance(draft.op, Opaque) or (draft.node is not None and draft.node.module is not None)
 
 
 def _key(name: str, own: str) -> str:

@@ -32,7 +32,7 @@ class Opaque(Op, family="opaque"):
         pointwise: whether each output depends on the input at its own position alone.
         help: how the network is had without it, for who asks for what it cannot give.
         base: an op that it is but for more inputs after those of the op, or for weights that are computed; it
-            says how far it looks.
+            says how far it looks into its own inputs, and into all of the others.
 
     >>> from archlens.shape import Shape
     >>> op = Opaque("my.op", Shape((8, 4, 4)), (Shape((3, 8, 8)),), weights={"w": (8, 3)})
@@ -101,8 +101,10 @@ class Opaque(Op, family="opaque"):
         )
 
     def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
-        if self.base is None or index >= len(self.base.branches):
+        if self.base is None:
             return facts.reach
+        if index >= (len(self.base.branches) or 1):
+            return EVERYWHERE
         return self.base.reach_of(index, facts, *inputs)
 
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
@@ -122,6 +124,8 @@ def _reach(known: Mapping[str, Any]) -> Reach:
         count = len(known["base"].branches) or 1
         return known["base"].facts(*known["inputs"][:count]).reach  # type: ignore[no-any-return]
     axes = len(known["shape"]) - 1
+    if not axes and all(len(x) == 1 for x in known["inputs"]):
+        return EVERYWHERE  # vectors, which have no positions
     if known["pointwise"] and all(len(x) == axes + 1 for x in known["inputs"]):
         return (POINT,) * axes or EVERYWHERE
     return NonUniform(known["reason"])
