@@ -478,6 +478,22 @@ class Network:
                     help=self.origin.why_shared,
                 )
 
+    def require_names(self, what: str) -> None:
+        """Refuse what gives each tensor one key.
+
+        Args:
+            what: what is to be done with the network.
+
+        Raises:
+            UsageError: a tensor has a second key that no layer has.
+        """
+        for alias, key in self.loose.items():
+            raise usage(
+                f"{shorten(self.name)} cannot be {what}: {shorten(key)} has a second key, {shorten(alias)}, "
+                "as what has two names in a module, and a layer has one name",
+                help="keep one of the two attributes: what a plain list holds has no name beside",
+            )
+
     def unshared(self, layer: Layer) -> tuple[str, str] | None:
         """A tensor that a layer has from another otherwise than code shares them, and its key; mostly none.
 

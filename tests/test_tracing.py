@@ -1534,6 +1534,27 @@ def test_a_module_of_two_names_has_all_its_keys() -> None:
     assert "body.0.0.weight has a second key, body.2.0.weight, as what has two names" in str(caught.value)
 
 
+def test_a_part_that_runs_under_its_second_name_is_one_layer_there() -> None:
+    """As a temporal convolutional network has it, whose convolutions with weight norm stand in two places."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 8, 3))
+            self.net = nn.Sequential(self.conv, nn.ReLU())
+
+        def forward(self, x: Any) -> Any:
+            return self.net(x)
+
+    module = Block().eval()
+    network = archlens.trace(module, (4, 9))
+    assert [(layer.name, layer.op.kind) for layer in network] == [("net.0", "wn_conv"), ("net.1", "relu")]
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    with pytest.raises(archlens.UsageError, match=r"net\.0\.bias has a second key, conv\.bias") as caught:
+        archlens.convert(network)
+    assert "= help: keep one of the two attributes" in str(caught.value)
+
+
 def test_inputs_that_are_called_as_something_else_is() -> None:
     network = archlens.trace(Named(), left=(4,), scale=(4,), relu=(4,))
     assert list(network.inputs) == ["left_", "scale_", "relu"]

@@ -420,6 +420,46 @@ class AddedToken(nn.Module):
         return self.cls.expand(len(x), -1, -1) + self.layer(x)[:, :1]
 
 
+class ClassLayer(nn.Module):
+    """The token alone attends: it stands before the others, and what comes of it is added to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.mix = nn.LayerNorm(8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, token: Tensor) -> Tensor:
+        both = self.norm(torch.cat((token, x), 1))
+        return token + self.mix(both.mean(1, keepdim=True))
+
+
+class OfTokens(nn.Module):
+    """As CaiT does it: its blocks read a token that the whole network has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.rand(1, 1, 8))
+        self.blocks, self.fc = nn.ModuleList([ClassLayer(), ClassLayer()]), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        token = self.token.expand(len(x), -1, -1)
+        for block in self.blocks:
+            token = block(x, token)
+        return self.fc(torch.cat((token, x), 1)[:, 0])  # type: ignore[no-any-return]
+
+
+def test_a_token_that_several_read_stands_once_in_the_module_that_has_it() -> None:
+    torch.manual_seed(0)
+    module = OfTokens().eval()
+    network = archlens.trace(module, (5, 8))
+    assert [layer.name for layer in network if layer.facts.weights][:2] == ["token", "blocks.0.norm"]
+    assert not any(layer.op.kind in ("class_token", "opaque") for layer in network)
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 5, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
 def test_a_token_of_each_sample_is_a_branch() -> None:
     module = AddedToken().eval()
     network = archlens.trace(module, (5, 8))

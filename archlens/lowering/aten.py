@@ -509,7 +509,7 @@ def pointwise(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     return _pointwise(lowering, node)
 
 
-def _pointwise(lowering: Lowering, node: Node) -> Held:
+def _pointwise(lowering: Lowering, node: Node, reason: str = "") -> Held:
     """A function of the values at each position, without an op of its own."""
     name = node.target.partition(".")[2]
     own = lowering.own(node)
@@ -521,7 +521,8 @@ def _pointwise(lowering: Lowering, node: Node) -> Held:
         and sizes(first.axes) == node.outputs[0].sizes
     ):
         drafts = list(dict.fromkeys(h.draft for h in held))
-        made = lowering.opaque(name, first.draft.shape, *drafts, macs=0, pointwise=True, own=own)
+        shape = first.draft.shape
+        made = lowering.opaque(name, shape, *drafts, macs=0, pointwise=True, own=own, reason=reason)
         return Held(made, first.axes)
     raise NotSaid("its inputs lie otherwise")
 
@@ -740,8 +741,8 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
         ]
         made = lowering.put(lowering.call(kind), *drafts)
         return _straight(made) if not beside else Held(made, held.axes)
-    except NotSaid:
-        return _pointwise(lowering, node)
+    except NotSaid as problem:
+        return _pointwise(lowering, node, f"archlens has no op for {node.target} of this form: {problem}")
 
 
 def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
@@ -955,7 +956,8 @@ def _with_tokens(
         alike = own in ((*rows,), (1, *rows)) and samples == lowering.tape.batch
         if not (leaf.key and leaf.trains and alike) or dim != 1 or len(rows) != 2:
             raise NotSaid("not all of it flows")
-        if len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1]):
+        first = len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1])
+        if first and lowering.is_read_by(leaf, lowering.node):
             return lowering.put(lowering.call("class_token"), beside, own={"": leaf})
         if len(leaf.sizes) == 1:
             made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes), beside)

@@ -356,11 +356,27 @@ class Lowering:
         return draft
 
     def parameter(self, leaf: Value, op: Op, beside: Draft) -> Draft:
-        """A parameter that stands once, whatever reads it."""
+        """A parameter that stands once, whatever reads it, in the module that has it."""
         key = (leaf, op)
         if key not in self.made or self.made[key] in self.replaced:
-            self.made[key] = self.put(op, beside, own={"": leaf})
+            assert self.node is not None
+            call = self.node.call
+            while call.parent is not None and not leaf.key.startswith(f"{call.path}."):
+                call = call.parent
+            self.made[key] = self.put(op, beside, own={"": leaf}, call=call)
         return self.made[key]
+
+    def is_read_by(self, leaf: Value, node: Node) -> bool:
+        """Whether one operator alone reads a parameter, as it is or moved, within the module that has it."""
+        if node.call.path and not leaf.key.startswith(f"{node.call.path}."):
+            return False
+        rest, moving = [leaf], (*MOVES, *_REPEATS)
+        while rest:
+            readers = self.readers.get(rest.pop(), ())
+            if any(one is not node and one.target not in moving for one in readers):
+                return False
+            rest += [out for one in readers if one.target in moving for out in one.outputs]
+        return True
 
     def call(self, kind: str, *args: Any, **kwargs: Any) -> Op:
         op = OPS[kind](*args, **kwargs)
@@ -1261,8 +1277,10 @@ class Lowering:
         taken = {draft.input for draft in self.inputs.values()}
         owned: list[tuple[Draft, str]] = []
         alone = {draft for draft in self.drafts if count[draft.call] == 1 and not draft.call.children}
+        also = grouped((key, alias) for alias, key in self.tape.aliases.items())
         owners = {
-            draft: _owner_of(draft) if draft in alone or _is_module(draft) else "" for draft in self.drafts
+            draft: _owner_of(draft, also) if draft in alone or _is_module(draft) else ""
+            for draft in self.drafts
         }
         within = {scope for name in owners.values() for scope in scopes_around(name)}
         # where a function does something else with what a module has, that has the name which runs in it
@@ -1353,16 +1371,24 @@ def _alike(firsts: Sequence[Draft], drafts: Sequence[Draft]) -> dict[Draft, Draf
     return dict(zip(drafts, firsts, strict=True))
 
 
-def _owner_of(draft: Draft) -> str:
+def _owner_of(draft: Draft, also: Mapping[str, Sequence[str]]) -> str:
     """The one that has all tensors of a layer, where it stands in the module that runs; else empty.
 
     What reads the tensors of a part beside others' stands where it runs, and not in the place of the part.
+
+    Args:
+        draft: the layer.
+        also: the further keys of what has several, by the first.
     """
     if not _is_module(draft) and draft.op.base is not None:  # type: ignore[attr-defined]
         return ""
-    owners = {_owner(name, value.key) for name, value in draft.own.items()}
+    within = f"{draft.call.path}." if draft.call.path else ""
+    owners = set()
+    for name, value in draft.own.items():
+        keys = (value.key, *also.get(value.key, ()))
+        owners.add(_owner(name, next((key for key in keys if key.startswith(within)), "")))
     owner = next(iter(owners)) if len(owners) == 1 else ""
-    return owner if f"{owner}.".startswith(f"{draft.call.path}." if draft.call.path else "") else ""
+    return owner if f"{owner}.".startswith(within) else ""
 
 
 def _is_module(draft: Draft) -> bool:

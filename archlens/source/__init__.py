@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import shorten, usage
+from ..errors import shorten
 from ..network import Network
 from . import scopes
 from .classes import ClassText
@@ -39,11 +39,7 @@ def emit(network: Network) -> str:
             )
     """
     network.require_calls(scopes.WRITTEN)
-    for alias, key in network.loose.items():
-        raise usage(
-            f"{shorten(network.name)} cannot be {scopes.WRITTEN}: {shorten(key)} has a second key, "
-            f"{shorten(alias)}, which no layer has"
-        )
+    network.require_names(scopes.WRITTEN)
     network = scopes.with_stacked_apart(network)
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)

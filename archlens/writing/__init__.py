@@ -85,6 +85,7 @@ def _refused(network: Network, why: str, layer: Layer | None = None, help: str =
 def _require_said(network: Network) -> None:
     """Refuse what the language has no words for."""
     network.require_calls("written as a spec", stated=True)
+    network.require_names("written as a spec")
     for layer in network.layers:
         name = shorten(layer.name)
         if LANGUAGE.get(layer.op.kind) is not type(layer.op) and not isinstance(layer.op, AROUND):
@@ -132,10 +133,5 @@ def _differences(one: Network, other: Network) -> Iterator[str]:
         yield "its outputs would be others"
     if list(one.outputs) != list(other.outputs):
         yield "its outputs would stand in another order"
-    for alias, key in one.loose.items():
-        yield (
-            f"{shorten(key)} has a second key, {shorten(alias)}, as what has two names in a module, "
-            "and a layer of a spec has one name"
-        )
     if one.state() != other.state():
         yield "its weights would have other keys"
