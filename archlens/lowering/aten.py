@@ -957,6 +957,7 @@ def _with_tokens(
         if not (leaf.key and leaf.trains and alike) or dim != 1 or len(rows) != 2:
             raise NotSaid("not all of it flows")
         first = len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1])
+        assert lowering.node is not None
         if first and lowering.is_read_by(leaf, lowering.node):
             return lowering.put(lowering.call("class_token"), beside, own={"": leaf})
         if len(leaf.sizes) == 1:

@@ -432,7 +432,7 @@ class _Search:
             terms = Moments({x: x, under: under}, x=x, dims=dims, means=moments.means)
             total = self.sum(terms, end.outputs[0]) if end.outputs[0].sizes == x.sizes else None
             weights = _weights(total, normed, shifts=mean is not None) if total is not None else None
-            held = [_weight(one, x.sizes, dims) for one in weights or ()]
+            held = [_weight(one, x.sizes, dims, self.tape) for one in weights or ()]
             if weights is not None and None not in held:
                 found.append(
                     _Said(end, target, {**args, **dict(zip(("weight", "bias"), held, strict=False))})
@@ -492,7 +492,7 @@ class _Search:
                 self.sum(Algebra({made: made}), end.outputs[0]) if end.outputs[0].sizes == x.sizes else None
             )
             weights = _weights(total, {product((made, 1)): 1}, shifts=True) if total is not None else None
-            held = [_weight(one, x.sizes, (1,)) for one in weights or ()]
+            held = [_weight(one, x.sizes, (1,), self.tape) for one in weights or ()]
             if held and None not in held:
                 yield _Said(end, "aten.native_group_norm", {**args, "weight": held[0], "bias": held[1]})
         yield _Said(back, "aten.native_group_norm", args)
@@ -697,7 +697,7 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
 }
 
 
-def _weight(value: Value, sizes: Sequence[int], dims: Sequence[int]) -> Value | None:
+def _weight(value: Value, sizes: Sequence[int], dims: Sequence[int], tape: Tape) -> Value | None:
     """A parameter as a norm along some axes has it, which is only viewed to stand beside a tensor."""
     own = tuple(sizes[i] for i in dims)
     if (1,) * (len(sizes) - len(value.sizes)) + value.sizes != tuple(
@@ -716,4 +716,4 @@ def _weight(value: Value, sizes: Sequence[int], dims: Sequence[int]) -> Value | 
     if leaf.sizes == own:
         return leaf
     same = [n for n in leaf.sizes if n != 1] == [n for n in own if n != 1]
-    return Value(own, leaf.dtype, key=leaf.key, trains=True) if same else None
+    return Value(own, leaf.dtype, key=leaf.key, trains=True) if same and tape.is_file else None

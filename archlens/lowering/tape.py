@@ -220,3 +220,5 @@ class Tape:
     batch: int = BATCH
     #: Whether the code was told that ``torch.export`` runs it.
     told: bool = False
+    #: Whether it is of a file, whose weights no state dict has in the shapes that they have there.
+    is_file: bool = False

@@ -223,7 +223,7 @@ class Run:
         #: Of tensors whose samples are not the outermost part of their axis: how many positions are outside.
         self.inside: dict[str, int] = {}
         self.scopes = Scopes()
-        self.tape = Tape(name, {}, [], {}, self.scopes.root, {})
+        self.tape = Tape(name, {}, [], {}, self.scopes.root, {}, is_file=True)
         #: Whether only sizes are looked for, as on the samples of the file: nothing is written down then.
         self.dry = self.batch != BATCH
         self.most = NODES * allowed()

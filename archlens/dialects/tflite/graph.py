@@ -155,7 +155,7 @@ class Graph:
                 ends["out" if not ends else name] = self.to_first(end) if len(end.sizes) == 4 else end
         if not ends:
             raise error(f"nothing that {shorten(self.file.path, 200)} gives depends on its input")
-        return Tape("", given, self.nodes, ends, self.root, self.state)
+        return Tape("", given, self.nodes, ends, self.root, self.state, is_file=True)
 
     def wrong(self, what: str) -> SpecError:
         """A message about the present operator."""
