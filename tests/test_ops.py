@@ -163,6 +163,8 @@ def in_torch(text: str) -> Any:
     """The same in torch, at inference."""
     torch.default_generator.manual_seed(0)
     module = runnable(example(text).facts.torch)
+    if isinstance(module, WithParameter) and "" in example(text).facts.buffers:
+        module = module.kept()
     return module.eval() if isinstance(module, nn.Module) else module
 
 

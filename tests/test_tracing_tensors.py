@@ -5,6 +5,7 @@ Each module is said in ops alone, built again from these with its weights, and g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -407,6 +408,84 @@ def test_tokens_that_are_viewed_with_more_axes_than_a_map_has() -> None:
     network = archlens.trace(Viewed(), (36, 4))
     assert network.output == (8, 2, 3, 2, 3)
     assert [layer.op.kind for layer in network][-1] == "opaque"
+
+
+class Places(nn.Module):
+    """The positions of PyTorch's tutorials: a table in a buffer, of which the first rows are added."""
+
+    table: Tensor
+
+    def __init__(self, *, saved: bool = True) -> None:
+        super().__init__()
+        place = torch.arange(20)[:, None] * torch.exp(torch.arange(0, 8, 2) * (-math.log(1e4) / 8))
+        table = torch.zeros(1, 20, 8)
+        table[0, :, 0::2], table[0, :, 1::2] = place.sin(), place.cos()
+        self.register_buffer("table", table, persistent=saved)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table[:, : x.shape[1]]
+
+
+class Masked(nn.Module):
+    """Causal attention by a mask in a buffer, as minGPT has it, and a fixed factor of each feature."""
+
+    bias: Tensor
+    factor: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
+        self.register_buffer("bias", torch.tril(torch.ones(20, 20)).view(1, 1, 20, 20))
+        self.register_buffer("factor", torch.rand(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = x.shape[1]
+        q, k, v = (one.view(-1, n, 2, 4).transpose(1, 2) for one in self.qkv(x).split(8, 2))
+        scores = (q @ k.transpose(-2, -1)) * 0.5
+        scores = scores.masked_fill(self.bias[:, :, :n, :n] == 0, float("-inf"))
+        y = (scores.softmax(-1) @ v).transpose(1, 2).reshape(-1, n, 8)
+        return self.out(y * (1 - self.factor)) + self.factor[0:1] * x
+
+
+@pytest.mark.parametrize("kind", [Places, Masked])
+def test_buffers_of_the_state_dict_are_ops(kind: type[nn.Module]) -> None:
+    """They keep their keys, whether something reads them or an op says them, and are no parameters."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 8), kind()).eval()
+    network = archlens.trace(module, (5, 8))
+    assert not [layer for layer in network if layer.op.kind == "opaque"]
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    x = torch.rand(2, 5, 8)
+    for one in (network, archlens.loads(archlens.convert(network))):
+        built = archlens.build(one).eval()
+        built.load_state_dict(module.state_dict(), strict=True)
+        with torch.no_grad():
+            torch.testing.assert_close(built(x), module(x))
+
+
+def test_a_table_that_no_state_dict_has_is_not_an_op() -> None:
+    (layer,) = archlens.trace(Places(saved=False), (5, 8))
+    assert layer.op.kind == "opaque"
+    assert "it reads a constant that is in no state dict" in layer.op.reason  # type: ignore[attr-defined]
+
+
+def test_a_buffer_of_the_whole_network_has_its_name_alone() -> None:
+    class Scaled(nn.Module):
+        factor: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("factor", torch.rand(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.factor
+
+    module, x = Scaled(), torch.rand(2, 4)
+    built = archlens.build(archlens.trace(module, (4,)))
+    built.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
+    assert not list(built.parameters())
 
 
 class AddedToken(nn.Module):

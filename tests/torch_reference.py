@@ -70,6 +70,13 @@ class WithParameter(nn.Module):
         self.own = nn.Parameter(start[call.parameter.target](*call.parameter.args))
         self.shape = call.given.get("shape")
 
+    def kept(self) -> WithParameter:
+        """The same with a buffer in the place of what is learned."""
+        own = self.own.detach()
+        del self.own
+        self.register_buffer("own", own)
+        return self
+
     def forward(self, x: Tensor) -> Tensor:
         if self.target == "archlens.rows_of_pairs":
             return self.rows(x)

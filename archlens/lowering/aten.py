@@ -716,7 +716,7 @@ def _with_rows(lowering: Lowering, held: Held, rows: Rows) -> Held:
         return _straight(lowering.put(op, draft, own={"weight": rows.table}))
     if len(set(ids)) > 1 or len(draft.shape) > 2:
         raise NotSaid("it reads rows of a table in another order")
-    table = lowering.parameter(rows.table, lowering.call("parameter", rows.table.sizes), draft)
+    table = lowering.parameter(rows.table, draft)
     given = {"start": ids[0]} if ids[0] else {}
     given |= {"stop": ids[0] + 1} if ids[0] + 1 < rows.table.sizes[0] else {}
     row = lowering.put(lowering.call("slice", axis="length", **given), table) if given else table
@@ -730,6 +730,7 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
     held = lowering.of(x)
     if not held.axes:
         return _pointwise(lowering, node)
+    before = len(lowering.drafts)
     try:
         rank = len(held.axes)
         held = lowering.laid(held) if len(held.axes[0]) > 1 else _straight(lowering.settled(held))
@@ -742,19 +743,30 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
         made = lowering.put(lowering.call(kind), *drafts)
         return _straight(made) if not beside else Held(made, held.axes)
     except NotSaid as problem:
+        lowering.forget(before)
         return _pointwise(lowering, node, f"archlens has no op for {node.target} of this form: {problem}")
 
 
 def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
-    """What is computed of a parameter, value by value, as a branch of a merge."""
+    """What is computed of a parameter or a buffer as a branch of a merge, by each value, moved or cut."""
     made, once = value.node, (1, *value.sizes[1:])
     if made is not None and made.target == "aten.expand" and made.inputs[0].sizes == once:
         value = made.inputs[0]  # which is given to each sample
     leaf, functions = _computed(value)
-    draft = _standing(lowering, leaf, value.sizes, beside, extra)
-    for node in functions:
-        draft = applied(lowering, node, draft, leaf)
-    return draft
+    before = len(lowering.drafts)
+    try:
+        draft = _standing(lowering, leaf, value.sizes, beside, extra)
+        for node in functions:
+            draft = applied(lowering, node, draft, leaf)
+        return draft
+    except NotSaid:
+        lowering.forget(before)
+    rank = len(beside.shape)
+    held = computed(lowering, value, beside)
+    axes = ((),) * (rank + 1 - extra - len(held.axes)) + held.axes
+    if extra or len(axes) != rank + 1 or axes[0]:
+        raise NotSaid("it reads what was computed without the input")
+    return settled(lowering, Held(held.draft, axes[1:], held.call), last=beside.shape.channels_last)
 
 
 def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: Draft, extra: int) -> Draft:
@@ -765,20 +777,19 @@ def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: D
     rank = len(beside.shape)
     batch, *shape = (1,) * (rank + 1 - extra - len(sizes)) + sizes
     shape = [*(1,) * extra, *shape]
-    if not leaf.key or not leaf.trains or batch != 1 or len(shape) != rank:
+    if not lowering.is_held(leaf) or batch != 1 or len(shape) != rank:
         raise NotSaid("it reads what was computed without the input")
     last = beside.shape.channels_last
     lies: dict[str, Any] = {"channels": "first"} if not last and rank > 1 else {}
     if not leaf.sizes:
-        op = lowering.call("parameter", tuple(shape), scalar=True, **lies)
-        return lowering.parameter(leaf, op, beside)
+        return lowering.parameter(leaf, beside, shape, scalar=True, **lies)
     if leaf.sizes in (tuple(shape), (1, *shape)):
         lies |= {"batch": True} if leaf.sizes != tuple(shape) else {}
-        return lowering.parameter(leaf, lowering.call("parameter", tuple(shape), **lies), beside)
+        return lowering.parameter(leaf, beside, shape, **lies)
     if last and shape[-1] != 1 and prod(shape[:-1]) != 1:
         raise NotSaid("it reads a parameter with its axes taken apart")
     given = {"channels": "first"} if len(leaf.sizes) > 1 else {}
-    made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes, **given), beside)
+    made = lowering.parameter(leaf, beside, leaf.sizes, **given)
     made = lowering.put(lowering.call("reshape", (shape[-1], *shape[:-1]) if last else tuple(shape)), made)
     return lowering.put(lowering.call("channels_last"), made) if last and rank > 1 else made
 
@@ -822,6 +833,10 @@ def of_two(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if len(node.inputs) == 2 and all(value.flows for value in node.inputs):
         return _merged(lowering, node, _OF_TWO[name])
     if len(node.inputs) == 2:
+        negative = name == "sub" and is_zeros(args["self"]) and args["other"].sizes == node.outputs[0].sizes
+        if negative:
+            held = lowering.of(args["other"])
+            return Held(lowering.put(lowering.call("scale", -1), held.draft), held.axes)
         return _with_learned(lowering, node, _OF_TWO[name], args)
     scalar = _scalar(args.get("other"))
     if scalar is None or len(node.inputs) != 1 or (name == "div" and not scalar):
@@ -961,12 +976,11 @@ def _with_tokens(
         if first and lowering.is_read_by(leaf, lowering.node):
             return lowering.put(lowering.call("class_token"), beside, own={"": leaf})
         if len(leaf.sizes) == 1:
-            made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes), beside)
+            made = lowering.parameter(leaf, beside)
             parts.append(lowering.put(lowering.call("rearrange", "c -> 1 c"), made))
         else:
             batch = {"batch": True} if len(leaf.sizes) == 3 else {}
-            op = lowering.call("parameter", tuple(rows), **batch)
-            parts.append(lowering.parameter(leaf, op, beside))
+            parts.append(lowering.parameter(leaf, beside, rows, **batch))
     return concatenated(lowering, parts, dim)
 
 

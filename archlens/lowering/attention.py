@@ -689,7 +689,7 @@ def _sinks(lowering: Lowering, value: Value, heads: int, beside: Draft) -> Draft
     leaf = unviewed(own)
     if not (leaf.key and leaf.trains) or (*own.sizes[-3:], prod(own.sizes)) != (heads, 1, 1, heads):
         raise NotSaid("its softmax takes more than a number of each head that is learned")
-    made = lowering.parameter(leaf, lowering.call("parameter", leaf.sizes), beside)
+    made = lowering.parameter(leaf, beside)
     samples, *axes = made.straight
     return lowering.settled(Held(made, (samples, in_order(axes))))
 

@@ -58,7 +58,7 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
     """
     node = value.node
     if value.key and value.trains:
-        draft = lowering.parameter(value, lowering.call("parameter", value.sizes), beside)
+        draft = lowering.parameter(value, beside)
         return Held(draft, draft.straight[1:])
     if node is None or value.key or not any(one.trains for one in sources(value)):
         given = lowering.coordinates_of(value)
@@ -66,10 +66,14 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
         if given is not None:
             draft = lowering.put(lowering.call("relative_coordinates", **given), beside)
             axes = viewed(draft.straight[1:], value.sizes)
-        if axes is None:
-            raise NotSaid("a constant is no op")
-        lowering.folded.update(one for one in sources(value) if not one.trains)
-        return Held(draft, axes)
+        if axes is not None:
+            lowering.folded.update(one for one in sources(value) if not one.trains)
+            return Held(draft, axes)
+        if lowering.is_held(value):
+            draft = lowering.parameter(value, beside)
+            return Held(draft, draft.straight[1:])
+        if node is None or value.key or not any(map(lowering.is_held, sources(value))):
+            raise NotSaid("it reads a constant that is in no state dict")
     if node.target == "aten.cat":
         return _joined(lowering, node, beside)
     held = computed(lowering, node.inputs[0], beside)
@@ -90,9 +94,9 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
     return held if node.target == "torch.dropout" else _step(lowering, node, value, held)
 
 
-def settled(lowering: Lowering, held: Held) -> Draft:
-    """What has no samples as a layer, the channels last."""
-    return lowering.settled(Held(held.draft, (held.draft.straight[0], *held.axes), held.call), last=True)
+def settled(lowering: Lowering, held: Held, *, last: bool = True) -> Draft:
+    """What has no samples as a layer, the channels last or first."""
+    return lowering.settled(Held(held.draft, (held.draft.straight[0], *held.axes), held.call), last=last)
 
 
 def _joined(lowering: Lowering, node: Node, beside: Draft) -> Held:
@@ -142,9 +146,9 @@ def _moved(lowering: Lowering, value: Value, beside: Draft) -> Held:
     while not value.key and value.node is not None and value.node.inputs and len(steps) < _MOVES:
         steps.append((value.node, value))
         value = value.node.inputs[0]
-    if not (value.key and value.trains):
+    if not lowering.is_held(value):
         raise NotSaid("it multiplies by what was computed without the input")
-    draft = lowering.parameter(value, lowering.call("parameter", value.sizes), beside)
+    draft = lowering.parameter(value, beside)
     held = Held(draft, draft.straight[1:])
     for node, out in reversed(steps):
         held = _step(lowering, node, out, held)
@@ -172,5 +176,5 @@ def _step(lowering: Lowering, node: Node, out: Value, held: Held) -> Held:
             held = part_of(lowering, held, part)
             axes = held.axes
     if axes is None:
-        raise NotSaid("it multiplies by what was computed without the input")
+        raise NotSaid("it reads what was computed without the input")
     return Held(held.draft, tuple(axes), node.call)

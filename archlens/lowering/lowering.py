@@ -349,14 +349,23 @@ class Lowering:
                 raise NotSaid(f"its {name} is of another shape")
             if not value.trains:
                 raise NotSaid(f"its {name} is not trained")
+        if "" in facts.buffers and found[""].sizes != facts.buffers[""].shape:
+            raise NotSaid("it is of another shape")
         assert self.node is not None
         node = None if self.moving else self.node
         draft = Draft(op, inputs, facts, call or self.node.call, found, node=node, batch=self.tape.batch)
         self.drafts.append(draft)
         return draft
 
-    def parameter(self, leaf: Value, op: Op, beside: Draft) -> Draft:
-        """A parameter that stands once, whatever reads it, in the module that has it."""
+    def is_held(self, value: Value) -> bool:
+        """Whether a tensor is a parameter, or a buffer of numbers that the state dict has."""
+        kept = value.saved and value.dtype == "float32" and not self.tape.is_file
+        return bool(value.key) and (value.trains or kept)
+
+    def parameter(self, leaf: Value, beside: Draft, sizes: Sequence[int] = (), **given: Any) -> Draft:
+        """A parameter or a buffer that stands once, whatever reads it, in the module that has it."""
+        given |= {} if leaf.trains else {"trained": False}
+        op = self.call("parameter", tuple(sizes) or leaf.sizes, **given)
         key = (leaf, op)
         if key not in self.made or self.made[key] in self.replaced:
             assert self.node is not None
@@ -1034,6 +1043,7 @@ class Lowering:
         ends = self._ends()
         self._stand_within(before)
         self._drop_unread(set(ends.values()))
+        self._keep_buffers()
         self._look_up(heads)
         names = self._names()
         again = self._again() | self._applied(names)
@@ -1216,6 +1226,29 @@ class Lowering:
                 scope, _, inner = name.partition(".")
                 found[scope if inner and scope not in found else key] = tensors[end]
         return {key: end for name in placed for key, end in found.items() if end.name == name}
+
+    def _unsaid_buffers(self) -> Iterator[tuple[str, Value]]:
+        """The buffers of numbers that no layer has, as a mask that attention says, each with its module."""
+        held = {value for draft in self.drafts for value in draft.own.values()}
+        for key, value in self.tape.state.items():
+            if not value.trains and value.saved and value not in held and self.is_held(value):
+                yield key.rpartition(".")[0], value
+
+    def _keep_buffers(self) -> None:
+        """A layer for each buffer that nothing reads, behind the others of its module: it has the key."""
+        for path, value in self._unsaid_buffers():
+            within = [i for i, one in enumerate(self.drafts) if _path(one.call) == path]
+            if not within:
+                continue
+            last = self.drafts[within[-1]]
+            self.node, before = last.node, len(self.drafts)
+            try:
+                op = self.call("parameter", value.sizes, trained=False)
+                made = self.put(op, last, own={"": value}, call=last.call)
+            except NotSaid:
+                continue
+            del self.drafts[before:]
+            self.drafts.insert(within[-1] + 1, made)
 
     def _place_unused(self, builder: Builder, tensors: Mapping[Draft, Any]) -> None:
         """The tensors of modules that nothing called, each at its place."""

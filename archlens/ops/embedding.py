@@ -442,10 +442,11 @@ class Learned(_FromNothing, kind="parameter"):
 
     ``add: [identity, parameter([1, 64])]`` adds it to what flows; of what flows in by itself only the number
     of samples is read, for each of which it stands once more. It has its values as torch's ``nn.Parameter``,
-    under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes.
+    under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes. With
+    ``trained=false`` it is a buffer, such as a mask or a table of positions, whose values the state dict has.
 
     Output: the shape that is given.
-    Parameters: as many as it has values; 1 with ``scalar=true``.
+    Parameters: as many as it has values; 1 with ``scalar=true``, none with ``trained=false``.
     Limits: any input; the channels come last, unless ``channels`` says first.
     Source: as object queries in Carion et al. 2020, "End-to-End Object Detection with Transformers", section
         3.2.
@@ -455,6 +456,7 @@ class Learned(_FromNothing, kind="parameter"):
     channels: Annotated[str, choice("last", "first"), "where the channels stand in it"] = "last"
     batch: Annotated[Flag, "whether it has an axis of one position for the batch"] = False
     scalar: Annotated[Flag, "whether it is one number without any axis, which fills the shape"] = False
+    trained: Annotated[Flag, "whether it is trained, and not a buffer"] = True
 
     names = Names(keras="", onnx="", also="learned weight variable query queries latents prompt")
     examples = (
@@ -462,6 +464,7 @@ class Learned(_FromNothing, kind="parameter"):
         '3x8x8 >> parameter([6, 4, 5], channels="first", batch=true)',
         "16 >> parameter([1])",
         "24x49 >> tokens >> parameter([1, 6], scalar=true)",
+        "24x49 >> tokens >> parameter([49, 24], batch=true, trained=false)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -473,8 +476,8 @@ class Learned(_FromNothing, kind="parameter"):
         own = () if self.scalar else (1, *self.shape) if self.batch else tuple(self.shape)
         return Facts(
             shape=kind(self.shape),
-            weights={"": own},
-            buffers=NONE,
+            weights={"": own} if self.trained else NONE,
+            buffers=NONE if self.trained else {"": Buffer(own)},
             macs=0,
             other={},
             reach=NOWHERE,
