@@ -503,14 +503,14 @@ def test_what_the_language_cannot_say_is_refused(case: str) -> None:
 
 
 def test_what_no_layer_holds_is_named() -> None:
-    """As the mask of attention that says itself that it is causal; a constant may leave the state dict."""
+    """As a mask of whole numbers where attention says that it is causal; it may leave the state dict."""
     import torch
     from torch import nn
 
     class Masked(nn.Module):
         def __init__(self, *, persistent: bool) -> None:
             super().__init__()
-            self.register_buffer("mask", torch.ones(5, 5).tril(), persistent=persistent)
+            self.register_buffer("mask", torch.ones(5, 5, dtype=torch.uint8).tril(), persistent=persistent)
 
         def forward(self, x: Any) -> Any:
             scores = (x @ x.mT).masked_fill(self.mask == 0, float("-inf"))  # type: ignore[operator]

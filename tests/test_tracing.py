@@ -1673,7 +1673,7 @@ def test_buffers_without_values_are_said() -> None:
     class Scales(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.register_buffer("factor", torch.ones(4))
+            self.register_buffer("factor", torch.ones(4), persistent=False)
 
         def forward(self, x: Any) -> Any:
             return x * self.factor

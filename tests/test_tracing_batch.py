@@ -252,6 +252,63 @@ def test_a_cell_is_one_layer_at_each_step() -> None:
     assert {key: tuple(one.shape) for key, one in module.state_dict().items()} == network.state()
 
 
+class Step(nn.Module):
+    """One step of a recurrent network, as a user's own class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        both = self.fc(torch.cat((x, h), 1))
+        return torch.tanh(both) * both + h
+
+
+class StepByStep(nn.Module):
+    """Two layers of a recurrent network, each of which runs over all steps before the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = nn.ModuleList([Step(), Step()])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for cell in self.cells:
+            h, found = x.new_zeros(len(x), 4), []
+            for step in range(x.shape[1]):
+                h = cell(x[:, step], h)
+                found.append(h)
+            x = torch.stack(found, 1)
+        return x
+
+
+def test_layers_that_run_again_in_turn_are_written() -> None:
+    torch.manual_seed(0)
+    module = StepByStep().eval()
+    network = archlens.trace(module, (3, 4))
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+
+
+def test_losses_and_noise_multiply_no_matrices() -> None:
+    """As an autoencoder has them that draws codes, or gives its loss; torch's counter counts none."""
+
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read, self.write = nn.Linear(6, 4), nn.Linear(4, 6)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            codes = nn.functional.gumbel_softmax(self.read(x))
+            made = self.write(codes)
+            return made, nn.functional.mse_loss(made, x) + nn.functional.smooth_l1_loss(made, x)
+
+    network = archlens.trace(Noisy(), (6,))
+    assert (dict(network.unknown), network.macs) == ({}, 6 * 4 + 4 * 6)
+
+
 def test_a_number_of_each_sample_is_not_moved() -> None:
     """With an axis of one position or without one it is the same layer."""
 

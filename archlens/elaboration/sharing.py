@@ -558,7 +558,7 @@ class _Use:
         while True:
             count += 1
             found = f"{base}_{count}"
-            last = found.rpartition(".")[2]
+            last = found.removeprefix(f"{scope.path}.") if scope and scope.path else found
             if found not in walk.paths and not (scope and (last in scope.taken or last in scope.certain)):
                 break
         walk.counts[base] = count

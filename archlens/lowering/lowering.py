@@ -1301,6 +1301,13 @@ class Lowering:
                 read.update(draft.inputs)
                 kept.append(draft)
         self.drafts = kept[::-1]
+        there = {*kept, *self.inputs.values()}
+        for draft in self.drafts:
+            if draft.op.kind == "parameter":  # of what it stands beside it reads the number of samples alone
+                (beside,) = draft.inputs
+                while beside not in there:
+                    beside = beside.inputs[0]
+                draft.inputs = (beside,)
 
     def _names(self) -> dict[Draft, str]:
         """Where each layer stands: at its module's path, or within it."""
