@@ -894,6 +894,8 @@ class Lowering:
         """An operator that has no op: what is known of it is its output, its weights, and maybe its cost."""
         name = node.target if node.module is None else type(node.module).__name__
         own = self.own(node) | (self.below(node.call) if node.module is not None else {})
+        for key in [key for key in own if key.endswith("running_mean")]:
+            self.beside(own, key, key.replace("running_mean", "num_batches_tracked"))
         inputs = self._read(node)
         found = []
         macs = None if node.macs is None or not costed else self.per_sample(node.macs)
@@ -1016,6 +1018,7 @@ class Lowering:
         times.update(
             (MOVED, draft.op.kind, _NO_MOVE if isinstance(draft.op, Opaque) else "")
             for draft in layers.get(None, [])
+            if not draft.own
         )
         return tuple(Ran(*key, count) for key, count in times.items())
 
@@ -1237,17 +1240,18 @@ class Lowering:
     def _keep_buffers(self) -> None:
         """A layer for each buffer that nothing reads, behind the others of its module: it has the key."""
         for path, value in self._unsaid_buffers():
-            within = [i for i, one in enumerate(self.drafts) if _path(one.call) == path]
+            paths = [_path(one.call) for one in self.drafts]
+            within = [i for i, one in enumerate(paths) if one == path]
+            within = within or [i for i, one in enumerate(paths) if not path or one.startswith(f"{path}.")]
             if not within:
                 continue
             last = self.drafts[within[-1]]
-            self.node, before = last.node, len(self.drafts)
+            scalar = {} if value.sizes else {"scalar": True}
             try:
-                op = self.call("parameter", value.sizes, trained=False)
-                made = self.put(op, last, own={"": value}, call=last.call)
+                op = self.call("parameter", value.sizes or (1,), trained=False, **scalar)
             except NotSaid:
-                continue
-            del self.drafts[before:]
+                continue  # a number without an axis, or more axes than an op has
+            made = Draft(op, (last,), op.facts(last.shape), last.call, {"": value}, batch=self.tape.batch)
             self.drafts.insert(within[-1] + 1, made)
 
     def _place_unused(self, builder: Builder, tensors: Mapping[Draft, Any]) -> None:
