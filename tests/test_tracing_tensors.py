@@ -470,6 +470,25 @@ def test_a_table_that_no_state_dict_has_is_not_an_op() -> None:
     assert "it reads a constant that is in no state dict" in layer.op.reason  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("sizes", [(), (2, 3)])
+def test_a_buffer_that_nothing_reads_stands_where_its_module_has_it(sizes: tuple[int, ...]) -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+            self.register_buffer("count", torch.zeros(sizes))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x)  # type: ignore[no-any-return]
+
+    module, x = nn.Sequential(Counting(), nn.ReLU()), torch.rand(2, 4)
+    network = archlens.trace(module, (4,))
+    assert [layer.name for layer in network] == ["0.fc", "0.count", "1"]
+    built = archlens.build(archlens.loads(archlens.convert(network)))
+    built.load_state_dict(module.state_dict(), strict=True)
+    torch.testing.assert_close(built(x), module(x), rtol=0, atol=0)
+
+
 def test_a_buffer_of_the_whole_network_has_its_name_alone() -> None:
     class Scaled(nn.Module):
         factor: Tensor

@@ -1251,7 +1251,10 @@ class Lowering:
                 op = self.call("parameter", value.sizes or (1,), trained=False, **scalar)
             except NotSaid:
                 continue  # a number without an axis, or more axes than an op has
-            made = Draft(op, (last,), op.facts(last.shape), last.call, {"": value}, batch=self.tape.batch)
+            call = last.call
+            while call.parent is not None and call.path != path:
+                call = call.parent
+            made = Draft(op, (last,), op.facts(last.shape), call, {"": value}, batch=self.tape.batch)
             self.drafts.insert(within[-1] + 1, made)
 
     def _place_unused(self, builder: Builder, tensors: Mapping[Draft, Any]) -> None:
