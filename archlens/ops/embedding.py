@@ -484,7 +484,9 @@ class Learned(_FromNothing, kind="parameter"):
             torch=Call(
                 "archlens.expanded",
                 shape=tuple(self.shape),
-                parameter=Call("archlens.normal", sizes=own, deviation=0.02),
+                parameter=Call("archlens.normal", sizes=own, deviation=0.02)
+                if self.trained
+                else Call("torch.zeros", *own),
             ),
         )
 
