@@ -486,7 +486,7 @@ class Learned(_FromNothing, kind="parameter"):
                 shape=tuple(self.shape),
                 parameter=Call("archlens.normal", sizes=own, deviation=0.02)
                 if self.trained
-                else Call("torch.zeros", *own),
+                else Call("torch.full", size=own, fill_value=0.0),
             ),
         )
 
