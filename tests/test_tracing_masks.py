@@ -563,3 +563,29 @@ def test_what_is_added_before_scores_are_scaled_is_scaled_too(by: float | None) 
     x = torch.randn(2, LENGTH, WIDTH)
     with torch.no_grad():
         torch.testing.assert_close(built(x), module(x))
+
+
+class AddedMask(nn.Module):
+    """Attention to whose scores a buffer is added that masks what comes later."""
+
+    mask: Tensor
+
+    def __init__(self, sizes: tuple[int, ...], *, saved: bool) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+        self.register_buffer("mask", torch.full(sizes, float("-inf")).triu(1), persistent=saved)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = x.shape[1]
+        q, k, v = (one.view(-1, n, 2, 4).transpose(1, 2) for one in self.qkv(x).split(8, 2))
+        scores = q @ k.transpose(-2, -1) * 0.5 + self.mask[..., :n, :n]
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(-1, n, 8)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("sizes", [(5, 5), (20, 20), (1, 1, 5, 5), (1, 1, 20, 20)])
+def test_a_mask_in_the_state_dict_is_said_by_attention(sizes: tuple[int, ...], saved: bool) -> None:
+    module = AddedMask(sizes, saved=saved).eval()
+    network = archlens.trace(module, (5, 8))
+    assert str(network["attention"].op) == "attention(2, causal=true)"
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}

@@ -32,7 +32,7 @@ from .lowering import (
     sources,
     unviewed,
 )
-from .masks import MULTIHEAD
+from .masks import MULTIHEAD, masked
 from .parts import concatenated, padded, part_of, side_by_side
 from .pieces import written
 from .tape import TAKES, Node, Rows, Value, taken
@@ -728,8 +728,9 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
     terms = [args["self"], args["other"]]
     (x,) = [value for value in terms if value.flows]
     held = lowering.of(x)
-    if not held.axes:
-        return _pointwise(lowering, node)
+    said = masked(node) if kind == "add" else None
+    if not held.axes or (said is not None and lowering.leaves(said) is not None):
+        return _pointwise(lowering, node)  # a mask, which attention says
     before = len(lowering.drafts)
     try:
         rank = len(held.axes)
@@ -761,6 +762,8 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
         return draft
     except NotSaid:
         lowering.forget(before)
+        if lowering.tape.is_file:  # which does not say what is learned, so that a mask may be meant
+            raise
     rank = len(beside.shape)
     held = computed(lowering, value, beside)
     axes = ((),) * (rank + 1 - extra - len(held.axes)) + held.axes
