@@ -464,7 +464,7 @@ class _Search:
             if total is None or end.outputs[0].sizes != x.sizes or total.pop(product((x, 1)), 0) != 1:
                 continue
             weights = _weights(total, normed, shifts=True) or ()
-            held = [_weight(one, x.sizes, (channels,)) for one in weights]
+            held = [_weight(one, x.sizes, (channels,), self.tape) for one in weights]
             if len(held) == 2 and None not in held:
                 args = {"input": x, "weight": held[0], "bias": held[1], "dim": channels}
                 yield _Said(end, "archlens.response_norm", {**args, "eps": float(f"{small:.7g}")})
