@@ -107,7 +107,7 @@ def conventions(network: Network) -> list[str]:
     shape = " x ".join(x.names) if x.axes else "features"
     ids = any(isinstance(one, Ids) for one in network.inputs.values())
     if ids:
-        shape = "positions x channels, of ids how many and below what"
+        shape = "positions x channels, or for ids their number and upper bound"
     lines = [
         f"With {inputs(network)}. Shapes are {shape}, without the batch. Params are trainable.",
         "One MAC is one multiply-accumulate of a convolution or a matrix product; FLOPs = 2 x MACs.",
@@ -126,8 +126,8 @@ def conventions(network: Network) -> list[str]:
     )
     if shared or tied:
         layers = f"{shared + tied:,} layer{'' if shared + tied == 1 else 's'}"
-        have = "has" if shared + tied == 1 else "have"
-        lines.append(f"{layers} {have} weights of others, which are counted where they stand first.")
+        use = "uses" if shared + tied == 1 else "use"
+        lines.append(f"{layers} {use} weights of another layer, which are counted where they are first used.")
     if network.experts:
         lines.append(
             f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of "
