@@ -84,7 +84,6 @@ class Space:
     ) -> None:
         if not vary:
             raise usage("nothing is varied", help=f"--vary, {_HELP}")
-        self._own = own
         self.axes: list[Axis] = []
         self._columns: dict[tuple[int, tuple[int, ...], type], Any] = {}
         #: The axes whose values are of one kind, whose columns are known.
@@ -95,7 +94,7 @@ class Space:
             if isinstance(name, tuple):
                 self._together(name, given)
             else:
-                self.trees[name] = self._read(name, given)
+                self.trees[name] = self._read(name, given, own)
         self.total = prod([len(axis.values) for axis in self.axes])
         if sample is None and self.total > MOST:
             raise usage(
@@ -115,11 +114,11 @@ class Space:
         )
         self.count = self.total if sample is None else sample
 
-    def _read(self, name: str, given: Any) -> Tree:
+    def _read(self, name: str, given: Any, own: Callable[[str], Any]) -> Tree:
         if isinstance(given, str):
             items = _split(given.strip(), name)
             if name != INPUT and len(items) == 1 and items[0].startswith("["):
-                return self._list(name, items[0], self._own(name))
+                return self._list(name, items[0], own(name))
             values = [value for item in items for value in _values(item, name)]
         elif isinstance(given, Sequence | range) or hasattr(given, "tolist"):
             if len(given) > MOST_VALUES:
