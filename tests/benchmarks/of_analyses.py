@@ -20,7 +20,7 @@ from archlens.analysis import cost, depth, memory, receptive_field, structure, u
 LAYING_OUT = """
 import time
 import archlens.elaboration
-from archlens.language import find
+from archlens.library.finding import find
 spec, variant = find("resnet152")
 start = time.perf_counter()
 archlens.elaboration.elaborate(spec, variant)
@@ -61,7 +61,8 @@ WIDE = "input: 1x4x4\nlayers:\n  - {merge}:\n{branches}"
 
 def wide(merge: str, layers: int) -> archlens.Network:
     """One merge of ``layers / 2`` branches of two layers each."""
-    return archlens.loads(WIDE.format(merge=merge, branches="      - conv(1, 1) >> relu\n" * (layers // 2)))
+    text = WIDE.format(merge=merge, branches="      - conv(1, 1) >> relu\n" * (layers // 2))
+    return archlens.loads(text, max_layers=2 * layers)
 
 
 def timed(function: Callable[[archlens.Network], Any], network: archlens.Network) -> float:
