@@ -558,7 +558,7 @@ def reach_is_that_of_nans(text: str) -> None:
     """A NaN in the input turns an output to NaN exactly if that output reaches there."""
     op, inputs, facts = example(text)
     for which in range(len(inputs)):
-        reach = op.reach_of(which, facts, *inputs)
+        reach = op.reach_of(which, facts, inputs)
         if isinstance(reach, tuple):
             check_windows(text, which, reach)
         elif reach is EVERYWHERE:

@@ -175,8 +175,8 @@ def test_states_are_handed_on() -> None:
     assert network.macs == (7 + 5) * 64 * (8 + 16 + 16 + 16) + 5 * 16 * 60
     assert all(network[name].facts.reach is EVERYWHERE for name in ("LSTM", "LSTM_1"))
     inputs = network["decoder"].input_shapes
-    assert network["decoder"].op.reach_of(0, network["decoder"].facts, *inputs) != EVERYWHERE
-    assert network["decoder"].op.reach_of(1, network["decoder"].facts, *inputs) is EVERYWHERE
+    assert network["decoder"].op.reach_of(0, network["decoder"].facts, inputs) != EVERYWHERE
+    assert network["decoder"].op.reach_of(1, network["decoder"].facts, inputs) is EVERYWHERE
 
 
 def test_each_step_sees_those_before_it() -> None:

@@ -344,7 +344,7 @@ class _Pass:
 
     def _through(self, layer: Layer, found: _Found, place: int = 0) -> _Found:
         """What a layer sees through one of its inputs."""
-        reach = layer.op.reach_of(place, layer.facts, *layer.input_shapes)
+        reach = layer.op.reach_of(place, layer.facts, layer.input_shapes)
         if found is None or reach is NOWHERE:
             return None
         if found is EVERYWHERE:

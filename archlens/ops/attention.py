@@ -408,7 +408,7 @@ class Attention(Merge, kind="attention", family="attention"):
             )
         return width, v.channels // kv_heads
 
-    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         """Of the queries an output depends on that at its own position alone."""
         if index > 2:
             own = (

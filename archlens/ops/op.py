@@ -404,7 +404,7 @@ class Op:
             return (channels,) * len(inputs)
         return tuple([all_channels(x.channels) for x in inputs])
 
-    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         """The part of one of its inputs that an output depends on, where that is not the same of all."""
         return facts.reach
 

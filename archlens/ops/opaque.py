@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..counts import AtLeast
@@ -100,12 +100,12 @@ class Opaque(Op, family="opaque"):
             torch=Call(UNKNOWN),
         )
 
-    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         if self.base is None:
             return facts.reach
         if index >= (len(self.base.branches) or 1):
             return EVERYWHERE
-        return self.base.reach_of(index, facts, *inputs)
+        return self.base.reach_of(index, facts, inputs)
 
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
         return int(vars(self)["once"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Annotated
 
@@ -89,7 +90,7 @@ class MatMul(Merge, kind="matmul"):
             torch=Call("archlens.matmul_transposed") if self.transpose else Call("torch.matmul"),
         )
 
-    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         return (POINT,) * len(facts.shape.spatial) if index == 0 else facts.reach
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import gcd, prod
 from typing import Annotated, Any
 
@@ -514,7 +515,7 @@ class GridSample(Merge, kind="grid_sample"):
         reach = NonUniform("which positions grid_sample takes depends on the values of its grid")
         return weightless(shape, reach, Call("archlens.grid_sample"), interpolation=7 * shape.numel)
 
-    def reach_of(self, index: int, facts: Facts, *inputs: Shape) -> Reach:
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         return (POINT, POINT) if index else facts.reach
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
