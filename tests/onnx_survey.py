@@ -107,7 +107,7 @@ def exported(module: nn.Module, shape: tuple[int, ...], exporter: str, axes: str
     else:
         names = {"x": free} if free else None
         torch.onnx.export(
-            module, (x,), path, dynamo=False, input_names=["x"], dynamic_axes=names, opset_version=17
+            module, (x,), str(path), dynamo=False, input_names=["x"], dynamic_axes=names, opset_version=17
         )
 
 

@@ -2127,10 +2127,41 @@ def test_rotary_positions_of_tables_in_the_file(form: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "given", [{"faster": 0.5}, {"first": 1}, {"base": 500.0, "faster": 1.001}], ids=["slower", "late", "near"]
+    ("given", "said"),
+    [
+        ({"faster": 0.5}, "step=0.5"),
+        ({"first": 1}, "start=1"),
+        ({"first": -2, "faster": 1.001}, "start=-2.002, step=1.001"),
+    ],
+    ids=["slower", "late", "near"],
 )
-def test_what_are_no_rotary_positions(given: dict[str, Any], tmp_path: Path) -> None:
+def test_rotary_positions_of_other_places(given: dict[str, Any], said: str, tmp_path: Path) -> None:
     cos, sin = waves(**given)
+    network = loaded(tmp_path, turning([floats("cos", ONES, cos), floats("sin", ONES, sin)]))
+    assert [str(layer.op) for layer in network][1:] == [f"rotary(8, base=500, {said})"]
+    coarse = loaded(tmp_path, turning([floats("cos", ONES, cos, "e"), floats("sin", ONES, sin, "e")]))
+    assert "rotary" not in [layer.op.kind for layer in coarse]  # which have too few digits to tell
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_rotary_positions_of_a_map(is_reversed: bool, tmp_path: Path) -> None:
+    """Each axis turns its share of the pairs, as exporters write EVA-02: sines and cosines in one table."""
+    places = [(row, column)[:: -1 if is_reversed else 1] for row in range(2) for column in range(3)]
+    rows = [[(-1.5 + 0.5 * at) * 100 ** (-k / 2) for at in place for k in range(2)] * 2 for place in places]
+    both = [of(angle) for row in rows for of in (math.sin, math.cos) for angle in row]
+    table = floats("table", [LENGTH, 2 * WIDTH], both)
+    data = turning([table], [node("Split", "table", "sin cos", axis=-1)])
+    network = loaded(tmp_path, data)
+    found = "rotary(8, base=100, grid=(2, 3), start=-1.5, step=0.5" + ", reverse=true" * is_reversed + ")"
+    assert [str(layer.op) for layer in network] == ["linear(16, bias=false)", found]
+    assert (network.params, dict(network.unknown)) == (16 * 16, {})
+
+
+@pytest.mark.parametrize("rates", [(1, 0.5, 0.3, 0.1), (1, 0.2, 1, 0.3), (1, 1, 1, 1)])
+def test_what_are_no_rotary_positions(rates: tuple[float, ...], tmp_path: Path) -> None:
+    """Angles that get smaller in another way, from pair to pair or from axis to axis."""
+    angles = [i * rate for i in range(LENGTH) for rate in rates * 2]
+    cos, sin = ([of(angle) for angle in angles] for of in (math.cos, math.sin))
     network = loaded(tmp_path, turning([floats("cos", ONES, cos), floats("sin", ONES, sin)]))
     assert "rotary" not in [layer.op.kind for layer in network]
     assert network.output == (LENGTH, HEADS * WIDTH)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .algebra import SAME, VIEWS
 from .numbers import EACH, steps_of
-from .tape import Node, Value
+from .tape import Node, Value, taken
 
 #: The most operators behind one of them.
 _OPERATORS = 64
@@ -77,10 +77,15 @@ class Reader:
             return self._joined(args["tensors"], args["dim"])
         if name == "gather_nd":
             return self._gathered(value, args["self"], args["indices"])
-        x = args.get("self", args.get("input"))
+        part = taken(node, value)
+        x = part.of if part is not None else args.get("self", args.get("input"))
         if not isinstance(x, Value):
             raise LookupError
         of = self.of(x)
+        if part is not None:
+            dim, start, step, rest = part.dim, part.start, part.step, part.dim + (not part.drops)
+            own = (lambda at: start) if part.drops else (lambda at: start + at[dim] * step)
+            return lambda at: of([*at[:dim], own(at), *at[rest:]])
         if name == "permute":
             order = [args["dims"].index(i) for i in range(len(x.sizes))]
             return lambda at: of([at[i] for i in order])
@@ -88,12 +93,6 @@ class Reader:
             return self._summed(x, args["dim"])
         if name == "expand":
             return self._spread(x, value.sizes)
-        if name == "slice":
-            dim, start, step = args["dim"], args["start"], args["step"]
-            return lambda at: of([*at[:dim], start + at[dim] * step, *at[dim + 1 :]])
-        if name == "select":
-            dim, index = args["dim"], args["index"] % x.sizes[args["dim"]]
-            return lambda at: of([*at[:dim], index, *at[dim:]])
         if name == "index_select":
             dim, which, rank = args["dim"], self.of(args["index"]), len(args["index"].sizes)
             size = x.sizes[dim]

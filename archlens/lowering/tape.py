@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal, NamedTuple
 
 #: The size of the batch that a module is run on: a prime number that no other size is a multiple of, so that
@@ -101,6 +102,17 @@ class Turns(NamedTuple):
     step: float | tuple[float, ...] = 1
     #: Whether the last axis turns the first pairs.
     is_reversed: bool = False
+
+    def angle(self, position: int, pair: int, pairs: int) -> float:
+        """By which one of so many pairs is turned at a position."""
+        axis, i = divmod(pair, pairs // (len(self.grid) or 1))
+        if self.is_reversed:
+            axis = len(self.grid) - 1 - axis
+        if self.grid:
+            position = position // prod(self.grid[axis + 1 :]) % self.grid[axis]
+        start, step = (one[axis] if isinstance(one, tuple) else one for one in (self.start, self.step))
+        rate: float = self.base ** (-i * (len(self.grid) or 1) / pairs)
+        return (start + step * position) * rate
 
     @property
     def back(self) -> Turns:

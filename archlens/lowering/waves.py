@@ -1,9 +1,12 @@
-"""Cosines and sines that a file holds or computes, and the base of their angles."""
+"""Cosines and sines that a file holds or computes, and the angles that they are of."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from math import isclose, pi
 
 from .reader import Of, Reader
 from .tape import Lies, Turns, Value
@@ -15,34 +18,193 @@ _ANGLE, _WAVE = 1e-5, 1e-6
 _COARSE = {"float16": 2**-10, "bfloat16": 2**-7}
 _DIGITS = (1, 2, 3)
 
-#: The most positions that are looked at whole: of the others the first and the last pair.
-_WHOLE = 64
+#: The most pairs of channels that are looked at: of the other positions the first and the last pair.
+_MOST = 1 << 13
+
+#: From where on two angles differ.
+_SAME = 1e-9
+
+#: The most axes of a grid.
+_AXES = 3
+
+#: What angles of one pair get smaller by, which is never seen.
+_BASE = 10000
+
+#: The largest denominators of a number that is meant as a fraction, and as part of a turn.
+_FRACTION, _TURN = 64, 512
+
+#: The cosine and the sine at a position and a channel.
+Wave = Callable[[int, int], tuple[float, float]]
+
+#: The angle of a pair at a position, within half a turn.
+Angle = Callable[[int, int], float]
 
 
-def _base(first: Sequence[float], digits: int = 6, near: float = _ANGLE) -> float | None:
-    """The base of angles, ``base**(-i/n)`` for pair ``i`` of ``n``; ``None`` where they are others.
+def _told(angle: Angle, length: int, pairs: int) -> Iterator[Turns]:
+    """What the angles of so many positions and pairs would be, if one to three axes turned their share.
+
+    It is told by the slowest pairs of each axis, whose angles are of less than half a turn, and by the first
+    and the last position along it.
+    """
+    for axes in range(1, _AXES + 1):
+        found = _along(angle, length, pairs // axes, axes) if pairs % axes == 0 else None
+        if found is not None:
+            yield found
+
+
+def _along(angle: Angle, length: int, pairs: int, axes: int) -> Turns | None:
+    slow = [[angle(at, (axis + 1) * pairs - 1) for at in range(length)] for axis in range(axes)]
+    strides = [next((i for i, one in enumerate(a) if abs(one - a[0]) > _SAME), length) for a in slow]
+    order = sorted(range(axes), key=lambda axis: -strides[axis])
+    is_reversed = axes > 1 and order == [*range(axes)][::-1] and order != [*range(axes)]
+    if order != [*range(axes)] and not is_reversed:
+        return None
+    ends = [length, *(strides[axis] for axis in order)]
+    if ends[-1] != 1 or any(a % b for a, b in pairwise(ends)):
+        return None
+    sizes = [a // b for a, b in pairwise(ends)]
+    lines = [_Line(angle, n, strides[axis], pairs, axis) for axis, n in zip(order, sizes, strict=True)]
+    base = max(lines, key=lambda line: line.length).base()
+    places = [line.places(base) for line in lines] if base else []
+    if not base or not all(line.fits(base, *place) for line, place in zip(lines, places, strict=True)):
+        return None
+    starts, steps = zip(*places, strict=True)
+    return Turns(base, tuple(sizes) if axes > 1 else (), _one(starts), _one(steps), is_reversed)
+
+
+class _Line:
+    """The angles of the pairs that an axis turns, along it."""
+
+    def __init__(self, angle: Angle, length: int, stride: int, pairs: int, axis: int) -> None:
+        self.angle, self.length, self.stride, self.pairs = angle, length, stride, pairs
+        self.first = axis * pairs
+
+    def at(self, place: int, pair: int) -> float:
+        return self.angle(place * self.stride, self.first + pair)
+
+    def grown(self, pair: int) -> float:
+        """How far a pair turns from the first place to the last, by less than half a turn at each."""
+        line = [self.at(place, pair) for place in range(self.length)]
+        return sum((b - a + pi) % (2 * pi) - pi for a, b in pairwise(line))
+
+    def base(self) -> float | None:
+        """By what the angles of pairs get smaller; ``None`` where they do not.
+
+        The last two pairs say it nearly, and the first one's step then exactly.
+        """
+        pairs, last = self.pairs, self.length - 1
+        if pairs == 1:
+            return _BASE
+        slow = self.grown(pairs - 1) / last if last else 0
+        ratio = self.grown(pairs - 2) / last / slow if slow else 0
+        if ratio <= 1:
+            return None
+        step = _turned(self.at(1, 0) - self.at(0, 0), slow * ratio ** (pairs - 1))
+        return _digits((_neat(step) / slow) ** (pairs / (pairs - 1)), 6)
+
+    def places(self, base: float) -> tuple[float, float]:
+        """The first position along the axis, and from one to the next."""
+        pairs, last = self.pairs, self.length - 1
+        slowest = base ** ((pairs - 1) / pairs)
+        start = _turned(self.at(0, 0), self.at(0, pairs - 1) * slowest)
+        if not last:
+            return _neat(start), 1
+        step = self.grown(pairs - 1) / last * slowest
+        return _neat(start), _neat(_turned(self.at(1, 0) - self.at(0, 0), step))
+
+    def fits(self, base: float, start: float, step: float) -> bool:
+        """Whether each pair begins and grows as is said, by its own size: the slow ones hardly turn."""
+        last = self.length - 1
+        for pair in range(self.pairs):
+            rate = base ** (-pair / self.pairs)
+            begins = (self.at(0, pair) - start * rate + pi) % (2 * pi) - pi
+            if abs(begins) > _ANGLE * (abs(start) + abs(step)) * rate:
+                return False
+            whole = step * rate * last
+            grows = _turned(self.at(last, pair) - self.at(0, pair), whole)
+            if abs(step * rate) <= pi / 2 and not isclose(grows, whole, rel_tol=_ANGLE):
+                return False
+        return True
+
+
+def _turned(angle: float, near: float) -> float:
+    """The angle that is nearest to a number, of those that so many turns more or less make of one."""
+    return angle + 2 * pi * round((near - angle) / (2 * pi))
+
+
+def _neat(given: float) -> float:
+    """A number as it was meant: a fraction, or a part of a turn."""
+    if abs(given) < _ANGLE:
+        return 0
+    for unit, most in ((1.0, _FRACTION), (pi, _TURN)):
+        found = float(Fraction(given / unit).limit_denominator(most)) * unit
+        if isclose(found, given, rel_tol=_ANGLE / 10):
+            return int(found) if found.is_integer() else found
+    return _digits(given, 7)
+
+
+def _digits(given: float, digits: int) -> float:
+    """A number to so many digits."""
+    found = float(f"{given:.{digits}g}")
+    return int(found) if found.is_integer() else found
+
+
+def _one(values: Sequence[float]) -> float | tuple[float, ...]:
+    """A single number where all are alike."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _coarsely(angle: Angle, pairs: int, near: float) -> Iterator[Turns]:
+    """What angles of positions that are counted one by one would be, told by a few digits of them."""
+    first = [angle(1, i) for i in range(pairs)]
+    for digits in _DIGITS if first[-1] > 0 else ():
+        base = _digits(first[-1] ** (-pairs / (pairs - 1)), digits) if pairs > 1 else _BASE
+        if base and all(isclose(one, base ** (-i / pairs), rel_tol=near) for i, one in enumerate(first)):
+            yield Turns(base)
+
+
+def turns(wave: Wave, length: int, channels: int, lies: Lies, coarse: float = 0.0) -> Turns | None:
+    """The angles of rotary positions; ``None`` where cosines and sines are of others.
+
+    They are compared with what is said at many positions from the first to the last, and with the first and
+    the last pair at all of them.
 
     Args:
-        first: of each pair, from a position to the next.
-        digits: how many the base is told to.
-        near: how near an angle has to be, by its size.
+        wave: the cosine and the sine at a position and a channel.
+        length: how many positions there are.
+        channels: and how many channels.
+        lies: how cosines and sines lie along them.
+        coarse: how near they are, where they have so few digits that positions are taken to be whole numbers.
     """
-    n = len(first)
-    if n < 2:
-        base = 10000.0
-    elif first[-1] <= 0:
+    if channels % (1 if lies == "each" else 2) or not channels:
         return None
-    else:
-        base = float(f"{first[-1] ** (-n / (n - 1)):.{digits}g}")
-    alike = base > 0 and all(math.isclose(one, base ** (-i / n), rel_tol=near) for i, one in enumerate(first))
-    return (int(base) if base.is_integer() else base) if alike else None
+    pairs = channels if lies == "each" else channels // 2
+
+    def pair(i: int) -> tuple[int, ...]:
+        return {"each": (i,), "neighbours": (2 * i, 2 * i + 1), "halves": (i, i + pairs)}[lies]
+
+    def angle(position: int, i: int) -> float:
+        c, s = wave(position, pair(i)[0])
+        return math.atan2(s, c)
+
+    def alike(found: Turns) -> bool:
+        near = coarse or _WAVE * max(found.grid or (length,)) + _ANGLE
+        step = max(1, length * pairs // _MOST)
+        for position in range(length):
+            whole = position % step == 0 or position == length - 1
+            for i in range(pairs) if whole else (0, pairs - 1):
+                said = found.angle(position, i, pairs)
+                for c, s in (wave(position, channel) for channel in pair(i)):
+                    if abs(c - math.cos(said)) > near or abs(s - math.sin(said)) > near:
+                        return False
+        return True
+
+    candidates = _coarsely(angle, pairs, coarse) if coarse else _told(angle, length, pairs)
+    return next(filter(alike, candidates), None)
 
 
 def turns_of(cos: Value, sin: Value, lies: Lies, held: Of) -> Turns | None:
-    """The angles of rotary positions that are counted one by one, of constants that a file holds or computes.
-
-    It is told by the first angles, and compared with every pair at some 64 positions from the first to the
-    last, and with the first and the last pair at all of them.
+    """The angles of rotary positions, of constants that a file holds or computes.
 
     Args:
         cos: the cosines, by positions and channels, with axes of 1 beside.
@@ -51,44 +213,18 @@ def turns_of(cos: Value, sin: Value, lies: Lies, held: Of) -> Turns | None:
         held: what gives the numbers of a tensor of the file.
     """
     places = [place for place, n in enumerate(cos.sizes[:-1]) if n != 1]
-    each = 1 if lies == "each" else 2
-    if len(places) != 1 or cos.sizes[-1] % each or not cos.sizes[-1]:
+    if len(places) != 1:
         return None
-    (at,), length, half = places, cos.sizes[places[0]], cos.sizes[-1] // each
     try:
         reader = Reader(held)
-        waves = [reader.of(one) for one in (cos, sin)]
+        cosines, sines = (reader.of(one) for one in (cos, sin))
 
-        def both(position: int, channel: int) -> list[float]:
+        def wave(position: int, channel: int) -> tuple[float, float]:
             index = [0] * len(cos.sizes)
-            index[at], index[-1] = position, channel
-            return [float(wave(tuple(index))) for wave in waves]
+            index[places[0]], index[-1] = position, channel
+            return float(cosines(index)), float(sines(index))
 
-        def pair(i: int) -> tuple[int, ...]:
-            return {"each": (i,), "neighbours": (2 * i, 2 * i + 1), "halves": (i, i + half)}[lies]
-
-        first = []
-        for i in range(half):
-            c, s = both(1, pair(i)[0])
-            first.append(math.atan2(s, c))
         coarse = max(_COARSE.get(one.dtype, 0.0) for one in (cos, sin))
-        near = coarse or _WAVE * length + _ANGLE
-        for digits in _DIGITS if coarse else (6,):
-            base = _base(first, digits, coarse or _ANGLE)
-            if base is not None:
-                break
-        else:
-            return None
-        step = max(1, (length - 1) // (_WHOLE - 1))
-        for position in range(length):
-            whole = position % step == 0 or position == length - 1
-            for i in range(half) if whole else (0, half - 1):
-                angle = position * base ** (-i / half)
-                wanted = math.cos(angle), math.sin(angle)
-                for channel in pair(i):
-                    found = both(position, channel)
-                    if any(abs(a - b) > near for a, b in zip(found, wanted, strict=True)):
-                        return None
+        return turns(wave, cos.sizes[places[0]], cos.sizes[-1], lies, coarse)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
-    return Turns(base)
