@@ -74,26 +74,23 @@ class Diagnostic:
     code: str = ""
 
 
-class ArchlensError(Exception):
+class _Diagnosed(Exception):
+    """What has a diagnostic; ``str()`` of it is the whole of that."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+    def __str__(self) -> str:
+        return render(self.diagnostic)
+
+
+class ArchlensError(_Diagnosed):
     """Something that the user can mend; ``str()`` of it is the whole diagnostic."""
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
 
-    def __str__(self) -> str:
-        return render(self.diagnostic)
-
-
-class Caution(UserWarning):
+class Caution(_Diagnosed, UserWarning):
     """Something that is likely a mistake and stops nothing; ``str()`` of it is the whole diagnostic."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
-
-    def __str__(self) -> str:
-        return render(self.diagnostic)
 
 
 class Unplaced(NamedTuple):

@@ -49,6 +49,15 @@ class Condition(NamedTuple):
         return (value < 0 if self.relation == BELOW else value == 0) is self.holds
 
 
+#: How many letters and quotients a quotient may be made of. To follow it to its letters takes as long as they
+#: are many, and a sum of quotients of sums of quotients has twice as many with each division.
+NESTED = 200
+
+
+class NestedError(Exception):
+    """A quotient is made of too many others."""
+
+
 class Table:
     """Letters, the quotients that are made of them, and what all of that is for each of some sizes.
 
@@ -69,6 +78,8 @@ class Table:
         self._made: list[tuple[Form, int] | None] = [None] * len(sizes)
         #: Which letters each atom is made of, as bits.
         self._letters = [1 << letter for letter in range(len(sizes))]
+        #: How many letters and quotients each atom is made of, itself among them, where each is spelled out.
+        self._spelled = [1] * len(sizes)
         self._places: dict[tuple[Form, int], int] = {}
         self._columns: dict[int, list[int]] = {letter: list(one) for letter, one in enumerate(sizes)}
         self._values: dict[tuple[Form, int], list[int]] = {}
@@ -279,6 +290,7 @@ class Table:
 
         Raises:
             ZeroDivisionError: the number is 0.
+            NestedError: it is made of more than :data:`NESTED` others.
         """
         if divisor < 0:
             form, divisor = _times(form, -1), -divisor
@@ -315,9 +327,13 @@ class Table:
     def _atom(self, form: Form, divisor: int) -> Form:
         place = self._places.get((form, divisor))
         if place is None:
+            spelled = 1 + sum([self._spelled[atom] for product, _ in form for atom in product])
+            if spelled > NESTED:
+                raise NestedError
             place = self._places[form, divisor] = len(self._made)
             self._made.append((form, divisor))
             self._letters.append(self.of(form))
+            self._spelled.append(spelled)
         return (((place,), 1),)
 
 

@@ -391,6 +391,7 @@ def shared(n: int, o: int) -> int:
     """
     if n.__class__ is int:
         return gcd(n, o)
+    o = int(o)
     divisors = [d for d in range(1, o + 1) if o % d == 0]
     return sum((n // d - (n - 1) // d) * sum(gcd(d, k) == 1 for k in range(1, d + 1)) for d in divisors)
 

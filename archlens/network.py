@@ -678,7 +678,7 @@ class Network:
         """How a layer is called that one would have by this number, had it weights; empty for any other."""
         scope, _, number = name.rpartition(".")
         before = f"{scope}." if scope else ""
-        if not (number.isdecimal() and len(number) < len(str(len(self.layers))) + 1):
+        if not number.isdecimal() or len(number) > len(str(len(self.layers))):
             return ""
         unnamed: dict[str, None] = {}
         for layer in self.layers:

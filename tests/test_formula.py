@@ -686,6 +686,26 @@ def test_networks_without_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
         archlens.loads("{input: 1x60000, layers: [relu]}").formula("1xT")
 
 
+@pytest.mark.parametrize("repeats", [8, 2000])
+def test_sizes_that_are_made_of_ever_more_others(repeats: int) -> None:
+    """Each is a sum of two quotients of the one before: spelled out, it is twice as long."""
+    halves = '{concat(axis="length"): ["avg_pool(2, stride=2)", "avg_pool(1, stride=2)"]}'
+    network = archlens.loads(f"input: 1x64\nblocks: {{halves: [{halves}]}}\nlayers: ['halves * {repeats}']")
+    with pytest.raises(UsageError, match="a size would be a quotient that is made of more than 200 others"):
+        network.formula("1xT")
+    few = archlens.loads(f"input: 1x64\nblocks: {{halves: [{halves}]}}\nlayers: ['halves * 6']")
+    formula = few.formula("1xT")
+    for length in (2, 3, 63, 64, 65, 500):  # T//2 and what is left of it are T
+        assert formula(T=length)[few.layers[-1].name] == (1, length)
+
+
+def test_ops_that_say_something_else_on_each_size() -> None:
+    """1.3 is no quotient of small numbers: what is upsampled by it is as long as floating point says."""
+    network = archlens.loads("input: 1x3000\nlayers: [adaptive_avg_pool(x.length // 2 + 3), upsample(1.3)]")
+    with pytest.raises(UsageError, match="its ops would be asked on too many sizes"):
+        network.formula("1xT")
+
+
 def run(*args: str) -> str:
     result = CliRunner().invoke(cli, args)
     assert result.exit_code == 0, result.output

@@ -15,7 +15,19 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from ..errors import SpecError, UsageError, shorten, usage
-from ..formulas import ZERO, Condition, Form, Number, Table, form_of, is_constant, keyed, minus
+from ..formulas import (
+    NESTED,
+    ZERO,
+    Condition,
+    Form,
+    NestedError,
+    Number,
+    Table,
+    form_of,
+    is_constant,
+    keyed,
+    minus,
+)
 from ..network import Layer, Network, Setting
 from ..ops import Facts, Op, ShapeError, stated
 from ..shape import Shape
@@ -374,7 +386,10 @@ class _Finding:
             try:
                 made = self.walk(region)
             except TooManyError:
-                untold = f"its ops would be asked more than {_ASKED:,} times"
+                untold = "its ops would be asked on too many sizes"
+                break
+            except NestedError:
+                untold = f"a size would be a quotient that is made of more than {NESTED} others"
                 break
             if made is not None:
                 found.append((made, [self.region]))

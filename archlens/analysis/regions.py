@@ -13,6 +13,10 @@ from ..formulas import BELOW, ZERO, Condition, Form, Product, Table, primitive
 #: and how many once that was in vain, so that not all can be told any more.
 _TRIED, _EACH, _TRIED_LATER = 40_000, 64, 1_000
 
+#: How many conditions tell answers apart, one within the other. An op that answers otherwise on each size has
+#: one for each of them.
+_DEEPEST = 500
+
 #: Sizes beyond this are not meant where it is said what holds for all of them.
 LARGEST = 10**6
 
@@ -273,6 +277,7 @@ class Explorer:
     def __init__(self, table: Table, most: int) -> None:
         self.table = table
         self.left = most
+        self.depth = 0
         #: Whether conditions on several letters were left of which nobody knows whether they ever hold.
         self.unsure = False
 
@@ -287,10 +292,10 @@ class Explorer:
             agree: whether an answer says on a region what another says that was given there.
 
         Raises:
-            TooManyError: it was asked too often.
+            TooManyError: it was asked too often, or by too many conditions one within the other.
         """
         self.left -= 1
-        if self.left < 0:
+        if self.left < 0 or self.depth > _DEEPEST:
             raise TooManyError
         table = self.table
         table.taken()
@@ -309,7 +314,9 @@ class Explorer:
             if not found:
                 tree = Split(condition, tree, None)
                 continue
+            self.depth += 1
             other = self.tree(there, ask, agree)
+            self.depth -= 1
             if not isinstance(tree, Leaf) or not all(
                 agree(tree.answer, answer, inside) for inside, answer in self.leaves(other, there)
             ):

@@ -910,11 +910,11 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
     if pairs.is_turned:
         table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
     op, index = lowering.call(pairs.kind, **pairs.attributes), pairs.kept
-    if index is not None and any(
-        one.op.kind == op.kind and index in one.own.values() for one in lowering.drafts
-    ):
+    if index is not None and (index, "index") in lowering.made:
         return None  # another layer has it
     taken = lowering.put(op, table, own={} if index is None else {"": index})
+    if index is not None:
+        lowering.made[index, "index"] = taken
     if not before:
         return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)
     first = lowering.put(lowering.call("rearrange", "q k h -> h q k", channels="first"), taken)

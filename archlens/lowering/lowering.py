@@ -1239,8 +1239,9 @@ class Lowering:
 
     def _keep_buffers(self) -> None:
         """A layer for each buffer that nothing reads, behind the others of its module: it has the key."""
-        for path, value in self._unsaid_buffers():
-            paths = [_path(one.call) for one in self.drafts]
+        unsaid = list(self._unsaid_buffers())
+        paths = [_path(one.call) for one in self.drafts] if unsaid else []
+        for path, value in unsaid:
             within = [i for i, one in enumerate(paths) if one == path]
             within = within or [i for i, one in enumerate(paths) if not path or one.startswith(f"{path}.")]
             if not within:
@@ -1256,6 +1257,7 @@ class Lowering:
                 call = call.parent
             made = Draft(op, (last,), op.facts(last.shape), call, {"": value}, batch=self.tape.batch)
             self.drafts.insert(within[-1] + 1, made)
+            paths.insert(within[-1] + 1, _path(call))
 
     def _place_unused(self, builder: Builder, tensors: Mapping[Draft, Any]) -> None:
         """The tensors of modules that nothing called, each at its place."""

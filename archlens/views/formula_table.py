@@ -72,7 +72,7 @@ def table(formula: Formula) -> Table:
     text, tex = Written(formula, TEXT), Written(formula, LATEX)
     main = formula.pieces[0]
 
-    def math(form: Form) -> Content:
+    def whole(form: Form) -> Content:
         return Math(text.form(form), tex.form(form))
 
     def row(layer: Layer) -> list[Content]:
@@ -80,18 +80,17 @@ def table(formula: Formula) -> Table:
             printable(layer.name),
             printable(text.op(layer)),
             Math(text.shape(layer.shape), tex.shape(layer.shape, r" \times ")),
-            math(form_of(layer.params)),
-            math(formula.macs_of(layer)),
+            whole(form_of(layer.params)),
+            whole(formula.macs_of(layer)),
         ]
 
-    live = formula.live
     figures: list[list[Content]] = [
-        ["MACs", math(formula.total_macs(main.network))],
-        ["activations", math(formula.activations)],
-        ["live set (bytes)", math(live.forms[0])],
+        ["MACs", whole(formula.total_macs(main.network))],
+        ["activations", whole(formula.activations)],
+        ["live set (bytes)", whole(formula.live.forms[0])],
     ]
     if isinstance(formula.cache, tuple):
-        figures.append(["cached keys and values", math(formula.cache)])
+        figures.append(["cached keys and values", whole(formula.cache)])
     return Table(
         headline=headline(formula),
         lead=[("takes", one) for one in takes(formula)],
@@ -167,15 +166,19 @@ def notes(formula: Formula, *, memory: bool = True) -> list[str]:
     lines += _of_memory(formula) if memory else []
     if formula.untold:
         lines.append(f"Not all inputs were looked at: {formula.untold}.")
-    bound = " and ".join(
-        f"{name} up to {len(sizes):,}"
-        for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
-    )
     if formula.proved:
         lines.append("What is said of inputs was shown for all sizes up to a million.")
     else:
-        lines.append(f"What is said of inputs was looked at for {bound}.")
+        lines.append(f"What is said of inputs was looked at for {' and '.join(bounds(formula))}.")
     return lines
+
+
+def bounds(formula: Formula) -> list[str]:
+    """How far each letter was looked at."""
+    return [
+        f"{name} up to {len(sizes):,}"
+        for name, sizes in zip(formula.letters, formula.table.sizes, strict=True)
+    ]
 
 
 def _of_memory(formula: Formula) -> list[str]:
@@ -291,6 +294,23 @@ def boxes(formula: Formula, several: Iterable[Region]) -> list[dict[str, object]
     ]
 
 
+def given(formula: Formula, schema: str) -> dict[str, object]:
+    """Which form it is, and of which network on which inputs: how it begins."""
+    return {
+        "schema": schema,
+        "name": formula.network.name,
+        "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+    }
+
+
+def live_set(formula: Formula, written: Written) -> dict[str, object]:
+    """The formulas of which the largest is the live set, and where, as plain lists and dicts."""
+    return {
+        "largest_of": list(map(written.form, formula.live.forms)),
+        "where": boxes(formula, formula.live.regions),
+    }
+
+
 def letters_of(formula: Formula, written: Written) -> dict[str, object]:
     """The letters, what sizes are named, and which inputs the network takes, as plain lists and dicts."""
     return {
@@ -328,16 +348,11 @@ def to_json(formula: Formula) -> str:
 
     return dumps(
         {
-            "schema": SCHEMA,
-            "name": formula.network.name,
-            "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+            **given(formula, SCHEMA),
             "batch": formula.batch or None,
             **letters_of(formula, written),
             "activations": written.form(formula.activations),
-            "live_set": {
-                "largest_of": list(map(written.form, formula.live.forms)),
-                "where": boxes(formula, formula.live.regions),
-            },
+            "live_set": live_set(formula, written),
             "cache": written.form(formula.cache) if isinstance(formula.cache, tuple) else None,
             "pieces": [piece(one) for one in formula.pieces],
         },

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..analysis.memory_formula import Largest, MemoryFormula
 from ..counts import dumps
-from ..errors import printable
 from ..forms.table import LEAST, Column, Content, Table
 from ..notation import LATEX, PYTHON, TEXT
-from .formula_table import Written, boxes, headline, letters_of, lying, math, notes, sizes, takes
+from .formula_table import Written, boxes, given, headline, letters_of, lying, math, notes, sizes, takes
+from .words import few
 
 SCHEMA = "archlens.memory-formula/1"
 
@@ -65,8 +65,9 @@ def _notes(found: MemoryFormula) -> list[str]:
     if found.training is None:
         lines.append(f"No figures for training: {found.reason}.")
     if found.unknown:
-        which = ", ".join(map(printable, found.unknown[:3])) + (", …" if len(found.unknown) > 3 else "")
-        lines.append(f"At least, of eager torch and of training: nobody has said what {which} keeps.")
+        lines.append(
+            f"At least, of eager torch and of training: nobody has said what {few(found.unknown)} keeps."
+        )
     lines.append(
         "A board's arena has no formula: where its planner puts a tensor depends on the sizes of all."
     )
@@ -89,9 +90,7 @@ def to_json(found: MemoryFormula) -> str:
         }
     return dumps(
         {
-            "schema": SCHEMA,
-            "name": formula.network.name,
-            "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+            **given(formula, SCHEMA),
             "batch": formula.batch or found.batch,
             "dtype": found.dtype,
             "activations": found.activations,

@@ -10,7 +10,6 @@ from ..analysis import decoding
 from ..analysis.memory import BITS, Memory, Peak
 from ..analysis.unknown import Unknown
 from ..counts import AtLeast, dumps
-from ..errors import printable
 from ..forms.table import LEAST, Cell, Column, Content, Table
 from ..grouping import grouped
 from ..network import Network
@@ -236,7 +235,6 @@ def conventions(network: Network, found: Memory, cache: Cache) -> list[str]:
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
     for why, names in grouped((network[name].op.memory_unknown, name) for name in found.unknown).items():
-        which = ", ".join(map(printable, names[:3])) + (", …" if len(names) > 3 else "")
-        layers = f"{len(names)} layer{'s keep' if len(names) > 1 else ' keeps'} ({which})"
+        layers = f"{len(names)} layer{'s keep' if len(names) > 1 else ' keeps'} ({words.few(names)})"
         lines.append(f"At least: nobody has said what {layers}{why and ': '}{why}.")
     return lines

@@ -6,11 +6,24 @@ from functools import partial
 
 from ..analysis.sizes_formula import SizesFormula
 from ..counts import dumps
-from ..errors import printable
 from ..forms.table import LEAST, Column, Table
 from ..formulas import form_of
 from ..notation import LATEX, PYTHON, TEXT
-from .formula_table import Written, boxes, domain, headline, letters_of, math, notes, regions, sizes
+from .formula_table import (
+    Written,
+    bounds,
+    boxes,
+    domain,
+    given,
+    headline,
+    letters_of,
+    live_set,
+    math,
+    notes,
+    regions,
+    sizes,
+)
+from .words import few
 
 SCHEMA = "archlens.sizes-formula/1"
 
@@ -19,11 +32,10 @@ def table(found: SizesFormula) -> Table:
     """What fits, what loses no pixel, and the figures that change with the input."""
     formula = found.formula
     text, tex = Written(formula, TEXT), Written(formula, LATEX)
-    live = formula.live
     figures = [
         ["params", math(form_of(formula.main.params), text, tex)],
         ["MACs", math(formula.total_macs(formula.main), text, tex)],
-        ["live set (bytes)", math(live.forms[0], text, tex)],
+        ["live set (bytes)", math(formula.live.forms[0], text, tex)],
     ]
     return Table(
         headline=headline(formula),
@@ -46,22 +58,17 @@ def _but(found: SizesFormula) -> str:
     """Which layers are not meant where nothing is lost."""
     if not found.several:
         return ""
-    which = ", ".join(map(printable, found.several[:3])) + (", …" if len(found.several) > 3 else "")
-    return f"; unknown of {which}, whose size is made of several letters"
+    return f"; unknown of {few(found.several)}, whose size is made of several letters"
 
 
 def _notes(found: SizesFormula) -> list[str]:
     formula = found.formula
     lines = [
         "No pixel lost: every position of every map is in some window of the next layer; looked at for "
-        + ", ".join(
-            f"{letter} up to {len(one):,}"
-            for letter, one in zip(formula.letters, formula.table.sizes, strict=True)
-        )
-        + "."
+        f"{', '.join(bounds(formula))}."
     ]
     if found.several:
-        which = ", ".join(map(printable, found.several[:3])) + (", …" if len(found.several) > 3 else "")
+        which = few(found.several)
         lines.append(
             f"Not looked at for lost pixels, since their sizes are made of several letters: {which}."
         )
@@ -77,19 +84,14 @@ def to_json(found: SizesFormula) -> str:
     written = Written(formula, PYTHON)
     return dumps(
         {
-            "schema": SCHEMA,
-            "name": formula.network.name,
-            "inputs": {name: list(sizes) for name, sizes in formula.inputs.items()},
+            **given(formula, SCHEMA),
             "batch": formula.batch or None,
             **letters_of(formula, written),
             "lossless": boxes(formula, found.lossless),
             "unknown": list(found.several),
             "params": written.form(form_of(formula.main.params)),
             "macs": written.form(formula.total_macs(formula.main)),
-            "live_set": {
-                "largest_of": list(map(written.form, formula.live.forms)),
-                "where": boxes(formula, formula.live.regions),
-            },
+            "live_set": live_set(formula, written),
         },
         indent=2,
     )

@@ -92,6 +92,15 @@ def parameters(network: Network) -> str:
     return f"{rounded(network.params)} parameters{active}"
 
 
+def few(names: Sequence[str]) -> str:
+    """The first of some names.
+
+    >>> few(["a", "b", "c"]), few(["a", "b", "c", "d"])
+    ('a, b, c', 'a, b, c, …')
+    """
+    return ", ".join(map(printable, names[:3])) + (", …" if len(names) > 3 else "")
+
+
 def _listed(layers: Sequence[Layer]) -> str:
     more = f" and {len(layers) - 3:,} more" if len(layers) > 3 else ""
     return ", ".join(shorten(layer.name) for layer in layers[:3]) + more
