@@ -9,6 +9,7 @@ weight is one number in all of its places, so that it does not matter how they l
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import tempfile
@@ -293,9 +294,28 @@ def on_steps(draw: Draw, features: int) -> Any:
             lambda: L.EinsumDense(
                 "abc,cde->abde", output_shape=(None, 2, wide), bias_axes=draw.choice([None, "de", "e"])
             ),
+            lambda: L.EinsumDense(
+                "abc,cd->adb", output_shape=(wide, None), bias_axes=draw.choice([None, "d", "db"])
+            ),
+            lambda: L.Bidirectional(
+                L.GRU(wide, reset_after=False, unroll=True, return_sequences=draw.random() < 0.5),
+                merge_mode=draw.choice(["concat", "sum", "mul", "ave"]),
+            ),
             lambda: on_maps(draw, 1, False, features),
         ]
     )()
+
+
+def at_each_step(draw: Draw, shape: tuple[int, ...]) -> Any:
+    """A chain of layers on the map of each step, or a single one."""
+    x = y = keras.Input(shape)
+    for _ in range(draw.randint(1, 4)):
+        more = on_maps(draw, 2, False, y.shape[-1])
+        with contextlib.suppress(ValueError):
+            y = more(y)
+    if y is not x and draw.random() < 0.5 and len(y.shape) == 4:
+        y = L.GlobalAveragePooling2D()(y)
+    return L.TimeDistributed(L.Flatten() if y is x else keras.Model(x, y))
 
 
 def on_vector(draw: Draw, features: int) -> Any:
@@ -349,6 +369,7 @@ def layer(draw: Draw, x: Any, first: bool) -> Any:
                     L.Conv2D(3, 2, padding=draw.choice(["same", "valid"]), activation="relu")
                 ),
                 lambda: L.TimeDistributed(L.Flatten()),
+                lambda: at_each_step(draw, shape[1:]),
                 lambda: L.TimeDistributed(L.MaxPooling2D(2, padding="same")),
                 lambda: L.TimeDistributed(L.GlobalAveragePooling2D()),
                 lambda: L.ConvLSTM2D(2, 2, padding="same", return_sequences=draw.random() < 0.5),
@@ -387,6 +408,9 @@ def merged(draw: Draw, x: Any, y: Any) -> Any:
         mha = L.MultiHeadAttention(2, 3, **maybe(draw, value_dim=[4], use_bias=[False], output_shape=[5]))
         gqa = L.GroupQueryAttention(4, 2, 1, **maybe(draw, use_bias=[False]))
         return draw.choice([mha, gqa])(x, y) if draw.random() < 0.5 or not ways else draw.choice(ways)([x, y])
+    if rank == len(y.shape) == 4 and x.shape[1:] == y.shape[1:] and 1 not in x.shape and draw.random() < 0.3:
+        axes = draw.choice([None, 1, 2, (1, 2), (2, 1)])
+        return L.MultiHeadAttention(2, 3, attention_axes=axes)(x, y)
     return draw.choice(ways)([x, y]) if ways else None
 
 

@@ -17,6 +17,7 @@ import archlens
 from archlens.bounds import allowing
 from archlens.dialects import formats
 from archlens.dialects.keras import placing
+from archlens.geometry import Window
 from archlens.network import Network
 from archlens.ops.opaque import Opaque
 from archlens.shape import Ids
@@ -468,11 +469,12 @@ def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
     for other in (
         said("GRU", "one", units=4, reset_after=False),
         said("GRU", "one", units=4, activation="relu"),
-        said("Bidirectional", "one", layer=there, merge_mode=None),
+        said("LSTM", "one", units=4, stateful=True),
     ):
         one = read(tmp_path, sequential(start(20, 8), other))["one"]
         assert isinstance(one.op, Opaque)
         assert one.macs > 0
+        assert one.facts.reach == (Window(20, before=19),)  # what has been read by then
 
 
 def test_a_layer_that_goes_backwards_reads_the_last_step_first(tmp_path: Path) -> None:
@@ -531,8 +533,11 @@ def test_the_states_that_a_layer_ends_with(kind: str, whole: bool, tmp_path: Pat
         ("abc,dc->abd", (6, 5), [None, 4], None, 5 * 4, ["linear"]),
         ("abc,bcd->ad", (6, 5), 7, "d", 30 * 7 + 7, ["linear"]),
         ("abc,cde->abde", (6, 5), [None, 2, 3], "e", 5 * 6 + 3, ["opaque"]),
-        ("abc,bcd->abd", (6, 5), [6, 7], None, 6 * 5 * 7, ["opaque"]),
-        ("abc,cd->adb", (6, 5), [4, None], None, 5 * 4, ["opaque"]),
+        ("abc,bcd->abd", (6, 5), [6, 7], None, 6 * 5 * 7, ["conv"]),
+        ("abcd,dce->abec", (6, 2, 3), [None, 7, 2], "ec", 2 * 3 * 7 + 14, ["conv"]),
+        ("abc,cd->adb", (6, 5), [4, None], None, 5 * 4, ["linear"]),
+        ("abc,bd->acd", (6, 5), [5, 4], "d", 6 * 4 + 4, ["linear"]),
+        ("abc,bc->abc", (6, 5), [6, 5], None, 6 * 5, ["opaque"]),
     ],
 )
 def test_products_that_an_equation_says(
@@ -555,6 +560,95 @@ def test_products_that_an_equation_says(
     assert network.params == weights
     sizes = letters | dict(zip(end, known, strict=True))
     assert network.macs == prod(sizes.values())
+
+
+@pytest.mark.parametrize(("axes", "seen"), [(1, 5), (2, 6), ([1, 2], 30), (None, 30)])
+def test_attention_along_some_axes(axes: Any, seen: int, tmp_path: Path) -> None:
+    """Each row of the others attends by itself: 30 queries meet as many keys as there are along those."""
+    config = {"num_heads": 2, "key_dim": 4, "output_shape": [3, 7], "attention_axes": axes}
+    layer = said("MultiHeadAttention", "a", **config) | {
+        "inbound_nodes": [{"args": [tensor("x"), tensor("x")], "kwargs": {}}]
+    }
+    network = read(tmp_path, functional(start(5, 6, 8), layer))
+    assert not [one for one in network if one.op.kind == "opaque"]
+    assert network.params == 3 * (8 * 8 + 8) + 8 * 21 + 21
+    assert network.macs == 30 * (3 * 8 * 8 + 8 * 21) + 30 * seen * 2 * 8
+    assert sorted(network.output) == [3, 5, 6, 7]
+
+
+def test_a_model_at_each_step(tmp_path: Path) -> None:
+    """Its layers are those of maps of one axis more, and what has no such is opaque by itself."""
+    inner = sequential(
+        start(8, 8, 3),
+        said("Conv2D", "conv", filters=4, kernel_size=3, activation="relu"),
+        said("MaxPooling2D", "pool", pool_size=2),
+        said("Conv2DTranspose", "up", filters=2, kernel_size=3),
+        said("GlobalAveragePooling2D", "gap"),
+    )
+    network = read(tmp_path, sequential(start(6, 8, 8, 3), said("TimeDistributed", "each", layer=inner)))
+    found = {layer.name: str(layer.op) for layer in network if layer.op.kind != "channels_last"}
+    assert found == {
+        "each.conv": "conv(4, (1, 3, 3))",
+        "each.conv_relu": "relu",
+        "each.pool": "max_pool((1, 2, 2))",
+        "each.up": "Conv2DTranspose",
+        "each.gap": 'mean(("height", "width"))',
+    }
+    assert network.params == 3 * 9 * 4 + 4 + 4 * 9 * 2 + 2
+    assert network.macs == 6 * (36 * 3 * 9 * 4 + 9 * 4 * 9 * 2)
+    assert network.output == (6, 2)
+
+
+def test_two_ways_and_their_states(tmp_path: Path) -> None:
+    """The way back ends at the first step; two ways that no op is both of stand one by one."""
+    lstm = said("LSTM", "l", units=5, return_sequences=True, return_state=True)
+    gru = said("GRU", "g", units=5, reset_after=False, return_sequences=True)
+    model = functional(
+        start(7, 4),
+        said("Bidirectional", "both", "x", layer=lstm, merge_mode="sum"),
+        said("Bidirectional", "apart", "x", layer=gru, merge_mode="ave"),
+        out=[*(["both", 0, number] for number in range(5)), ["apart", 0, 0]],
+    )
+    network = read(tmp_path, model)
+    assert network.params == 2 * 4 * 5 * (4 + 5 + 1) + 2 * 3 * 5 * (4 + 5 + 1)
+    assert network.macs == 7 * 2 * (4 + 3) * 5 * (4 + 5)
+    assert [tuple(network[end].shape) for end in network.outputs.values()] == [(7, 5), *[(5,)] * 4, (7, 5)]
+    states = [network[end] for end in list(network.outputs.values())[1:5]]
+    assert [str(network[one.inputs[0]].op) for one in states[::2]] == [
+        'slice(start=-1, axis="length")',
+        'slice(stop=1, axis="length")',
+    ]
+    ways = ["apart.forward", "apart.backward_backwards", "apart.backward", "apart.turned", "apart.merged"]
+    assert [network[name].op.kind for name in ways] == ["opaque", "flip", "opaque", "flip", "add"]
+    assert str(network["apart.merged_mean"].op) == "scale(0.5)"
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_how_far_a_convolution_at_each_step_looks(first: bool, whole: bool, tmp_path: Path) -> None:
+    """Through its kernel, and once through that of the state for each step before, as NaNs in Keras show."""
+    layer = said(
+        "ConvLSTM2D",
+        "run",
+        filters=2,
+        kernel_size=[3, 4],
+        strides=[2, 1],
+        padding="same",
+        return_sequences=whole,
+        data_format="channels_first" if first else "channels_last",
+    )
+    shape = (3, 5, 20, 30) if first else (3, 20, 30, 5)
+    network = read(tmp_path, sequential(start(*shape), layer))
+    run = network["run"]
+    assert run.params == 12 * 5 * 8 + 12 * 2 * 8 + 8
+    assert run.macs == 3 * 10 * 30 * 12 * (5 + 2) * 8
+    assert isinstance(run.facts.reach, tuple)
+    steps, rows, columns = run.facts.reach
+    assert (steps.extent, steps.before) == (3, 2)
+    # 3 rows, and twice 2 rows of the state, which are 2 apart; of 20 rows none stands before the first
+    assert (rows.extent, rows.stride, rows.before) == (3 + 2 * 2 * 2, 2, 0 + 2 * 2)
+    assert (columns.extent, columns.stride, columns.before) == (4 + 2 * 3, 1, 1 + 2)
+    assert sorted(network.output) == sorted([3, 2, 10, 30] if whole else [2, 10, 30])
 
 
 def test_masks_are_not_followed(tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ class Opaque(Op, family="opaque"):
     def macs_once(self, facts: Facts, *inputs: Shape) -> int:
         return int(vars(self)["once"])
 
+    def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
+        if self.base is None:
+            return ""
+        own = inputs[: len(self.base.branches) or 1]
+        found = self.base.facts(*own)
+        return self.base.arithmetic(found, *own) if found.shape == facts.shape else ""
+
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         if vars(self)["macs"] is not None:
             return super().why_macs(facts, *inputs)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...counts import AtLeast
 from ...elaboration.values import Tensor
-from ...ops import OPS
+from ...ops import OPS, Op
 from ...ops.windows import shortest
 from ...shape import Ids
 from ...shape import broadcast as together
@@ -69,7 +69,7 @@ def _conv(call: Call) -> Held:
     )
 
 
-@layer("DepthwiseConv1D", "DepthwiseConv2D")
+@layer("DepthwiseConv1D", "DepthwiseConv2D", "DepthwiseConv3D")
 def _depthwise(call: Call) -> Held:
     n = _axes(call)
     x = call.map(n)
@@ -85,7 +85,7 @@ def _depthwise(call: Call) -> Held:
     return activated(call, call.as_map(y))
 
 
-@layer("SeparableConv1D", "SeparableConv2D", "SeparableConvolution1D", "SeparableConvolution2D")
+@layer(*[f"SeparableConv{n}D" for n in (1, 2, 3)], "SeparableConvolution1D", "SeparableConvolution2D")
 def _separable(call: Call) -> Held:
     n = _axes(call)
     x = call.map(n)
@@ -425,6 +425,41 @@ def permuted(call: Call, x: Held, dims: Sequence[int]) -> Held:
             return Held(call.put(ops[0], x.tensor), wanted)
     last = not call.placing.first
     return Held(call.put(rearranging(axes, straight, last), x.tensor), straight)
+
+
+def regrouped(call: Call, x: Held, parts: Sequence[Sequence[int]], last: bool = True) -> Tensor:
+    """A tensor each of whose axes is several of Keras', the first of them the outermost."""
+    if all(len(part) == 1 for part in parts):
+        return call.placing.arranged(x, tuple([axis for (axis,) in parts]), last, call.name)
+    return call.placing.once(
+        (x.tensor.name, x.axes, str(parts), last),
+        lambda: call.put(_merging_axes(x.axes, parts, last), x.tensor, suffix="rows"),
+    )
+
+
+def _merging_axes(axes: Sequence[int], parts: Sequence[Sequence[int]], last: bool) -> Op:
+    before, after = " ".join(LETTERS[axis] for axis in axes), " ".join(map(_group, parts))
+    return OPS["rearrange"](pattern=f"{before} -> {after}", channels="last" if last else "first")
+
+
+def ungrouped(call: Call, y: Tensor, parts: Sequence[Sequence[int]], sizes: Sequence[int]) -> Held:
+    """A tensor of these sizes in Keras, of one each of whose axes is several of its."""
+    if all(len(part) == 1 for part in parts):
+        return Held(y, tuple([axis for (axis,) in parts]))
+    axes = tuple(range(len(sizes)))
+    pattern = (
+        f"{' '.join(_group(part, sizes) for part in parts)} -> {' '.join(LETTERS[axis] for axis in axes)}"
+    )
+    channels = "first" if call.placing.first else "last"
+    return Held(call.put("rearrange", y, pattern=pattern, channels=channels, suffix="apart"), axes)
+
+
+def _group(part: Sequence[int], sizes: Sequence[int] | None = None) -> str:
+    """Axes that are one, as patterns have it."""
+    if len(part) == 1:
+        return LETTERS[part[0]]
+    said = [LETTERS[axis] + (f"={sizes[axis]}" if sizes is not None else "") for axis in part]
+    return f"({' '.join(said)})" if part else "1"
 
 
 @layer("RepeatVector")
@@ -982,7 +1017,10 @@ def _dot(call: Call) -> Held:
             f"it multiplies {shaped(x.shape)} along axis {a + 1} with {shaped(y.shape)} along {b + 1}"
         )
     rest = (*x.shape[:a], *x.shape[a + 1 :], *y.shape[:b], *y.shape[b + 1 :])
-    sides = [_rows(call, one, axis, name) for one, axis, name in ((x, a, "left"), (y, b, "right"))]
+    sides = [
+        regrouped(call, one, [[i for i in range(len(one.shape)) if i != axis], [axis]])
+        for one, axis in ((x, a), (y, b))
+    ]
     if entry.flag("normalize", False):
         sides = [
             call.put("normalize", one, suffix=name)
@@ -992,16 +1030,6 @@ def _dot(call: Call) -> Held:
     if rest == made.shape:
         return made
     return reshaped(call, made, rest or (1,))
-
-
-def _rows(call: Call, x: Held, axis: int, name: str) -> Tensor:
-    """A tensor as a matrix whose channels are one of its axes."""
-    rest = [one for one in range(len(x.shape)) if one != axis]
-    if len(rest) == 1:
-        return call.placing.arranged(x, (*rest, axis), True, call.name)
-    before, rows = " ".join(LETTERS[one] for one in x.axes), " ".join(LETTERS[one] for one in rest)
-    pattern = f"{before} -> ({rows}) {LETTERS[axis]}" if rest else f"{before} -> 1 {LETTERS[axis]}"
-    return call.put("rearrange", x.tensor, pattern=pattern, suffix=name)
 
 
 # --- attention --------------------------------------------------------------------------------------
@@ -1030,19 +1058,31 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
     out = _attention_out(call, q)
     causal = call.inbound.kwargs.get("use_causal_mask") is True
     read = dict.fromkeys(call.tensors)
+    rank = len(q.shape)
+    given = entry.config.get("attention_axes")
+    axes = (*range(rank - 1),) if given is None else entry.resolved("attention_axes", given, rank)
+    rest = [axis for axis in range(rank - 1) if axis not in axes]
+    alone = len({tuple([x.shape[axis] for axis in rest]) for x in (q, k, v) if len(x.shape) == rank}) == 1
     plain = (
-        all(len(x.shape) == 2 for x in (q, k, v))
+        all(len(x.shape) == rank for x in (q, k, v))
+        and rank - 1 not in axes
+        and alone
         and set(read) <= {q, k, v}
-        and call.inbound.kwargs.get("return_attention_scores") is not True
         and not entry.config.get("use_gate")
         and not entry.config.get("sliding_window")
         and heads % shared == 0
-        and (not causal or q.shape[0] == k.shape[0])
-        and len(out) == 1
+        and (not causal or (rank == 2 and q.shape[0] == k.shape[0]))
     )
     alike = q == k == v and heads == shared and width == of_values
-    if plain and alike and not causal and heads * width == q.shape[-1] == out[0]:
-        return [Held(call.put("self_attention", call.last(q), heads=heads, bias=bias), (0, 1))]
+    scores = (heads, *q.shape[:-1], *k.shape[:-1])
+
+    def gives(y: Held) -> list[Held]:
+        if call.inbound.kwargs.get("return_attention_scores") is not True:
+            return [y]
+        return [y, call.opaque(scores, suffix="scores", reason="the scores of the attention")]
+
+    if plain and rank == 2 and alike and not causal and (heads * width,) == q.shape[-1:] == out:
+        return gives(Held(call.put("self_attention", call.last(q), heads=heads, bias=bias), (0, 1)))
     projections = {
         "query": (q.shape[-1], heads, width),
         "key": (k.shape[-1], shared, width),
@@ -1050,7 +1090,8 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
     }
     if plain:
         made = []
-        sources = [call.last(x) for x in (q, k, v)]
+        parts = [*([rest] if rest else []), axes, [rank - 1]]
+        sources = [regrouped(call, x, parts) for x in (q, k, v)]
         with call.placing.scope(call.name, entry.kind):
             for source, (name, (_, count, each)) in zip(sources, projections.items(), strict=True):
                 made.append(call.within("linear", source, name, features=count * each, bias=bias))
@@ -1058,8 +1099,9 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
                 heads=heads, kv_heads=None if shared == heads else shared, causal=causal
             )
             y = call.placing.place(attention, made, "attention")
-            y = call.within("linear", y, "attention_output", features=out[0], bias=bias)
-        return [Held(y, (0, 1))]
+            y = call.within("linear", y, "attention_output", features=prod(out), bias=bias)
+        parts[-1] = [rank - 1 + place for place in range(len(out))]
+        return gives(ungrouped(call, y, parts, (*q.shape[:-1], *out)))
     weights: dict[str, tuple[int, ...]] = {}
     for name, shape in projections.items():
         weights[f"{name}.kernel"] = shape
@@ -1077,27 +1119,14 @@ def _attention(call: Call, heads: int, shared: int, width: int, of_values: int) 
     macs += queries * heads * of_values * prod(out)
     if entry.config.get("use_gate"):
         macs += prod(q.shape) * heads * of_values
-    seen = _attended(call, q, k)
+    seen = prod(k.shape[axis] for axis in axes) if len(k.shape) == rank else None
     made_out = call.opaque(
         (*q.shape[:-1], *out),
         weights=weights,
         macs=None if seen is None else macs + heads * queries * seen * (width + of_values),
-        reason="archlens has no op for attention over these axes, or that gives its scores",
+        reason="archlens has no op for attention of this form",
     )
-    if call.inbound.kwargs.get("return_attention_scores") is not True:
-        return [made_out]
-    scores = (heads, *q.shape[:-1], *k.shape[:-1])
-    return [made_out, call.opaque(scores, suffix="scores", reason="the scores of the attention")]
-
-
-def _attended(call: Call, q: Held, k: Held) -> int | None:
-    """How many keys a query meets; ``None`` where queries and keys have other axes."""
-    rank = len(q.shape)
-    if len(k.shape) != rank:
-        return None
-    given = call.entry.config.get("attention_axes")
-    axes = range(rank - 1) if given is None else call.entry.resolved("attention_axes", given, rank)
-    return prod(k.shape[axis] for axis in axes)
+    return gives(made_out)
 
 
 def _queries_keys_values(call: Call) -> tuple[Held, Held, Held]:

@@ -196,6 +196,8 @@ def _placed(call: Call) -> list[Held]:
     if not call.tensors:
         raise call.entry.refuse("it is called with no tensor")
     module, kind = call.entry.module, call.entry.kind
+    if call.placing.steps_apart:
+        return recurrent.each_step(call)
     if call.entry.is_operation:
         made = operations.placed(call)
     elif module.startswith("keras.src.applications"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -16,8 +15,10 @@ from .layers import (
     dense,
     merged,
     permuted,
+    regrouped,
     reshaped,
     subtracted,
+    ungrouped,
     unknown,
 )
 from .placing import AXES_OF_OPS, LETTERS, Call, Held, layer, shaped, turned
@@ -580,29 +581,38 @@ def _einsum_dense(call: Call) -> Held:
     return activated(call, _einsum(call))
 
 
-def _as_matrix(
-    call: Call, source: str, kernel: str, out: str, sizes: Mapping[str, int], bias: Any
+def _as_product(
+    call: Call, source: str, kernel: str, out: str, sizes: Mapping[str, int], bias: str
 ) -> Held | None:
-    """A product over the last axes of what it reads, as one with a matrix; ``None`` where it is no such."""
-    kept = next((i for i, (a, b) in enumerate(zip(source, out, strict=False)) if a != b), len(out))
-    kept = min(kept, len(source))
-    summed, made = source[kept:], out[kept:]
-    whole = sorted(kernel) == sorted(summed + made) and len({*kernel}) == len(kernel)
-    if (
-        not whole
-        or len(out) > 5
-        or not summed
-        or not made
-        or set(summed) & set(made)
-        or sorted(bias or made) != sorted(made)
-    ):
+    """A product of each row with a matrix, which may be another for each group; ``None`` where it is none.
+
+    Letters of the kernel that are in both other parts are groups, those that go are summed, and the others
+    are made; letters that are in both but not in the kernel are positions.
+    """
+    x, (source, out) = call.x, (source[1:], out[1:])
+    groups = [one for one in out if one in kernel and one in source]
+    summed = [one for one in source if one in kernel and one not in out]
+    made = [one for one in out if one not in source]
+    rows = [one for one in out if one in source and one not in kernel]
+    once = all(len({*one}) == len(one) for one in (source, kernel, out))
+    if not once or not summed or {*groups, *summed, *made} != {*kernel} or {*source} - {*rows} - {*kernel}:
         return None
-    before = [sizes[letter] for letter in source[1:kept]]
-    flat = copy(call)
-    flat.name = call.placing.free(f"{call.name}_reshape")
-    x = reshaped(flat, call.x, (*before, prod(sizes[letter] for letter in summed)))
-    y = dense(call, x, prod(sizes[letter] for letter in made), bool(bias))
-    return reshaped(call, y, [*before, *(sizes[letter] for letter in made)])
+    if bias and {*bias} != {*groups, *made}:
+        return None
+    count = prod(sizes[one] for one in (*groups, *made))
+    read, gives = (
+        [[whole.index(one) for one in part] for part in parts]
+        for whole, parts in ((source, ([*groups, *summed], rows)), (out, ([*groups, *made], rows)))
+    )
+    if not groups:
+        read, gives = ([part for part in parts[::-1] if part] for parts in (read, gives))
+    y = regrouped(call, x, read, last=not groups)
+    if groups:
+        number = prod(sizes[one] for one in groups)
+        y = call.put("conv", y, channels=count, kernel=1, groups=number, bias=bool(bias))
+    else:
+        y = call.put("linear", y, features=count, bias=bool(bias))
+    return ungrouped(call, y, gives if made else [*gives, []], [sizes[one] for one in out])
 
 
 def _einsum(call: Call) -> Held:
@@ -644,7 +654,7 @@ def _einsum(call: Call) -> Held:
         and bias in (None, "", out[-1])
     ):
         return dense(call, x, sizes[out[-1]], bool(bias))
-    made = _as_matrix(call, source, kernel, out, sizes, bias)
+    made = _as_product(call, source, kernel, out, sizes, bias or "")
     if made is not None:
         return made
     macs = prod(sizes[letter] for letter in {*source[1:], *kernel})

@@ -165,6 +165,8 @@ class Placing:
         self._owners: dict[tuple[str, int], list[Owner]] = {}
         self._recording: list[list[Owner]] = []
         self._replaying: Iterator[Owner] | None = None
+        #: Whether layers run at each step of what they read.
+        self.steps_apart = False
 
     # --- names and weights ------------------------------------------------------------------------
 
@@ -196,6 +198,15 @@ class Placing:
         """The scope of a layer that is made of several."""
         with self.builder.scope(self.named(name), block=block):
             yield
+
+    @contextmanager
+    def at_each_step(self, so: bool = True) -> Iterator[None]:
+        """Layers that run at each step of what they read, or that do not."""
+        before, self.steps_apart = self.steps_apart, so
+        try:
+            yield
+        finally:
+            self.steps_apart = before
 
     @contextmanager
     def sharing(self, entry: Entry, number: int) -> Iterator[None]:
@@ -244,6 +255,12 @@ class Placing:
         if tensor.shape.channels_last or (self.first if first is None else first):
             return Held(tensor, tuple(range(rank)))
         return Held(tensor, turned(rank))
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Tensor]) -> Tensor:
+        """A tensor that is moved so, which others may read, too."""
+        if key not in self._moved:
+            self._moved[key] = make()
+        return self._moved[key]
 
     def arranged(self, x: Held, axes: tuple[int, ...], last: bool, name: str) -> Tensor:
         """A tensor with its axes as an op wants them."""
@@ -387,6 +404,7 @@ class Call:
         suffix: str = "",
         tensors: Sequence[Held] | None = None,
         kind: str = "",
+        base: Op | None = None,
     ) -> Held:
         """Place what has no op.
 
@@ -401,6 +419,7 @@ class Call:
             suffix: of its name, where it is not all of the layer.
             tensors: what it reads, if not all that the layer is called with.
             kind: what it is called, if not as its class.
+            base: an op that looks as far into the first tensor.
         """
         read = [x.tensor for x in (self.tensors if tensors is None else tensors)]
         if not shape or min(shape) < 1:
@@ -422,6 +441,7 @@ class Call:
             buffers={name: Buffer(one) for name, one in (buffers or {}).items()},
             macs=macs,
             pointwise=pointwise,
+            base=base,
         )
         return Held(self.put(op, *read, suffix=suffix), axes)
 
