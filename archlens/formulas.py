@@ -49,13 +49,16 @@ class Condition(NamedTuple):
         return (value < 0 if self.relation == BELOW else value == 0) is self.holds
 
 
-#: How many letters and quotients a quotient may be made of. To follow it to its letters takes as long as they
+#: How many letters and quotients a quotient may be made of: to follow it to its letters takes as long as they
 #: are many, and a sum of quotients of sums of quotients has twice as many with each division.
 NESTED = 200
 
+#: How many terms a product of two sums may have.
+TERMS = 10_000
 
-class NestedError(Exception):
-    """A quotient is made of too many others."""
+
+class TooLongError(Exception):
+    """A number would be something that has too many parts; ``str()`` of it is what."""
 
 
 class Table:
@@ -290,7 +293,7 @@ class Table:
 
         Raises:
             ZeroDivisionError: the number is 0.
-            NestedError: it is made of more than :data:`NESTED` others.
+            TooLongError: it is made of more than :data:`NESTED` others.
         """
         if divisor < 0:
             form, divisor = _times(form, -1), -divisor
@@ -329,7 +332,7 @@ class Table:
         if place is None:
             spelled = 1 + sum([self._spelled[atom] for product, _ in form for atom in product])
             if spelled > NESTED:
-                raise NestedError
+                raise TooLongError(f"a quotient that is made of more than {NESTED} others")
             place = self._places[form, divisor] = len(self._made)
             self._made.append((form, divisor))
             self._letters.append(self.of(form))
@@ -373,6 +376,8 @@ def _times(form: Form, number: int) -> Form:
 
 
 def _multiplied(a: Form, b: Form) -> Form:
+    if len(a) > 1 < len(b) and len(a) * len(b) > TERMS:
+        raise TooLongError(f"a product of sums with more than {TERMS:,} terms")
     factors: dict[Product, int] = {}
     for left, times in a:
         for right, more in b:

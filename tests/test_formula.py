@@ -691,7 +691,7 @@ def test_sizes_that_are_made_of_ever_more_others(repeats: int) -> None:
     """Each is a sum of two quotients of the one before: spelled out, it is twice as long."""
     halves = '{concat(axis="length"): ["avg_pool(2, stride=2)", "avg_pool(1, stride=2)"]}'
     network = archlens.loads(f"input: 1x64\nblocks: {{halves: [{halves}]}}\nlayers: ['halves * {repeats}']")
-    with pytest.raises(UsageError, match="a size would be a quotient that is made of more than 200 others"):
+    with pytest.raises(UsageError, match="would be a quotient that is made of more than 200 others"):
         network.formula("1xT")
     few = archlens.loads(f"input: 1x64\nblocks: {{halves: [{halves}]}}\nlayers: ['halves * 6']")
     formula = few.formula("1xT")
@@ -699,9 +699,38 @@ def test_sizes_that_are_made_of_ever_more_others(repeats: int) -> None:
         assert formula(T=length)[few.layers[-1].name] == (1, length)
 
 
+@pytest.mark.parametrize("repeats", [4, 400])
+def test_sizes_that_are_squared_again_and_again(repeats: int) -> None:
+    square = """
+      - rearrange("1 l -> l 1", channels="last")
+      - matmul(transpose=true): [identity, identity]
+      - rearrange("a b -> 1 (a b)", channels="first")
+    """
+    text = f"input: 1x1\nblocks:\n  square:{square}\nlayers: ['square * {{}}']"
+    thrice = archlens.loads(text.format(3))
+    assert thrice.formula("1xT")(T=3)[thrice.layers[-1].name] == (1, 3**8)
+    with pytest.raises(UsageError, match="a number of it would be a product of more than 12 sizes"):
+        archlens.loads(text.format(repeats)).formula("1xT")
+
+
+def test_sums_that_are_multiplied_again_and_again() -> None:
+    """Each height and width is a sum of many quotients."""
+    pools = ", ".join(f'"avg_pool(1, stride={stride})"' for stride in range(2, 110))
+    network = archlens.loads(f"""
+        input: 1x64x64
+        layers:
+          - concat(axis="height"): [{pools.replace("stride=", "stride=[").replace(')"', ', 1])"')}]
+          - concat(axis="width"): [{pools.replace("stride=", "stride=[1, ").replace(')"', '])"')}]
+    """)
+    with pytest.raises(
+        UsageError, match="a number of it would be a product of sums with more than 10,000 terms"
+    ):
+        network.formula("1xHxW")
+
+
 def test_ops_that_say_something_else_on_each_size() -> None:
     """1.3 is no quotient of small numbers: what is upsampled by it is as long as floating point says."""
-    network = archlens.loads("input: 1x3000\nlayers: [adaptive_avg_pool(x.length // 2 + 3), upsample(1.3)]")
+    network = archlens.loads("input: 1x600\nlayers: [adaptive_avg_pool(x.length // 2 + 3), upsample(1.3)]")
     with pytest.raises(UsageError, match="its ops would be asked on too many sizes"):
         network.formula("1xT")
 

@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 
 from ..errors import SpecError, UsageError, shorten, usage
 from ..formulas import (
-    NESTED,
     ZERO,
     Condition,
     Form,
-    NestedError,
     Number,
     Table,
+    TooLongError,
     form_of,
     is_constant,
     keyed,
@@ -41,6 +40,9 @@ LOOKED, TIMES = 512, 2
 
 #: The largest own size that a letter can stand for.
 LARGEST_OWN = 50_000
+
+#: How many sizes may be multiplied: bounds of a product have twice as many terms with each of them.
+FACTORS = 12
 
 #: Of how many samples a batch is near which its formulas are looked for: one alone lies otherwise in memory.
 SAMPLES = 2
@@ -300,6 +302,9 @@ def _stating(op: Op, shapes: tuple[Shape, ...], work: bool) -> _Stated:
     sizes = [(name, len(shape)) for name, shape in facts.weights.items()]
     numbers = [*facts.shape, facts.macs, facts.unlisted, *(n for one in facts.weights.values() for n in one)]
     items = facts.other if work else {}
+    for number in (*numbers, facts.shape.numel):
+        if any(len(product) > FACTORS for product, _ in form_of(number)):
+            raise TooLongError(f"a product of more than {FACTORS} sizes")
     below = getattr(facts.shape, "below", None)
     kind = type(facts.shape), below, *sizes, *items
     return _Stated(facts, kind, tuple(map(form_of, (*numbers, *items.values()))))
@@ -388,8 +393,8 @@ class _Finding:
             except TooManyError:
                 untold = "its ops would be asked on too many sizes"
                 break
-            except NestedError:
-                untold = f"a size would be a quotient that is made of more than {NESTED} others"
+            except TooLongError as problem:
+                untold = f"a number of it would be {problem}"
                 break
             if made is not None:
                 found.append((made, [self.region]))
