@@ -485,3 +485,11 @@ def test_converted_it_is_the_same_network(tmp_path: Path, monkeypatch: pytest.Mo
     assert CliRunner().invoke(cli, ["convert", "net.prototxt", "-o", "net.yaml"]).exit_code == 0
     result = CliRunner().invoke(cli, ["diff", "net.prototxt", "net.yaml"])
     assert result.output.endswith("The two are the same.\n"), result.output
+
+
+@pytest.mark.parametrize(("axis", "name"), [(1, "channels"), (2, "length"), (-1, "length")])
+def test_a_softmax_along_any_axis(axis: int, name: str, tmp_path: Path) -> None:
+    """As SSD has one over the classes of each box."""
+    text = data(6, 4) + layer("prob", "Softmax", "data", params=f"softmax_param {{ axis: {axis} }}")
+    op = laid_out(tmp_path, text)["prob"].op
+    assert (op.kind, op.attributes()["axis"]) == ("softmax", name)

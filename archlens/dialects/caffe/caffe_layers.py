@@ -443,11 +443,7 @@ class _Layout:
 
     def softmax(self) -> Tensor:
         params = self.params("softmax_param", "axis")
-        if self.axis(params) != 1:
-            return self.opaque(
-                self.x.shape, macs=0, reason="it is taken along another axis than the channels"
-            )
-        return self.op("softmax")
+        return self.op("softmax", axis=self.x.shape.names[self.axis(params) - 1])
 
     def lrn(self) -> Tensor:
         params = self.params("lrn_param", "local_size alpha beta norm_region k")
