@@ -642,6 +642,28 @@ def test_recurrent_layers_that_torch_has_not_are_opaque(tmp_path: Path) -> None:
         assert network.macs == 20 * gates * (16 * 8 + 16 * 16)
 
 
+@pytest.mark.parametrize(("batch", "start", "kind"), [(1, 0.0, "lstm"), (3, 0.0, "lstm"), (3, 0.5, "opaque")])
+def test_states_of_the_samples_of_the_file(batch: int, start: float, kind: str, tmp_path: Path) -> None:
+    """As torch's older exporter writes them for a fixed batch: a constant that is expanded to what it is."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("Shape", "x", "shape"),
+        node("Gather", "shape first", "n"),
+        node("Concat", "way n six", "sizes", axis=0),
+        node("Expand", "start sizes", "h"),
+        node("LSTM", "t w r b - h h", "y", hidden_size=16),
+        node("Squeeze", "y way", "s"),
+        node("Transpose", "s", "o", perm=[1, 0, 2]),
+    ]
+    held = [tensor("w", [1, 64, 8]), tensor("r", [1, 64, 16]), tensor("b", [1, 128])]
+    held += [ints("way", 1), ints("six", 16), ints("first", 0)]
+    held.append(floats("start", [1, batch, 16], [start] * batch * 16))
+    network = loaded(tmp_path, model(nodes, held, [info("x", [batch, 20, 8])], [info("o", [batch, 20, 16])]))
+    assert [layer.op.kind for layer in network if layer.params] == [kind]
+    assert network.macs == 20 * (64 * 8 + 64 * 16)
+    assert network.params == 64 * 8 + 64 * 16 + 128
+
+
 def test_the_last_state_alone(tmp_path: Path) -> None:
     nodes = [
         node("Transpose", "x", "t", perm=[1, 0, 2]),

@@ -301,6 +301,12 @@ class Run:
         value.numbers = numbers
         return numbers
 
+    def is_zero(self, tensor: Tensor) -> bool:
+        """Whether a tensor is one of zeros, as the states are that most recurrent layers start from."""
+        held = self.held.get(tensor.key)
+        known = tensor.values or (self.floats(held) if held is not None and tensor.triangle is None else None)
+        return not tensor.flows and (tensor.triangle == (0, 0) or not any(known or [1]))
+
     def write(
         self,
         node: Node,

@@ -118,7 +118,8 @@ def expand(at: At) -> Tensor:
         # a start for the samples of the file, as of a recurrent layer, is one for those of the batch
         pairs = list(zip(x.sizes, given, strict=True))
         if any(n * run.batch == m * run.samples and n != m for n, m in pairs):
-            x = Tensor(tuple(m if n * run.batch == m * run.samples else n for n, m in pairs), x.dtype)
+            sizes = tuple(m if n * run.batch == m * run.samples else n for n, m in pairs)
+            x = Tensor(sizes, x.dtype, triangle=(0, 0) if run.is_zero(x) else None)
     return expanded(at, x, broadcast(x.sizes, tuple(given)))
 
 

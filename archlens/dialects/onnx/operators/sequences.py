@@ -68,16 +68,16 @@ def _as_torch(at: At) -> dict[str, Any] | None:
     usual = _ACTIVATIONS.get(node.op, ["relu" if functions[:1] == ["relu"] else "tanh"])
     own = "clip" in node.attributes or node.integer("input_forget", 0) or at.has(4) or at.has(7)
     starts = [at.given(i) for i in (5, 6)]
-    if own or functions not in ([], usual * each) or not all(one is None or _is_zero(one) for one in starts):
+    if (
+        own
+        or functions not in ([], usual * each)
+        or not all(one is None or at.run.is_zero(one) for one in starts)
+    ):
         return None
     if node.op == "GRU" and not node.integer("linear_before_reset", 0):
         return None  # torch resets the state behind its product
     options: dict[str, Any] = {"bidirectional": each == 2, "bias": at.has(3)}
     return options | ({"nonlinearity": usual[0]} if node.op == "RNN" else {})
-
-
-def _is_zero(tensor: Tensor) -> bool:
-    return not tensor.flows and (tensor.triangle == (0, 0) or not any(tensor.values or [1]))
 
 
 def _of_directions(at: At, bias: bool) -> dict[str, Tensor]:
