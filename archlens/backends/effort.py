@@ -6,13 +6,13 @@ takes time beside them is worth as many as take as long, as measured on one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import inf, prod
 from typing import NamedTuple
 
 from ..analysis.memory import allocated
 from ..errors import shorten, usage
 from ..network import Layer, Network
-from ..shape import Shape
 
 #: The most work, and bytes beside torch's own, unless more is allowed: some ten seconds of a core.
 MOST, MOST_BYTES = 500 * 10**9, 10**9
@@ -150,23 +150,24 @@ def _scores(layer: Layer) -> int:
     return -(-layer.facts.other.get("softmax", 0) // 3)
 
 
-def of_twin(network: Network, samples: int, *, whole: bool) -> Effort:
-    """To run a twin of a network with one channel, or with all."""
+def of_twin(network: Network, samples: int, *, full: Collection[str]) -> Effort:
+    """To run a twin of a network with one channel; in the layers of ``full`` with all."""
 
-    def values(shape: Shape) -> int:
-        return samples * (shape.numel if whole else prod(shape.spatial))
+    def values(name: str) -> int:
+        shape = network.shape_of(name)
+        return samples * (shape.numel if name in full else prod(shape.spatial))
 
     last = {name: n for n, layer in enumerate(network.layers) for name in layer.inputs}
-    alive = {name: values(shape) for name, shape in network.inputs.items()}
+    alive = {name: values(name) for name in network.inputs}
     held = most = sum(alive.values())
     work = len(network.layers) * _TWIN + _reads(network) * _READ
     for n, layer in enumerate(network.layers):
-        alive[layer.name] = out = values(layer.shape)
+        alive[layer.name] = out = values(layer.name)
         held += out
         scores, read = samples * _scores(layer), out * prod(window.kernel for window in layer.windows)
         beside = max(2 * scores, read if layer.macs and len(layer.windows) > 2 else 0)
         most = max(most, held + beside)
-        work += _VALUE * (out + read + 3 * scores) + (samples * layer.facts.macs if whole else 0)
+        work += _VALUE * (out + read + 3 * scores) + (samples * layer.facts.macs if layer.name in full else 0)
         for name in {*layer.inputs, layer.name}:
             if last.get(name, n) == n:
                 held -= alive.pop(name, 0)

@@ -133,7 +133,7 @@ def _on(
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
     size = network.inputs[fields.input].spatial[axis] if probed is fields else None
     twin = _Twin(network)
-    needed = effort.of_twin(network, len(rows), whole=twin.whole)
+    needed = effort.of_twin(network, len(rows), full=twin.full)
     if too_much := _too_much(needed, allowance):
         yield from _left_out(network, too_much)
         return
@@ -310,15 +310,29 @@ def _borders(fields: ReceptiveFields, axis: int, layers: list[str]) -> list[int]
 
 
 class _Twin:
-    """A network with as few channels as will do, run layer by layer."""
+    """A network with as few channels as will do, run layer by layer.
+
+    Where a layer takes some channels and not others, which ones matters, and a reshape wants them all. In a
+    network that has such a layer a tensor has one channel as long as the same is NaN in all of them, and
+    else every channel.
+    """
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        # where a layer takes some channels and not others, which ones matters; a reshape wants them all
-        runs = [layer for layer in network.layers if layer.facts.torch.target != UNKNOWN]
-        self.whole = any(layer.op.whole or _drops_channels(layer) for layer in runs)
+        self.whole = any(_is_apart(layer) for layer in network.layers)
+        runs = [la for la in network.layers if self.whole and la.facts.torch.target != UNKNOWN]
+        self.mixing = frozenset(layer.name for layer in runs if _mixes(layer))
+        self.apart = frozenset(layer.name for layer in runs if _tells_apart(layer))
+        #: The layers whose tensor may have every channel.
+        self.full: set[str] = set()
+        for layer in runs:
+            if layer.name in self.apart or self.full.intersection(layer.inputs):
+                self.full |= {layer.name} - self.mixing
         #: What layers of some facts do on so many channels: small modules, which repeats share.
         self.thin: dict[tuple[int, int], Callable[..., Tensor] | None] = {}
+        #: What layers of some facts gave that is NaN everywhere, and what of it is touched, by what they read
+        #: where each of that was NaN everywhere or nowhere: repeats share it.
+        self.flooded: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
 
     def run(self, input: str, axis: int, rows: list[int]) -> Iterator[tuple[Layer, Tensor | None, str]]:
         """Plant a NaN in each of the rows, one a sample, and see where it comes out.
@@ -328,7 +342,7 @@ class _Twin:
         """
 
         def planted(name: str, shape: Shape) -> Tensor:
-            x = torch.rand(len(rows), shape.channels if self.whole else 1, *shape.spatial)
+            x = torch.rand(len(rows), 1, *shape.spatial)
             if name == input:
                 for sample, row in enumerate(rows):
                     x[sample].select(axis + 1, row).fill_(torch.nan)
@@ -338,6 +352,8 @@ class _Twin:
         values = {name: planted(name, shape) for name, shape in inputs.items() if not isinstance(shape, Ids)}
         last = {name: n for n, layer in enumerate(self.network.layers) for name in layer.inputs}
         unreached = inputs.keys() - {input}
+        #: Of what is NaN everywhere or nowhere, which.
+        floods: dict[str, bool] = {}
         for n, layer in enumerate(self.network.layers):
             touched, why = None, ""
             if layer.facts.reach is NOWHERE or unreached.issuperset(layer.inputs):
@@ -349,18 +365,31 @@ class _Twin:
                 values[layer.name] = planted("", layer.shape)  # vectors are not run, and any values do
                 why = f"nothing of {shorten(input)} flows into it"
             elif all(name in values for name in layer.inputs):
-                function = self._shared(layer, values[layer.inputs[0]])
-                if function is None:
+                xs = [values[name] for name in layer.inputs]
+                key = (
+                    id(layer.facts),
+                    *((floods.get(a), x.shape) for a, x in zip(layer.inputs, xs, strict=True)),
+                )
+                if key in self.flooded:
+                    values[layer.name], touched = self.flooded[key]
+                    floods[layer.name] = True
+                elif (does := self._function(layer, xs)) is None:
                     why = f"{layer.op.kind} has no twin with few channels"
                 elif layer.shape.spatial:
-                    y = function(*(values[name] for name in layer.inputs))
+                    y = does[0](*does[1])
+                    if self.whole and y.dim() > len(layer.shape):
+                        y = _as_one(y, 1 + layer.shape.channel_axis)
+                    place = 1 + axis if layer.shape.channels_last else 2 + axis
+                    touched = _touched(y, place) if y.dim() > place else None
+                    if touched is not None and not touched.any():
+                        floods[layer.name] = False
+                    elif touched is not None and touched.all() and y.isnan().all():
+                        floods[layer.name] = True
+                        y = y.new_full((), torch.nan).expand(y.shape)
+                        if all(name in floods for name in layer.inputs):
+                            self.flooded[key] = y, touched
                     if layer.name in last:
                         values[layer.name] = y
-                    place = 1 + axis if layer.shape.channels_last else 2 + axis
-                    if y.dim() > place:
-                        # the largest of numbers is NaN where one of them is; quicker with channels first
-                        y = y.amax(1, keepdim=True) if place > 1 and y.shape[1] > 1 else y
-                        touched = y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
             else:
                 missing = next(name for name in layer.inputs if name not in values)
                 why = f"it follows {shorten(missing)}, which is not run"
@@ -382,66 +411,117 @@ class _Twin:
             touched = [one for _, one, _ in found if one is not None]
             yield layer, torch.cat(touched) if touched else None, why
 
-    def _shared(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
-        """What a layer does, as another of its facts did it where all of them are small."""
-        if self.whole:
-            return self._function(layer, x)
-        key = id(layer.facts), x.shape[1 + layer.input_shapes[0].channel_axis]
-        if key not in self.thin:
-            self.thin[key] = self._function(layer, x)
-        return self.thin[key]
-
-    def _function(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
-        """What a layer does, on tensors with as many channels as the twin has."""
-        call = layer.facts.torch
-        if call.target == UNKNOWN:
+    def _function(self, layer: Layer, xs: list[Tensor]) -> tuple[Callable[..., Tensor], list[Tensor]] | None:
+        """What a layer does, and on what: on few channels where these will do, and else on all."""
+        if layer.facts.torch.target == UNKNOWN:
             return None
-        target = find(call)
-        whole = self.whole  # what is returned must not keep this twin, which keeps it
-        place = 1 + layer.input_shapes[0].channel_axis  # of the channels
-        if is_module(target):
-            with torch.device("cpu" if whole else "meta"):
-                module = target(*call.args, **call.kwargs)
-            if isinstance(module, nn.Upsample):
-                return _Mixing(module)
-            if isinstance(module, modules.MultiheadSelfAttention):
-                return _to_itself(module, call, whole)
-            if whole:
-                return module.eval()  # type: ignore[no-any-return]
-            thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
-            return None if thin is None else thin(module, x.shape[place], call)
-        if target in (operator.add, operator.mul) and call.parameter is not None:
-            return lambda x: x  # a constant hides no NaN and makes none
-        if isinstance(layer.op, Elementwise):
-            return lambda *xs: _merged(target, xs, None if whole else place)
-        if target is modules.expanded:
-            own = torch.zeros(layer.shape)
-            return lambda x: own.expand(x.shape[0], *own.shape)
-        if target is modules.rows_of_pairs and call.parameter is not None:
-            index = find(call.parameter)(*call.parameter.args, **call.parameter.kwargs)
-            return lambda x: target(x, index)
-        if call.parameter is not None:
-            token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
-            return lambda x: target(x, token)
-        if target is torch.cat:
-            return _concatenated(call, None if whole else place)
-        if target in (modules.attention, modules.scored_attention):
-            sinks = isinstance(layer.op, Attention) and layer.op.sinks
-            return lambda q, k, v, *more: _scored(_attending(q, k, v, call, whole), more, sinks)
-        if target in (modules.rotary, modules.grid_rotary) and not whole:
-            return lambda x: x  # it mixes channels of a position alone
-        if target is modules.take and not whole and call["axis"] == place:
-            return lambda x: x
-        if target is modules.pad_sides and not whole and len(call["sides"]) == x.dim() - 1:
-            return lambda x: modules.pad_sides(x, call["sides"][1:], call["value"])  # not the channels
-        return lambda *xs: target(*xs, *call.args, **call.kwargs)
+        places = [1 + shape.channel_axis for shape in layer.input_shapes]
+        if layer.name in self.mixing:
+            xs = [x.amax(at, keepdim=True) for x, at in zip(xs, places, strict=True)]
+        single = all(x.shape[at] == 1 for x, at in zip(xs, places, strict=True))
+        if not self.whole or (single and layer.name not in self.apart):
+            key = id(layer.facts), xs[0].shape[places[0]]
+            if key not in self.thin:
+                self.thin[key] = _made(layer, xs[0], whole=False)
+            function = self.thin[key]
+            if function is not None or not self.whole:
+                return None if function is None else (function, xs)
+        xs = [
+            x.movedim(at, -1).expand(*[-1] * (x.dim() - 1), shape.channels).movedim(-1, at)
+            for x, at, shape in zip(xs, places, layer.input_shapes, strict=True)
+        ]
+        function = _made(layer, xs[0], whole=True)
+        return None if function is None else (function, xs)
 
 
-def _drops_channels(layer: Layer) -> bool:
+def _touched(y: Tensor, place: int) -> Tensor:
+    """Which positions of an axis have a NaN: samples x positions."""
+    # the largest of numbers is NaN where one of them is; quicker with channels first
+    y = y.amax(1, keepdim=True) if place > 1 and y.shape[1] > 1 else y
+    return y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
+
+
+def _made(layer: Layer, x: Tensor, *, whole: bool) -> Callable[..., Tensor] | None:
+    """What a layer does, made again for the channels of its input, unless it is the whole layer."""
+    call = layer.facts.torch
+    target = find(call)
+    place = 1 + layer.input_shapes[0].channel_axis  # of the channels
+    if is_module(target):
+        with torch.device("cpu" if whole else "meta"):
+            module = target(*call.args, **call.kwargs)
+        if isinstance(module, nn.Upsample):
+            return _Mixing(module)
+        if isinstance(module, modules.MultiheadSelfAttention):
+            return _to_itself(module, call, whole)
+        if whole:
+            return module.eval()  # type: ignore[no-any-return]
+        thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
+        return None if thin is None else thin(module, x.shape[place], call)
+    if target in (operator.add, operator.mul) and call.parameter is not None:
+        return lambda x: x  # a constant hides no NaN and makes none
+    if isinstance(layer.op, Elementwise):
+        return lambda *xs: _merged(target, xs, None if whole else place)
+    if target is modules.expanded:
+        own = torch.zeros(layer.shape)
+        return lambda x: own.expand(x.shape[0], *own.shape)
+    if target is modules.rows_of_pairs and call.parameter is not None:
+        index = find(call.parameter)(*call.parameter.args, **call.parameter.kwargs)
+        return lambda x: target(x, index)
+    if call.parameter is not None:
+        token = torch.zeros(*call.parameter.sizes[:-1], x.shape[place])
+        return lambda x: target(x, token)
+    if target is torch.cat:
+        return _concatenated(call, None if whole else place)
+    if target in (modules.attention, modules.scored_attention):
+        sinks = isinstance(layer.op, Attention) and layer.op.sinks
+        return lambda q, k, v, *more: _scored(_attending(q, k, v, call, whole), more, sinks)
+    if target in (modules.rotary, modules.grid_rotary) and not whole:
+        return lambda x: x  # it mixes channels of a position alone
+    if target is modules.take and not whole and call["axis"] == place:
+        return lambda x: x
+    if target is modules.pad_sides and not whole and len(call["sides"]) == x.dim() - 1:
+        return lambda x: modules.pad_sides(x, call["sides"][1:], call["value"])  # not the channels
+    return lambda *xs: target(*xs, *call.args, **call.kwargs)
+
+
+def _is_apart(layer: Layer) -> bool:
+    """Whether it takes some channels and not others, or mixes them with positions."""
+    if layer.facts.torch.target == UNKNOWN:
+        return False
+    if layer.op.whole:
+        return True
     if max(layer.shape.channels, *(x.channels for x in layer.input_shapes)) > 1 << 16:
         return False
     reads = layer.op.reads(all_channels(layer.shape.channels), *layer.input_shapes)
     return any(r != all_channels(x.channels) for r, x in zip(reads, layer.input_shapes, strict=True))
+
+
+def _tells_apart(layer: Layer) -> bool:
+    """Whether channels in which the same is NaN may come out with others."""
+    call, place = layer.facts.torch, 1 + layer.input_shapes[0].channel_axis
+    target = find(call)
+    if target is torch.cat:
+        return call["dim"] == place  # type: ignore[no-any-return]
+    if target is modules.pad_sides:
+        return len(call["sides"]) == len(layer.shape)
+    return _is_apart(layer) and not (target is modules.take and call["axis"] == place)
+
+
+def _mixes(layer: Layer) -> bool:
+    """Whether each output channel depends on all channels, as those of a convolution without groups do."""
+    target = find(layer.facts.torch)
+    kinds = (nn.modules.conv._ConvNd, nn.Linear)
+    return is_module(target) and issubclass(target, kinds) and getattr(layer.op, "groups", 1) == 1
+
+
+def _as_one(x: Tensor, place: int) -> Tensor:
+    """One channel, where the same is NaN in all of them."""
+    if x.shape[place] == 1:
+        return x
+    first = x.narrow(place, 0, 1)
+    if x.stride(place) == 0 or x.isnan().eq(first.isnan()).all():
+        return first
+    return x
 
 
 def _concatenated(call: Call, place: int | None) -> Callable[..., Tensor]:
@@ -522,7 +602,8 @@ def _to_itself(module: Any, call: Call, whole: bool) -> Callable[..., Tensor]:
 
 
 def _as_it_is(module: Any, channels: int, call: Call) -> Any:
-    return module.eval()
+    """Made again, with its buffers where the values are."""
+    return type(module)(*call.args, **call.kwargs).eval()
 
 
 def _conv(module: Any, channels: int, call: Call) -> Callable[[Tensor], Tensor]:
