@@ -121,7 +121,7 @@ def probes_of_reach(entry: Entry) -> Iterator[str]:
     for text, network in networks(entry):
         name, shape = next(iter(network.inputs.items()))
         if shape.spatial and network.output.spatial:
-            ran = _Twin(network).run(name, 0, [shape.spatial[0] // 2])
+            ran = _Twin(network, {}).run(name, 0, [shape.spatial[0] // 2])
             yield from (f"{text}: {why}" for layer, _, why in ran if why and not layer.op.looks_up)
 
 

@@ -25,12 +25,12 @@ from archlens.analysis import receptive_field
 from archlens.backends import probing, torch_module, verification
 from archlens.backends.checks import CHECKS, FAILED, NOT_APPLICABLE, PASSED, Verification
 from archlens.backends.torch_module import Built
-from archlens.backends.verification import verify
+from archlens.backends.verification import Known, verify
 from archlens.backends.weights import read
 from archlens.cli import cli
 from archlens.forms import text as terminal
 from archlens.network import Network
-from archlens.ops import Call, Facts, NonUniform
+from archlens.ops import NOWHERE, Call, Facts, NonUniform
 from archlens.views import verification_table as view
 
 from .references import recipes
@@ -129,6 +129,9 @@ def call(**changed: Any) -> Callable[[Facts], Facts]:
     return change
 
 
+#: The reach of a convolution of 1x1.
+POINT = archlens.loads("input: 6x6x6\nlayers:\n  - conv(6, 1)\n").layers[0].facts.reach
+
 BUGS: dict[str, tuple[str, Callable[[Facts], Facts], str]] = {
     "a wrong dilation": ("dilated", call(dilation=1), "shape"),
     "a wrong padding": ("same", call(padding=((0, 3), (0, 3))), "shape"),
@@ -141,6 +144,7 @@ BUGS: dict[str, tuple[str, Callable[[Facts], Facts], str]] = {
         "weights",
     ),
     "a tensor that archlens does not know": ("fc", lambda f: f._replace(weights={}), "weights"),
+    "a window that is too small": ("grouped", lambda f: f._replace(reach=POINT), "field"),
 }
 
 
@@ -152,7 +156,9 @@ def test_a_planted_bug_is_found_and_named(bug: str) -> None:
     found = verify(spoiled(network, layer, change))
     failed = [(check.layer, check.what) for check in found.checks if check.status == FAILED]
     assert (layer, what) in failed
-    meta = verify(spoiled(network, layer, change), device="meta")
+    known = Known()  # what ran for a sound network proves nothing of another
+    assert verify(network, device="meta", known=known).passed
+    meta = verify(spoiled(network, layer, change), device="meta", known=known)
     assert (layer, what) in [(check.layer, check.what) for check in meta.checks if check.status == FAILED]
     assert not found.passed
     assert f"network: {layer}, " in terminal.write(view.table([found]))
@@ -207,6 +213,55 @@ def test_what_no_output_reads_is_counted_as_torch_runs_it() -> None:
         (check.layer, check.found, check.reason) for check in wrong.of("macs") if check.status == FAILED
     ]
     assert failed == [("unread", "512", "by torch.utils.flop_counter")]
+
+
+#: Channels that see 3 rows and channels that see 5: apart, in groups, shuffled, and put together again.
+APART = """
+input: 4x40x40
+layers:
+  - split:
+      concat:
+        - [narrow: "conv(4, 3, padding=1)"]
+        - [wide: "conv(4, 5, padding=2)"]
+  - depthwise: conv(8, 3, padding=1, groups=8)
+  - both:
+      concat:
+        - [first: slice(stop=4), small: "conv(4, 3, padding=1, groups=4)"]
+        - [second: slice(start=4), padded: "pad(0, channels=(1, 0))", last: slice(start=1)]
+        - [between: "slice(start=2, stop=6)", mixed: channel_shuffle(2), one: slice(stop=1)]
+  - all: conv(4, 3, padding=1)
+"""
+ROWS = {
+    "narrow": 3,
+    "wide": 5,
+    "depthwise": 7,
+    "first": 5,
+    "small": 7,
+    "second": 7,
+    "mixed": 7,
+    "one": 5,
+    "all": 9,
+}
+
+
+def test_channels_that_see_other_rows_are_told_apart() -> None:
+    found = verify(archlens.loads(APART), device="meta").of("field")
+    assert {check.status for check in found} == {PASSED}
+    seen = {check.layer.rpartition(".")[2]: check.says for check in found}
+    assert {name: int(seen[name].partition("x")[0]) for name in ROWS} == ROWS
+
+
+def test_what_sees_everything_is_run_once_and_still_compared() -> None:
+    """Behind attention all is NaN: what follows twice runs once, and a layer that says it sees less fails."""
+    blocks = "".join(f"  - {name}: [self_attention(2), layer_norm]\n" for name in ("first", "last"))
+    spec = f"input: 4x12\nlayers:\n  - tokens\n{blocks}"
+    network = archlens.loads(spec)
+    assert verify(network, device="meta").passed
+    last = network.layers[-1].name
+    found = verify(spoiled(network, last, lambda facts: facts._replace(reach=NOWHERE)), device="meta")
+    assert [(check.layer, check.what) for check in found.checks if check.status == FAILED] == [
+        (last, "field")
+    ]
 
 
 def test_a_merge_that_takes_one_branch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,11 @@ _TOGETHER = 2 * 10**9
 _LEFT_OUT = "planting NaNs would take about"
 
 
-def probe(network: Network, allowance: Allowance) -> Iterator[Check]:
+#: What modules do on a few channels, by the call and their number; ``None`` where nobody has said.
+Thin = dict[tuple[str, int], Callable[..., Tensor] | None]
+
+
+def probe(network: Network, allowance: Allowance, thin: Thin) -> Iterator[Check]:
     """A check of the receptive field for every layer that has spatial axes.
 
     It is looked at on longer inputs, where the network can be had on them: on its own the fields of deep
@@ -56,9 +60,10 @@ def probe(network: Network, allowance: Allowance) -> Iterator[Check]:
     Args:
         network: what is probed.
         allowance: the work that may be done; what takes more is left out, and said.
+        thin: what was made for other networks, which this one adds to.
     """
     found = grouped(
-        (check.layer, check) for name in network.inputs for check in _of_input(network, name, allowance)
+        (check.layer, check) for name in network.inputs for check in _of_input(network, name, allowance, thin)
     )
     together = [_together(layer.name, found.get(layer.name, [])) for layer in network if layer.shape.spatial]
     yield from together
@@ -68,14 +73,14 @@ def probe(network: Network, allowance: Allowance) -> Iterator[Check]:
         yield Check("", "field", NOT_APPLICABLE, "", "", reason)
 
 
-def _of_input(network: Network, name: str, allowance: Allowance) -> Iterator[Check]:
+def _of_input(network: Network, name: str, allowance: Allowance, thin: Thin) -> Iterator[Check]:
     """The checks along all axes of an input."""
     if too_much := _too_much(Effort(effort.of_fields(network, laid_out=False), 0), allowance):
         yield from _left_out(network, too_much)
         return
     fields = receptive_field.find(network, name)
     for axis in range(len(network.inputs[name].spatial)):
-        yield from _along(fields, axis, allowance)
+        yield from _along(fields, axis, allowance, thin)
 
 
 def _left_out(network: Network, why: str) -> Iterator[Check]:
@@ -93,12 +98,12 @@ def _together(layer: str, checks: list[Check]) -> Check:
     return Check(layer, "field", NOT_APPLICABLE, "", "", "the inputs have no spatial axes")
 
 
-def _along(fields: ReceptiveFields, axis: int, allowance: Allowance) -> Iterator[Check]:
+def _along(fields: ReceptiveFields, axis: int, allowance: Allowance, thin: Thin) -> Iterator[Check]:
     """The checks along one axis of one input; of what only the own input has a field of, on that."""
     found: dict[str, Check] = {}
     for narrow in (True, False):
         long = _lengthened(fields, axis, allowance, narrow=narrow)
-        found = {check.layer: check for check in _on(long, fields, axis, None, allowance)}
+        found = {check.layer: check for check in _on(long, fields, axis, None, allowance, thin)}
         # on a narrow map a dilated window may hold nothing but padding: then its own width decides
         if not any(check.status == FAILED for check in found.values()) or long is fields:
             break
@@ -113,7 +118,7 @@ def _along(fields: ReceptiveFields, axis: int, allowance: Allowance) -> Iterator
             and not (check.reason.startswith(_LEFT_OUT) and tried.network.inputs == long.network.inputs)
         ]
         if left:
-            again = {check.layer: check for check in _on(tried, fields, axis, left, allowance)}
+            again = {check.layer: check for check in _on(tried, fields, axis, left, allowance, thin)}
             found |= {name: again[name] for name in left}
     yield from found.values()
 
@@ -124,6 +129,7 @@ def _on(
     axis: int,
     layers: list[str] | None,
     allowance: Allowance,
+    thin: Thin,
 ) -> Iterator[Check]:
     """The checks along one axis, run on a network that may be longer than that of the fields.
 
@@ -132,7 +138,7 @@ def _on(
     network = probed.network
     rows = _rows(probed, axis) if layers is None else _borders(probed, axis, layers)
     size = network.inputs[fields.input].spatial[axis] if probed is fields else None
-    twin = _Twin(network)
+    twin = _Twin(network, thin)
     needed = effort.of_twin(network, len(rows), full=twin.full)
     if too_much := _too_much(needed, allowance):
         yield from _left_out(network, too_much)
@@ -317,8 +323,9 @@ class _Twin:
     else every channel.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, thin: Thin) -> None:
         self.network = network
+        self.modules = thin
         self.whole = any(_is_apart(layer) for layer in network.layers)
         runs = [la for la in network.layers if self.whole and la.facts.torch.target != UNKNOWN]
         self.mixing = frozenset(layer.name for layer in runs if _mixes(layer))
@@ -422,7 +429,7 @@ class _Twin:
         if not self.whole or (single and layer.name not in self.apart):
             key = id(layer.facts), xs[0].shape[places[0]]
             if key not in self.thin:
-                self.thin[key] = _made(layer, xs[0], whole=False)
+                self.thin[key] = self._few(layer, xs[0])
             function = self.thin[key]
             if function is not None or not self.whole:
                 return None if function is None else (function, xs)
@@ -430,8 +437,20 @@ class _Twin:
             x.movedim(at, -1).expand(*[-1] * (x.dim() - 1), shape.channels).movedim(-1, at)
             for x, at, shape in zip(xs, places, layer.input_shapes, strict=True)
         ]
-        function = _made(layer, xs[0], whole=True)
-        return None if function is None else (function, xs)
+        call = layer.facts.torch
+        if is_module(find(call)):
+            return _of_module(call), xs
+        return _of_function(layer, xs[0], whole=True), xs
+
+    def _few(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
+        """What a layer does on as many channels as a tensor has."""
+        call, channels = layer.facts.torch, x.shape[1 + layer.input_shapes[0].channel_axis]
+        if not is_module(find(call)):
+            return _of_function(layer, x, whole=False)
+        key = str(call), channels
+        if key not in self.modules:
+            self.modules[key] = _of_few(call, channels)
+        return self.modules[key]
 
 
 def _touched(y: Tensor, place: int) -> Tensor:
@@ -441,22 +460,33 @@ def _touched(y: Tensor, place: int) -> Tensor:
     return y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
 
 
-def _made(layer: Layer, x: Tensor, *, whole: bool) -> Callable[..., Tensor] | None:
-    """What a layer does, made again for the channels of its input, unless it is the whole layer."""
+def _of_module(call: Call) -> Callable[..., Tensor]:
+    """What a module does, on all its channels."""
+    module = find(call)(*call.args, **call.kwargs)
+    if isinstance(module, nn.Upsample):
+        return _Mixing(module)
+    if isinstance(module, modules.MultiheadSelfAttention):
+        return _to_itself(module, call, whole=True)
+    return module.eval()  # type: ignore[no-any-return]
+
+
+def _of_few(call: Call, channels: int) -> Callable[..., Tensor] | None:
+    """What a module does, made again for so many channels; ``None`` where nobody has said how."""
+    with torch.device("meta"):
+        module = find(call)(*call.args, **call.kwargs)
+    if isinstance(module, nn.Upsample):
+        return _Mixing(module)
+    if isinstance(module, modules.MultiheadSelfAttention):
+        return _to_itself(module, call, whole=False)
+    thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
+    return None if thin is None else thin(module, channels, call)
+
+
+def _of_function(layer: Layer, x: Tensor, *, whole: bool) -> Callable[..., Tensor]:
+    """What a function does, on all channels or on as many as its input has."""
     call = layer.facts.torch
     target = find(call)
     place = 1 + layer.input_shapes[0].channel_axis  # of the channels
-    if is_module(target):
-        with torch.device("cpu" if whole else "meta"):
-            module = target(*call.args, **call.kwargs)
-        if isinstance(module, nn.Upsample):
-            return _Mixing(module)
-        if isinstance(module, modules.MultiheadSelfAttention):
-            return _to_itself(module, call, whole)
-        if whole:
-            return module.eval()  # type: ignore[no-any-return]
-        thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
-        return None if thin is None else thin(module, x.shape[place], call)
     if target in (operator.add, operator.mul) and call.parameter is not None:
         return lambda x: x  # a constant hides no NaN and makes none
     if isinstance(layer.op, Elementwise):

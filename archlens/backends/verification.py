@@ -33,7 +33,7 @@ from ..shape import Ids, Shape
 from . import reference as against
 from .checks import CHECKS, FAILED, NOT_APPLICABLE, OPAQUE, OUTPUT, PASSED, STATED, Check, Verification
 from .effort import MOST, Allowance, allow, is_small, too_much
-from .probing import probe
+from .probing import Thin, probe
 from .reference import Reference, in_steps, of_batch
 from .torch_module import Built, build, find, is_module, sample
 from .torch_module import at as tensor_at
@@ -45,8 +45,31 @@ _ALONE = threading.Lock()
 #: How many layers with stated figures are named.
 _NAMED = 5
 
+#: So many modules are kept for other networks, of a kilobyte or ten each.
+_KEPT = 10_000
+
 #: The operators of fvcore that are convolutions or matrix products.
 _PRODUCTS = ("conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum", "scaled_dot_product_attention")
+
+
+#: What came out of a module, and its products.
+_Ran = tuple[torch.Tensor, int]
+
+
+class Known:
+    """What one verification has computed and another may take: the same call on the same."""
+
+    def __init__(self) -> None:
+        #: On the meta device, by the call and what came in.
+        self.ran: dict[tuple[object, ...], _Ran] = {}
+        #: What modules do on a few channels, by the call and their number.
+        self.thin: Thin = {}
+
+    def bound(self) -> None:
+        """Forget what is too much to keep."""
+        for kept in (self.ran, self.thin):
+            if len(kept) > _KEPT:
+                kept.clear()
 
 
 def verify(
@@ -57,6 +80,7 @@ def verify(
     weights: str | None = None,
     reference: Reference | None = None,
     bounded: bool = True,
+    known: Known | None = None,
 ) -> Verification:
     """Build a network in torch, run it, and compare.
 
@@ -71,6 +95,7 @@ def verify(
         weights: the path of a state dict, which has to fit, and with which the network then runs.
         bounded: refuse a network of which one sample takes very much work or memory, and leave out the
             receptive fields that do.
+        known: what ran for other networks, and need not run again; this one is added.
 
     Raises:
         UsageError: there is no such device, its memory does not suffice, the weights cannot be read, or it
@@ -96,7 +121,9 @@ def verify(
     state = read(network, weights) if weights is not None else None
     try:
         with _ALONE, _one_thread() if is_small(made) else nullcontext():
-            found = _verify(network, made, unproved, where, batch, state, reference, allowance)
+            found = _verify(
+                network, made, unproved, where, batch, state, reference, allowance, known or Known()
+            )
             return replace(found, why_meta=why)
     except torch.OutOfMemoryError:
         raise usage(
@@ -208,7 +235,9 @@ def _verify(
     state: Any,
     reference: Reference | None,
     allowance: Allowance,
+    known: Known,
 ) -> Verification:
+    known.bound()
     seen = None if reference is None else against.run(reference, network, state, device)
     module: Built | None = None
     try:
@@ -230,11 +259,11 @@ def _verify(
             if state is not None:
                 module.load_state_dict(state, strict=True)
             recurrent = any(layer.op.family == "recurrent" for layer in network)
-            shapes = ran = _Shapes(complete, made)
+            shapes = ran = _Shapes(complete, made, known.ran)
             with in_steps(recurrent=recurrent):
                 checks += _shapes(made, shapes, inputs)
                 if network.training_macs:  # which are not part of an inference
-                    ran = _Shapes(module, made, known=shapes.ran)
+                    ran = _Shapes(module, made, known.ran)
                     ran.run(*inputs)
             flops = ran.total
             checks += _macs(made, counted, shapes.products, batch)
@@ -250,7 +279,7 @@ def _verify(
         checks += _weights(made, owner)
         checks.append(_total(made, flops / 2, batch))
         with sdpa_kernel(SDPBackend.MATH), _one_thread():  # those that are fused lose a NaN of a query
-            checks += probe(network, allowance)
+            checks += probe(network, allowance, known.thin)
     checks = list(_without(network, unproved, checks))
     checks.sort(key=lambda check: (*CHECKS, OUTPUT).index(check.what))
     return Verification(
@@ -305,36 +334,30 @@ _DRAWS = frozenset(
 )
 
 
-#: What came out of a module, and its products.
-_Ran = tuple[torch.Tensor, int]
-
-
 class _Shapes(fx.Interpreter):
     """Runs a graph node by node and keeps of each layer the shape of its output, without the batch.
 
     It keeps its products, too, as torch's counter sees them, which counts 2 for each.
 
     On the meta device, where nothing is computed, modules of the same call run once on tensors of the same
-    layout; ``known`` is what ran before.
+    layout; ``ran`` is what did before, in other networks, too.
     """
 
-    def __init__(
-        self, module: Built, network: Network, *, known: dict[tuple[object, ...], _Ran] | None = None
-    ) -> None:
+    def __init__(self, module: Built, network: Network, ran: dict[tuple[object, ...], _Ran]) -> None:
         super().__init__(module)
         self.counter = FlopCounterMode(display=False)
         #: Of the modules that were not run again, by the counter.
         self.repeated = 0
         self.found: dict[str, tuple[int, ...]] = {}
         self.products: dict[str, int] = {}
-        #: Of layers that stand for all of their facts, which facts; others' tensors are not theirs alone.
-        self.facts = {
-            layer.name: id(layer.facts)
+        #: Of layers that are all that their call says, that; others' tensors are not theirs alone.
+        self.calls = {
+            layer.name: layer.facts.torch
             for layer in network.layers
             if not layer.keys and not layer.again and layer.copies is None
         }
-        #: By the facts and what came in.
-        self.ran = {} if known is None else known
+        #: By the call and what came in.
+        self.ran = ran
 
     @property
     def total(self) -> int:
@@ -365,12 +388,12 @@ class _Shapes(fx.Interpreter):
 
     def _key(self, n: fx.Node, name: str) -> tuple[object, ...]:
         """What the output of a module depends on where nothing is computed; empty where it has to run."""
-        if n.op != "call_module" or name not in self.facts:
+        if n.op != "call_module" or name not in self.calls:
             return ()
         xs, _ = self.fetch_args_kwargs_from_env(n)
         if not all(x.is_meta for x in xs):
             return ()
-        return self.facts[name], *((x.shape, x.stride(), x.dtype) for x in xs)
+        return str(self.calls[name]), *((x.shape, x.stride(), x.dtype) for x in xs)
 
     def fetch_attr(self, target: str) -> Any:
         """A submodule or a parameter by its path."""

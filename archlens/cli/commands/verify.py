@@ -67,21 +67,22 @@ def command(
     if weights is not None and len(name) != 1:
         raise usage("--weights are those of one network", help="archlens verify resnet18 --weights FILE")
     require_torch()
-    from ...backends.verification import verify
+    from ...backends.verification import Known, verify
 
     # what the networks of the zoo take is known
     zoo = frozenset() if any(given) else frozenset(names())
     meant = [(one, find(one)) for one in called]
     asked = [(called_as in zoo and isinstance(one, Found), given.make(one)) for called_as, one in meant]
-    found = []
-    for known, network in progress(asked, "verify", lambda one: one[1].name):
+    found, ran = [], Known()
+    for ours, network in progress(asked, "verify", lambda one: one[1].name):
         made = verify(
             network,
             device=device,
             batch=batch,
             weights=weights,
             reference=reference(network, batch=batch, device=device or "cpu"),
-            bounded=not unbounded and not known,
+            bounded=not unbounded and not ours,
+            known=ran,
         )
         found.append(replace(made, checks=(*made.checks, *held(network))))
     shown = view.table(found, layers=layers, timings=(device or "cpu").startswith("cuda"), brief=brief)
