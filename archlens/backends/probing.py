@@ -51,7 +51,7 @@ _LEFT_OUT = "planting NaNs would take about"
 Thin = dict[tuple[str, int], Callable[..., Tensor] | None]
 
 
-def probe(network: Network, allowance: Allowance, thin: Thin) -> Iterator[Check]:
+def probe(network: Network, allowance: Allowance, thin: Thin | None = None) -> Iterator[Check]:
     """A check of the receptive field for every layer that has spatial axes.
 
     It is looked at on longer inputs, where the network can be had on them: on its own the fields of deep
@@ -62,8 +62,9 @@ def probe(network: Network, allowance: Allowance, thin: Thin) -> Iterator[Check]
         allowance: the work that may be done; what takes more is left out, and said.
         thin: what was made for other networks, which this one adds to.
     """
+    made: Thin = {} if thin is None else thin
     found = grouped(
-        (check.layer, check) for name in network.inputs for check in _of_input(network, name, allowance, thin)
+        (check.layer, check) for name in network.inputs for check in _of_input(network, name, allowance, made)
     )
     together = [_together(layer.name, found.get(layer.name, [])) for layer in network if layer.shape.spatial]
     yield from together
