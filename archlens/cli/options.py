@@ -138,7 +138,7 @@ def size_option(function: F) -> F:
         metavar="N",
         expose_value=False,
         callback=_allow,
-        help=f"The most layers that a network or all variants of a file may have; by default {MAX_LAYERS:,}.",
+        help=f"Maximum layers of a network, or of all variants of a file together; by default {MAX_LAYERS:,}.",
     )(function)
 
 
@@ -150,10 +150,14 @@ def network_options(function: Callable[..., T]) -> Callable[..., T]:
         "inputs",
         multiple=True,
         metavar="[INPUT=]CxHxW",
-        help="Another input shape, no batch; shapes, explain, sizes, cost, memory take letters, 3xHxW.",
+        help="Input shape, without the batch; shapes, explain, sizes, cost and memory accept letters: 3xHxW.",
     )
     @click.option(
-        "--set", "sets", multiple=True, metavar="PARAM=VALUE", help="Another value for a param of the spec."
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="PARAM=VALUE",
+        help="Set a param of the spec to another value.",
     )
     @click.option(
         "--real", is_flag=True, help="Run one real sample, for a torch module whose code depends on values."

@@ -31,23 +31,23 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
     "--from",
     "template",
     metavar="REFERENCE",
-    help="Where the networks come from, with {name} for that of a row, as in timm.models:{name}, or "
-    "specs/{name}.yaml; without it each is a network of the zoo.",
+    help="Where each network comes from; {name} stands for the name in the row, as in timm.models:{name} or "
+    "specs/{name}.yaml; by default it is a network of the zoo.",
 )
 @click.option(
     "--set",
     "sets",
     multiple=True,
     metavar="PARAM=VALUE",
-    help="A value for a param of all networks, in which {name} stands for the name, too.",
+    help="Set a param of every network; {name} in VALUE stands for the name in the row.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="WHAT=HEAD[:UNIT]",
-    help="The column of name, input, params, macs or flops, if its head does not say so, and the unit of its "
-    "numbers: k, M, G or B, T.",
+    help="The column with the name, input, params, macs or flops, if its heading does not say so, and the "
+    "unit of its numbers: k, M, G or B, T.",
 )
 @click.option(
     "--decimals",

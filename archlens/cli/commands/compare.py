@@ -65,7 +65,7 @@ def command(
     """Compare networks in a table, and plot accuracy against MACs.
 
     A family, such as efficientnet, means each of its networks. --input and --set apply to all. The accuracies
-    are published ones, of the networks as their specs have them; the table says where each is from.
+    are published ones, for the networks as their specs describe them; the table gives the source of each.
     """
     named = chosen("compare", name, every, example="resnet50 vgg16 mobilenet_v2")
     ending = extension_of(path or "")

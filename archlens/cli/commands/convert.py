@@ -15,7 +15,7 @@ from ..output import write_code
 def command(load: Load, path: str | None) -> None:
     """Write the spec of any network, such as a torch module.
 
-    A block for each class, repeats as one step, names kept. The text is read again before it is written: it
-    makes the same network, or what the language cannot say is refused.
+    The spec has one block per class, folds repeats into one step and keeps the names. It is read back before
+    it is written, and must make the same network; what the language cannot express is refused.
     """
     write_code(convert(load()), "yaml", path)

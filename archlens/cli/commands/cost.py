@@ -19,7 +19,7 @@ from ..output import write_table
     type=click.Choice(["layer", "scope", "op"]),
     default="layer",
     show_default=True,
-    help="What each row is.",
+    help="What each row stands for.",
 )
 @click.option(
     "--depth",

@@ -105,7 +105,7 @@ def command(
 ) -> None:
     """Draw a network: layers, stages and blocks, or feature maps.
 
-    If a layer does not fit, the network is drawn up to that layer, which is red and says why.
+    If a layer does not fit, the network is drawn up to that layer, which is shown in red with the reason.
     """
     extension = extension_of(path)
     problem: SpecError | None = None

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 @names_argument
 @network_options
 @click.option(
-    "-o", "--output", "path", metavar="FILE", default="explorer.html", show_default=True, help="Where to."
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    default="explorer.html",
+    show_default=True,
+    help="Where to write the page.",
 )
 @click.option(
     "--pages", metavar="DIR", help="A folder of HTML pages by `archlens report`, which networks link to."

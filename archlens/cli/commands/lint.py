@@ -73,7 +73,7 @@ def command(
     """Find probable mistakes in networks.
 
     Findings are mistakes, or facts that are worth knowing. All variants of a file are checked. --target
-    compares with the memory of a board, too. `archlens rules` lists the rules. The exit code is 1 if there
+    also checks against the memory of a board. `archlens rules` lists the rules. The exit code is 1 if there
     is an error, or with --strict any finding, and 2 if the command is wrong.
     """
     called = dict.fromkeys(chosen("lint", name, every, example="my.yaml"))

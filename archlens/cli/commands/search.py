@@ -65,11 +65,14 @@ def space_options(function: F) -> F:
     help="Further figures to compute; by default params,macs.",
 )
 @click.option(
-    "--sample", type=click.IntRange(min=1), metavar="N", help="Draw this many configurations instead of all."
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Evaluate a random sample of N configurations, not all.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of --sample.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="How many rows to show; a file has all."
+    "--limit", type=click.IntRange(min=1), metavar="N", help="How many rows to show; a file always gets all."
 )
 @click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Number of worker processes.")
 @click.option(
