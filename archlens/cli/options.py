@@ -138,7 +138,7 @@ def size_option(function: F) -> F:
         metavar="N",
         expose_value=False,
         callback=_allow,
-        help=f"Maximum layers of a network, or of all variants of a file together; by default {MAX_LAYERS:,}.",
+        help=f"Maximum layers of a network, or all variants of a file together; by default {MAX_LAYERS:,}.",
     )(function)
 
 
