@@ -28,6 +28,7 @@ from archlens.bounds import allowing, measured
 from archlens.cli import cli
 from archlens.dialects import find, held
 from archlens.dialects import network as network_of
+from archlens.errors import Caution
 
 from .work import calls_made
 
@@ -2376,3 +2377,60 @@ def test_a_mask_that_the_graph_computes(length: int, behind: str, tmp_path: Path
     network = loaded(tmp_path, model(nodes, held, [info("x", at)], [info("y", at)]), f"{HEADS}x{length}x8")
     said = [str(layer.op) for layer in network]
     assert any("causal=true" in one for one in said) is (behind == "none"), said
+
+
+@pytest.mark.parametrize(
+    ("op", "reads", "said"),
+    [("LayerNormalization", "x g b", "layer_norm"), ("RMSNormalization", "x g", "rms_norm(eps=1e-05)")],
+)
+def test_norms_of_what_comes_in(op: str, reads: str, said: str, tmp_path: Path) -> None:
+    """Over the last axis, which of an input nobody knows yet to be the channels."""
+    held = [tensor("g", [16]), tensor("b", [16])]
+    network = loaded(
+        tmp_path, model([node(op, reads, "y")], held, [info("x", ["n", 7, 16])], [info("y", ["n", 7, 16])])
+    )
+    assert [str(layer.op) for layer in network if layer.params] == [said]
+
+
+# --- sizes that depend on values --------------------------------------------------------------------------
+
+
+def boxes(*more: bytes, held: Sequence[bytes] = (), end: str = "which") -> bytes:
+    """A map as boxes and scores, the best of them, and what is done with these."""
+    nodes = [
+        node("Conv", "x w", "map", kernel_shape=[1, 1]),
+        node("Reshape", "map rows", "all"),
+        node("Slice", "all nought four axis", "corners"),
+        node("Slice", "all four seven axis", "marks"),
+        node("Transpose", "corners", "boxes", perm=[0, 2, 1]),
+        node("NonMaxSuppression", "boxes marks most", "best"),
+        node("Gather", "best two", "which", axis=1),
+        *more,
+    ]
+    given = [tensor("w", [7, 3, 1, 1]), ints("rows", 0, 7, -1), ints("most", 5), ints("two", 2)]
+    given += [ints("nought", 0), ints("four", 4), ints("seven", 7), ints("axis", 1), *held]
+    return model(nodes, given, [info("x", ["n", 3, 8, 8])], [info(end, []), info("map", ["n", 7, 8, 8])])
+
+
+def test_the_best_boxes_are_left_out(tmp_path: Path) -> None:
+    """The network ends with what they are chosen of, and says what it leaves out."""
+    with pytest.warns(Caution, match=r"node 5 \(NonMaxSuppression\) is left out, and 1 behind it"):
+        network = loaded(tmp_path, boxes())
+    assert (network.params, network.macs, dict(network.unknown)) == (7 * 3, 64 * 7 * 3, {})
+    ends = {name: tuple(network[end].shape) for name, end in network.outputs.items()}
+    assert sorted(ends.values()) == [(3, 64), (7, 8, 8), (64, 4)]
+
+
+@pytest.mark.parametrize(
+    ("more", "held"),
+    [
+        (node("Gemm", "which matrix", "late"), tensor("matrix", [1, 9])),
+        (node("Mul", "which many", "late"), floats("many", [64], [0.5] * 64)),
+        (node("Anything", "which", "late", domain="mine"), ints("none", 0)),
+    ],
+    ids=["product", "weight", "unknown"],
+)
+def test_what_has_weights_behind_the_best_boxes_is_refused(more: bytes, held: bytes, tmp_path: Path) -> None:
+    data = boxes(more, held=[held], end="late")
+    with pytest.raises(archlens.ArchlensError, match="what comes out of NonMaxSuppression is not known"):
+        loaded(tmp_path, data)

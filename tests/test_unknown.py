@@ -21,6 +21,7 @@ from archlens.budgets.project import parse_limits
 from archlens.budgets.verdict import judge, measure_all
 from archlens.cli import cli
 from archlens.counts import AtLeast, dumps
+from archlens.drawing import to_svg
 from archlens.ops import NonUniform
 from archlens.ops.opaque import Opaque
 from archlens.shape import Shape
@@ -188,3 +189,9 @@ def test_a_difference_of_unknown_counts_has_no_percent(monkeypatch: pytest.Monke
     monkeypatch.setattr(dialects, "network", lambda meant, **_: made.pop())
     said = CliRunner().invoke(cli, ["diff", "lenet5", "alexnet"]).output
     assert re.search(r"^MACs +416,520 +at least 576 +unknown$", said, re.MULTILINE), said
+
+
+def test_a_profile_of_what_is_unknown_throughout() -> None:
+    net = Builder("dark", "1x6x6")
+    net.place(Opaque("my.op", Shape((1, 6, 6)), (Shape((1, 6, 6)),)), net.x, name="odd")
+    assert "odd" in to_svg(net.network(), style="profile")

@@ -1163,10 +1163,8 @@ def rms_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     """Over the last axis it works on each position alone; others are the last while it does."""
     rank = len(args["input"].sizes)
     (dim,) = args.get("dim", [rank - 1]) if len(args["normalized_shape"]) == 1 else (0,)
-    if dim == rank - 1:
-        held = lowering.near(args["input"], last=True)
-    else:
-        held = lowering.of(args["input"])
+    held = lowering.near(args["input"], last=True) if dim == rank - 1 else lowering.of(args["input"])
+    if dim != rank - 1 or held.axes[dim] != held.draft.straight[held.draft.shape.channel_axis + 1]:
         order = [*(i for i in range(rank) if i != dim), dim]
         draft = lowering.settled(Held(held.draft, permuted(held.axes, order), node.call), last=True)
         held = Held(draft, permuted(draft.straight, [order.index(i) for i in range(rank)]), node.call)

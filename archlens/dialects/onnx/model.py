@@ -175,6 +175,14 @@ class Onnx(Model):
             self._hold(run)
         if samples:
             run = self._batched(name, shapes, run, samples)
+        if run.left:
+            first, *rest = run.left.values()
+            behind = f", and {len(rest)} behind it" if rest else ""
+            problem = f"{shorten(self.path, 200)}: {first} is left out{behind}"
+            note = (
+                "how much it gives depends on values; nothing of what is left out has weights or multiplies"
+            )
+            warn(Caution(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
         own = partial(leaves, held=run.numbers), partial(turns_of, held=run.numbers)

@@ -177,6 +177,17 @@ _OPTIMIZED = {
     "made from, or save it at ORT_ENABLE_EXTENDED"
 }
 
+#: Operators whose outputs have as many positions as values say.
+_BY_VALUES = frozenset(["NonMaxSuppression", "NonZero", "Unique", "Compress"])
+
+#: Operators that multiply, or may.
+_MULTIPLY = frozenset(
+    """
+    Conv ConvTranspose ConvInteger DeformConv QLinearConv Gemm MatMul MatMulInteger QLinearMatMul Einsum
+    LSTM GRU RNN Attention If Loop Scan SequenceMap
+    """.split()  # noqa: SIM905
+)
+
 #: What runs an operator: its outputs.
 Operator = Callable[[At], "Tensor | Sequence[Tensor]"]
 
@@ -249,6 +260,8 @@ class Run:
         self.said: dict[str, Info] = {}
         #: What reads a tensor, by its name and where it stands.
         self.readers: dict[str, list[Node | None]] = {}
+        #: The nodes that are left out, as nobody can know the sizes of what they make, by what each is.
+        self.left: dict[int, Node] = {}
 
     def was(self, prefix: str, name: str) -> tuple[tuple[int, ...], list[Any] | None] | None:
         """What a tensor was on the batch of the file; ``None`` where it runs on any."""
@@ -385,7 +398,11 @@ class Run:
         """
         self.within(self.graph, env, "", [one.name for one in self.graph.outputs])
         ended: set[Value] = set()
-        for name, called in ends.items():
+        left = self.left.values()
+        gone = {name for node in left for name in node.outputs}
+        read = [name for node in left for name in node.inputs if name and name not in gone]
+        last = {name: cleaned(name) for name in read if env[name].flows and env[name].parts is None}
+        for name, called in ({one: ends[one] for one in ends if one not in gone} | last).items():
             tensor = env.get(name)
             if tensor is None:
                 raise error(f"{self.file}: nothing makes its output {shorten(name)}")
@@ -417,7 +434,9 @@ class Run:
                 self.readers.setdefault(prefix + name, []).append(node)
         for name in ends:
             self.readers.setdefault(prefix + name, []).append(None)
-        for node in nodes:
+        for number, node in enumerate(nodes):
+            if id(node) in self.left:
+                continue
             self.ran += 1
             worked(_NODE)
             if self.ran > self.most:
@@ -425,7 +444,10 @@ class Run:
             try:
                 self.node(node, env, prefix)
             except Misfit as problem:
-                raise error(f"{self.file}: {node}: {problem}") from None
+                if not prefix and not node.domain and node.op in _BY_VALUES:
+                    self.left |= {id(one): one for one in self.behind(nodes[number:], env)}
+                if id(node) not in self.left:
+                    raise error(f"{self.file}: {node}: {problem}") from None
             except SpecError:
                 raise
             except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as problem:
@@ -434,6 +456,21 @@ class Run:
                     f"{self.file}: {node}: its inputs and attributes do not fit together",
                     notes=(said,) if said else (),
                 ) from None
+
+    def behind(self, nodes: Sequence[Node], env: Mapping[str, Tensor]) -> list[Node]:
+        """The first of some nodes, and those of the others that read what follows from it.
+
+        None, if one of them has weights or multiplies: its cost would be missing.
+        """
+        gone, found = {*nodes[0].outputs}, [nodes[0]]
+        for node in nodes[1:]:
+            if gone.intersection(node.inputs) or gone.intersection(_captured(node)):
+                weights = any(_is_weight(env[name]) for name in node.inputs if name in env)
+                if weights or node.domain or node.op in _MULTIPLY:
+                    return []
+                gone.update(node.outputs)
+                found.append(node)
+        return found
 
     def node(self, node: Node, env: MutableMapping[str, Tensor], prefix: str) -> None:
         """Run one node."""

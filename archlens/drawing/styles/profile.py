@@ -131,7 +131,7 @@ def _row(
         x = names + column * grid.chart
         mark = chart.mark(fields)
         known = [bar.length for bar in bars if bar.length is not None and bar.length < inf]
-        scale = grid.bars / (max([*known, mark], default=0) or 1)
+        scale = grid.bars / (float(max([*known, mark], default=0)) or 1)
         rows = [
             item
             for i, (box, bar) in enumerate(zip(boxes, bars, strict=True))
