@@ -383,7 +383,7 @@ class Network:
 
     @cached_property
     def params(self) -> int:
-        """Trainable parameters, those of heads for training included."""
+        """Trainable parameters, including those of heads for training."""
         return sum(layer.facts.params for layer in self.layers)
 
     @cached_property

@@ -93,7 +93,7 @@ class Sum(NamedTuple):
 
     @property
     def params(self) -> int:
-        """Trainable parameters, those of heads for training included."""
+        """Trainable parameters, including those of heads for training."""
         return sum(layer.params for layer in self.layers)
 
     @property
@@ -133,7 +133,7 @@ class Ledger:
 
     @property
     def params(self) -> int:
-        """Trainable parameters, those of heads for training included."""
+        """Trainable parameters, including those of heads for training."""
         return self.total.params
 
     @property

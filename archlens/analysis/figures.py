@@ -202,7 +202,7 @@ FIGURES: dict[str, Figure] = {
     "params": Figure(
         "params",
         Kind.COUNT,
-        "Trainable parameters, those of heads for training included.",
+        "Trainable parameters, including those of heads for training.",
         _inside(_params),
         where=Where.USUAL | Where.SIZES | Where.HEAT,
         of=_params,
