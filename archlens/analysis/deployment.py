@@ -34,22 +34,23 @@ MOST = 5_000
 
 #: How operators come of layers, and what lies in the arena; a sentence each.
 RULES = (
-    "A batch normalization that alone reads a convolution or a linear layer is folded into it; any other is "
-    "a multiplication and an addition.",
-    "relu and relu6 that alone read a convolution, a linear layer, a pooling, add, subtract, multiply or "
-    "divide are part of it, and so is flatten of a pooling over the whole map. Dropout and what only puts "
-    "channels first or last are nothing.",
+    "A batch normalization that is the only reader of a convolution or a linear layer is folded into it; any "
+    "other is a multiplication and an addition.",
+    "relu and relu6 that are the only reader of a convolution, a linear layer, a pooling, add, subtract, "
+    "multiply or divide are fused into it, as is flatten after a pooling over the whole map. Dropout, and "
+    "ops that only put the channels first or last, become no operator.",
     'Padding that is neither none nor TensorFlow\'s "same" is an operator of its own, which copies the map.',
     "No operator works in place; flatten and reshape copy. Each tensor is rounded up to 16 bytes.",
-    "Scratch memory is that of the runtime's reference kernels; those of CMSIS-NN and others take more.",
-    "A convolution has a scale for each channel, anything else one; convolutions and linear layers a bias.",
+    "Scratch memory is that of the runtime's reference kernels; CMSIS-NN and others need more.",
+    "A convolution has a scale per channel, anything else has one; convolutions and linear layers have a "
+    "bias.",
 )
 
 #: What a board needs beside what is counted.
 BESIDE = (
-    "In RAM beside the arena's tensors, unknown: what the interpreter keeps of tensors and operators (its "
-    "tail), the stack, and the program's own data.",
-    "In flash beside the weights, unknown: the names and records of the model's file, and the program.",
+    "Also in RAM, of unknown size: the interpreter's records of tensors and operators (its tail), the stack, "
+    "and the program's own data.",
+    "Also in flash, of unknown size: the names and records of the model file, and the program.",
 )
 
 

@@ -68,7 +68,7 @@ def _rows(found: Deployment, board: Board | None) -> Iterator[list[Content]]:
         yield ["arena, as planned", count(arena.bytes), _share(arena.bytes, sram), ""]
         at = found.operators[arena.step - 1].name if arena.step else "the input"
         yield [
-            "the least of any plan",
+            "lower bound of any plan",
             count(arena.least),
             _share(arena.least, sram),
             f"step {arena.step}, {at}",
@@ -98,7 +98,7 @@ def _share(size: int, whole: int | None) -> Content:
 
 
 def _alive(found: Deployment) -> Iterator[list[Content]]:
-    """The tensors at the step of which the least of any plan comes."""
+    """The tensors at the step that sets the lower bound of any plan."""
     if isinstance(found.arena, Unknown):
         return
     for one in found.tensors:
@@ -126,7 +126,7 @@ def verdict(found: Deployment, board: Board) -> str:
         elif size > whole:
             parts.append(f"{what} does not fit: {size - whole:,} bytes too much")
         else:
-            parts.append(f"{what} leaves {whole - size:,} bytes for all else")
+            parts.append(f"{what} leaves {whole - size:,} bytes for everything else")
     return f"{board.title}: {'; '.join(parts)}."
 
 

@@ -1,4 +1,4 @@
-"""Multiply-accumulates and bytes of each layer, and bounds from below on the time, as a table or JSON."""
+"""Multiply-accumulates and bytes of each layer, and lower bounds on the time, as a table or JSON."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _BOUND = (
     Column("at least", right=True, key="seconds", unit="s"),
 )
 _NOTES = (
-    "Bytes of a layer: its weights, what it reads and what it writes, each once; none of what is a view.",
-    "The least time is a bound from below, of whoever makes each product, as Winograd's convolutions do not. "
-    "It is not a prediction: kernels reach a part of a peak, and which part is not known without measuring.",
+    "Bytes of a layer: its weights, what it reads and what it writes, each once; views move no bytes.",
+    "The least time is a lower bound for kernels that compute every product; Winograd convolutions do not. "
+    "It is not a prediction: kernels reach a fraction of the peak, which is not known without measuring.",
 )
 
 
@@ -91,7 +91,7 @@ def bounds(found: Roofline, board: Board) -> str:
         )
         return f"{said}; its {missing} are not known."
     layers = _time(found.by_layer(peak, bandwidth))
-    return f"{said}, bound by {least.by}; {layers} layer by layer, with every map in memory between."
+    return f"{said}, bound by {least.by}; {layers} layer by layer, storing every map in memory."
 
 
 def _of_board(found: Roofline, board: Board | None) -> list[str]:
