@@ -2434,3 +2434,9 @@ def test_what_has_weights_behind_the_best_boxes_is_refused(more: bytes, held: by
     data = boxes(more, held=[held], end="late")
     with pytest.raises(archlens.ArchlensError, match="what comes out of NonMaxSuppression is not known"):
         loaded(tmp_path, data)
+
+
+def test_what_is_left_out_reads_what_is_there(tmp_path: Path) -> None:
+    data = boxes(node("Add", "which nowhere", "late"), end="late")
+    with pytest.raises(archlens.ArchlensError, match=r"node 7 \(Add\): it reads nowhere, which nothing"):
+        loaded(tmp_path, data)

@@ -400,8 +400,11 @@ class Run:
         ended: set[Value] = set()
         left = self.left.values()
         gone = {name for node in left for name in node.outputs}
-        read = [name for node in left for name in node.inputs if name and name not in gone]
-        last = {name: cleaned(name) for name in read if env[name].flows and env[name].parts is None}
+        read = [(node, name) for node in left for name in node.inputs if name and name not in gone]
+        for node, name in read:
+            if name not in env:
+                raise error(f"{self.file}: {node}: it reads {shorten(name)}, which nothing before it makes")
+        last = {name: cleaned(name) for _, name in read if env[name].flows and env[name].parts is None}
         for name, called in ({one: ends[one] for one in ends if one not in gone} | last).items():
             tensor = env.get(name)
             if tensor is None:
