@@ -691,6 +691,9 @@ PRODUCTS = {
     "3x6x6 >> conv(4, 3, bias=false)": lambda: [
         total(some(3, 3, 3) * some(3, 3, 3)) for _ in range(4 * 4 * 4)
     ],
+    "3x2x4x4 >> frame_conv(4, 3)": lambda: [
+        total(some(3, 3, 3) * some(3, 3, 3)) + Tally() for _ in range(4 * 2 * 2 * 2)
+    ],
     "7 >> linear(5)": lambda: [total(some(7) * some(7)) + Tally() for _ in range(5)],
     "7 >> linear(5, bias=false)": lambda: [total(some(7) * some(7)) for _ in range(5)],
     # with a stride of its kernel each output is a sum over the channels alone

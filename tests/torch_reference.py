@@ -366,6 +366,15 @@ def standardized(
     return made
 
 
+def by_frame(axes: int, *args: Any, padding: Any = 0, **kwargs: Any) -> nn.Module:
+    """A convolution, called once for each frame."""
+    apart = isinstance(padding, tuple) and isinstance(padding[0], tuple)
+    made = (partial(conv, axes) if apart else getattr(nn, f"Conv{axes}d"))(*args, padding=padding, **kwargs)
+    whole = made.forward
+    made.forward = lambda x: torch.stack([whole(frame) for frame in x.unbind(2)], 2)
+    return made
+
+
 class RBF(nn.Module):
     """Squared distances to fixed centres."""
 
@@ -870,6 +879,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "LinearTurned": LinearTurned,
     "WeightNormConv": weight_norm,
     "PaddedWeightNormConv": weight_norm,
+    "FrameConv": by_frame,
+    "PaddedFrameConv": by_frame,
     "StandardizedConv": standardized,
     "PaddedStandardizedConv": standardized,
     "grid_sample": lambda: lambda x, grid: F.grid_sample(x, grid.permute(0, 2, 3, 1), align_corners=False),

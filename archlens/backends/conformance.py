@@ -86,6 +86,17 @@ def batch_axis(sizes: Sequence[int], says: Sequence[int], batch: int) -> int:
     return next(held, 0)
 
 
+def in_rows(sizes: Sequence[int], says: Sequence[int], batch: int) -> bool:
+    """Whether a tensor has the samples in one axis with what a layer has an axis for: steps, windows, frames.
+
+    >>> in_rows((18, 5), (9, 5), 2), in_rows((8, 3, 5, 6), (3, 4, 5, 6), 2), in_rows((6, 9, 5), (9, 5), 2)
+    (True, True, False)
+    """
+    rows = [(*says[:i], n * batch, *says[i + 1 :]) for i, n in enumerate(says[:-1])]
+    frames = [(says[1] * batch, says[0], *says[2:])] if says[1:] else []  # which stand behind the channels
+    return tuple(sizes) in (*rows, *frames)
+
+
 def without(sizes: Sequence[int], axis: int) -> tuple[int, ...]:
     """The sizes of a tensor without one of its axes."""
     return (*sizes[:axis], *sizes[axis + 1 :])
@@ -152,6 +163,8 @@ def _whole(output: Any, network: Network, traced: bool) -> Iterator[str]:
 
 def _of_sample(sizes: Sequence[int], says: Sequence[int], traced: bool) -> tuple[int, ...]:
     """The sizes of a tensor for one sample; in what was traced the samples may be in any axis."""
+    if traced and in_rows(sizes, says, 1):
+        return tuple(says)
     return without(sizes, batch_axis(sizes, says, 1) if traced else 0)
 
 

@@ -275,6 +275,39 @@ class LinearTurned(nn.Module):
         return F.linear(x, self.weight.t(), self.bias)
 
 
+class Frames(nn.Module):
+    """Does what the class beside it does to each frame by itself: at each position along the first axis."""
+
+    weight: Tensor
+    bias: Tensor | None
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolve = F.conv2d if x.dim() == 4 else F.conv3d
+        stride, padding, dilation = (1, *self.stride), (0, *self.padding), (1, *self.dilation)
+        weight = self.weight.unsqueeze(2)
+        return convolve(x, weight, self.bias, stride, padding, dilation, self.groups)
+
+
+class FrameConv1d(Frames, nn.Conv1d):  # type: ignore[misc]
+    """A convolution of each row of steps."""
+
+
+class FrameConv2d(Frames, nn.Conv2d):  # type: ignore[misc]
+    """A convolution of each frame."""
+
+
+class PaddedFrameConv1d(Padded, Frames, nn.Conv1d):  # type: ignore[misc]
+    """A convolution of each row of steps with its own padding before and after."""
+
+
+class PaddedFrameConv2d(Padded, Frames, nn.Conv2d):  # type: ignore[misc]
+    """A convolution of each frame with its own padding on each side."""
+
+
 class Standardized(nn.Module):
     """Does what the class beside it does, with kernels of zero mean and unit variance.
 

@@ -731,6 +731,7 @@ _THIN: dict[type, Callable[[Any, int, Call], Any]] = {
     **{getattr(nn, f"Conv{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(nn, f"ConvTranspose{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(modules, f"PaddedConv{n}d"): _conv for n in _DIMENSIONS},
+    **{getattr(modules, f"{pad}FrameConv{n}d"): _conv for n in (1, 2) for pad in ("", "Padded")},
     **{getattr(modules, f"CroppedConvTranspose{n}d"): _conv for n in _DIMENSIONS},
     **{getattr(nn, f"BatchNorm{n}d"): _normalized for n in _DIMENSIONS},
     **{getattr(nn, f"InstanceNorm{n}d"): _instance_norm for n in _DIMENSIONS},

@@ -22,7 +22,7 @@ from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
 from ..shape import Ids
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
-from .conformance import as_it_was, batch_axis, is_one_layer, slots, tensors, without
+from .conformance import as_it_was, batch_axis, in_rows, is_one_layer, slots, tensors, without
 from .torch_module import build
 
 
@@ -199,11 +199,6 @@ def _several(value: Tensor) -> list[int]:
     return [n for n in value.shape if n != 1]
 
 
-def _in_rows(sizes: Sequence[int], says: Sequence[int], batch: int) -> bool:
-    """Whether a tensor has the samples in one axis with what a layer has an axis for, as steps or windows."""
-    return any((*says[:i], n * batch, *says[i + 1 :]) == tuple(sizes) for i, n in enumerate(says[:-1]))
-
-
 def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
     """The shape and the products of each layer, by hooks."""
     for layer in network:
@@ -220,7 +215,7 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
         single = [read for read in layer.input_shapes if isinstance(read, Ids) and tuple(read) == (1,)]
         if single:  # an id of each sample, which has no axis of its own
             apart += [((1, *shape), flops) for shape, flops in apart]
-        apart += [(says, flops) for sizes, flops in calls if _in_rows(sizes, says, batch)]
+        apart += [(says, flops) for sizes, flops in calls if in_rows(sizes, says, batch)]
         shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,

@@ -25,7 +25,10 @@ from .lowering import (
     Lowers,
     NotSaid,
     _one,
+    as_batch,
     batch_behind,
+    in_frames,
+    is_framed,
     is_zeros,
     permutation,
     samples_first,
@@ -33,7 +36,7 @@ from .lowering import (
     unviewed,
 )
 from .masks import MULTIHEAD, masked
-from .parts import concatenated, padded, part_of, side_by_side
+from .parts import concatenated, map_padded, padded, part_of, side_by_side
 from .pieces import written
 from .tape import TAKES, Node, Rows, Value, taken
 
@@ -70,6 +73,21 @@ def _straight(draft: Draft) -> Held:
 
 def _settle(lowering: Lowering, value: Value, *, last: bool | None) -> Draft:
     return lowering.settled(samples_first(lowering.of(value)), last=last)
+
+
+#: What makes a layer of a map, and whether that is a row of frames, each for itself.
+_OfMap = Callable[[Draft, bool], Draft]
+
+
+def _on_map(lowering: Lowering, value: Value, make: _OfMap) -> Held:
+    """What is made of a map; where others stand beside the batch, as windows do, of each as a frame."""
+    held = lowering.of(value)
+    try:
+        first = samples_first(held)
+    except NotSaid:
+        made = make(lowering.settled(in_frames(held), last=False), True)
+        return as_batch(_straight(made), held)
+    return _straight(make(lowering.settled(first, last=False), False))
 
 
 def _weights(args: dict[str, Any], **names: str) -> dict[str, Value]:
@@ -197,9 +215,13 @@ def convolution(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         if _one(args["output_padding"]) != 0:
             given["output_padding"] = _one(args["output_padding"])
         op = lowering.call("conv_transpose", weight.sizes[1] * args["groups"], kernel, **given)
-    else:
-        op = lowering.call("conv", weight.sizes[0], kernel, **given)
-    return _straight(_weighted(lowering, node, op, _settle(lowering, x, last=False), own))
+        return _straight(_weighted(lowering, node, op, _settle(lowering, x, last=False), own))
+
+    def convolved(draft: Draft, is_frames: bool) -> Draft:
+        op = lowering.call("frame_conv" if is_frames else "conv", weight.sizes[0], kernel, **given)
+        return _weighted(lowering, node, op, draft, own)
+
+    return _on_map(lowering, x, convolved)
 
 
 def _sides(given: Any) -> Any:
@@ -608,9 +630,10 @@ def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
     first = held[0]
     if all(h.axes == first.axes and h.draft.shape == first.draft.shape for h in held):
         return Held(lowering.put(lowering.call(kind), *(h.draft for h in held)), first.axes)
-    beside = [lowering.laid(h) if len(h.axes[0]) > 1 else h for h in held if h.axes]
-    if len({(h.axes, h.draft.shape) for h in beside}) == 1 and len(beside) == len(held):
-        return Held(lowering.put(lowering.call(kind), *(h.draft for h in beside)), beside[0].axes)
+    for last in (None, True) if all(len(h.axes[:1]) == 1 for h in held) else ():
+        beside = [lowering.laid(h, last) if len(h.axes[0]) > 1 else h for h in held]
+        if len({(h.axes, h.draft.shape) for h in beside}) == 1:
+            return Held(lowering.put(lowering.call(kind), *(h.draft for h in beside)), beside[0].axes)
     rank = len(node.outputs[0].sizes)
     if any(len(h.axes) != rank for h in held):
         raise NotSaid("its inputs have other axes")
@@ -733,13 +756,15 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
         return _pointwise(lowering, node)  # a mask, which attention says
     before = len(lowering.drafts)
     try:
-        rank = len(held.axes)
-        held = lowering.laid(held) if len(held.axes[0]) > 1 else _straight(lowering.settled(held))
+        rank, is_frames = len(held.axes), is_framed(held)
+        if not is_frames:
+            held = lowering.laid(held) if len(held.axes[0]) > 1 else _straight(lowering.settled(held))
         if rank == 1 and len(held.draft.shape) == 1:  # a number of each sample
             held = Held(held.draft, held.axes[:1])
         beside = len(held.draft.shape) + 1 - len(held.axes)
         drafts = [
-            held.draft if value is x else _learned(lowering, value, held.draft, beside) for value in terms
+            held.draft if value is x else _learned(lowering, value, held.draft, beside, int(is_frames))
+            for value in terms
         ]
         made = lowering.put(lowering.call(kind), *drafts)
         return _straight(made) if not beside else Held(made, held.axes)
@@ -748,7 +773,7 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
         return _pointwise(lowering, node, f"archlens has no op for {node.target} of this form: {problem}")
 
 
-def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Draft:
+def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int, place: int = 0) -> Draft:
     """What is computed of a parameter or a buffer as a branch of a merge, by each value, moved or cut."""
     made, once = value.node, (1, *value.sizes[1:])
     if made is not None and made.target == "aten.expand" and made.inputs[0].sizes == once:
@@ -756,7 +781,7 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
     leaf, functions = _computed(value)
     before = len(lowering.drafts)
     try:
-        draft = _standing(lowering, leaf, value.sizes, beside, extra)
+        draft = _standing(lowering, leaf, value.sizes, beside, extra, place)
         for node in functions:
             draft = applied(lowering, node, draft, leaf)
         return draft
@@ -772,14 +797,16 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int) -> Dra
     return settled(lowering, Held(held.draft, axes[1:], held.call), last=beside.shape.channels_last)
 
 
-def _standing(lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: Draft, extra: int) -> Draft:
+def _standing(
+    lowering: Lowering, leaf: Value, sizes: tuple[int, ...], beside: Draft, extra: int, place: int
+) -> Draft:
     """A parameter with as many axes and the same layout as what it is merged with.
 
-    So many ``extra`` axes of that are beside the batch where the parameter is read.
+    So many ``extra`` axes of that are beside the batch where the parameter is read, from this place on.
     """
     rank = len(beside.shape)
     batch, *shape = (1,) * (rank + 1 - extra - len(sizes)) + sizes
-    shape = [*(1,) * extra, *shape]
+    shape = [*shape[:place], *(1,) * extra, *shape[place:]]
     if not lowering.is_held(leaf) or batch != 1 or len(shape) != rank:
         raise NotSaid("it reads what was computed without the input")
     last = beside.shape.channels_last
@@ -1081,15 +1108,8 @@ def batch_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Hel
     own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")
     lowering.beside(own, "running_mean", "num_batches_tracked")
     op = lowering.call("batch_norm", **given)
-    held = lowering.of(args["input"])
-    beside = held.axes[0][len(held.draft.straight[0]) :] if len(held.axes) == 2 else ()
-    if beside and held.axes[0][: -len(beside)] == held.draft.straight[0]:
-        # the channels of positions that stand beside the batch are a map's, and its statistics are the same
-        turned = Held(held.draft, (held.draft.straight[0], held.axes[1], beside), held.call)
-        made = lowering.put(op, lowering.settled(turned, last=False), own=own)
-        samples, channels, *spatial = made.straight
-        return [Held(made, (samples + in_order(spatial), channels), node.call)]
-    return [_straight(lowering.put(op, _settle(lowering, args["input"], last=False), own=own))]
+    # its statistics are those of frames beside the batch, too
+    return [_on_map(lowering, args["input"], lambda draft, _: lowering.put(op, draft, own=own))]
 
 
 @lowers("native_layer_norm")
@@ -1217,8 +1237,22 @@ def pool(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
     if args.get("divisor_override"):
         raise NotSaid("a divisor of its own")
     kind = "max_pool" if "max" in node.target else "avg_pool"
-    op = lowering.call(kind, kernel, **given)
-    return [_straight(lowering.put(op, _settle(lowering, args["self"], last=False)))]
+    axes = len(args["self"].sizes) - 2
+
+    def pooled(draft: Draft, is_frames: bool) -> Draft:
+        own = {name: _of_frames(one, axes, name) for name, one in given.items()} if is_frames else given
+        size = _of_frames(kernel, axes) if is_frames else kernel
+        return lowering.put(lowering.call(kind, size, **own), draft)
+
+    return [_on_map(lowering, args["self"], pooled)]
+
+
+def _of_frames(given: Any, axes: int, name: str = "kernel_size") -> Any:
+    """What an op takes for each axis of a map, with what leaves the frames before it as they are."""
+    if isinstance(given, bool):
+        return given
+    each = given if isinstance(given, tuple) else (given,) * axes
+    return (0 if name == "padding" else 1, *each)
 
 
 @lowers("torch.adaptive_avg_pool", "torch.adaptive_max_pool")
@@ -1228,8 +1262,13 @@ def adaptive(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]
     given = list(given) if isinstance(given, list | tuple) else [given]
     if None in given:
         raise NotSaid("a size that stays")
-    draft = _settle(lowering, args["input"], last=False)
-    return [_straight(lowering.put(lowering.call(kind, _one(given)), draft))]
+    given *= (len(args["input"].sizes) - 2) // len(given)
+
+    def pooled(draft: Draft, is_frames: bool) -> Draft:
+        sides = [draft.shape[1], *given] if is_frames else given
+        return lowering.put(lowering.call(kind, _one(sides)), draft)
+
+    return [_on_map(lowering, args["input"], pooled)]
 
 
 @lowers("max")
@@ -1360,9 +1399,20 @@ def interpolate(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         given["align_corners"] = True
     if args.get("antialias"):
         raise NotSaid("antialiased")
-    return _straight(
-        lowering.put(lowering.call("upsample", **given), _settle(lowering, args["input"], last=False))
-    )
+
+    def resized(draft: Draft, is_frames: bool) -> Draft:
+        own = given
+        if is_frames and "cubic" in mode:
+            raise NotSaid("cubic between two axes of three")
+        if is_frames:
+            (name,) = given.keys() & {"scale", "size"}
+            axes = len(args["input"].sizes) - 2
+            each = given[name] if isinstance(given[name], tuple) else (given[name],) * axes
+            own = given | {name: (draft.shape[1] if name == "size" else 1, *each)}
+            own |= {"mode": "linear"} if "linear" in mode else {}
+        return lowering.put(lowering.call("upsample", **own), draft)
+
+    return _on_map(lowering, args["input"], resized)
 
 
 #: What zeros at the end of an axis are called, where the channels stand last.
@@ -1372,19 +1422,23 @@ _ZEROS = "pad"
 @lowers("torch.pad")
 def pad(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     given = args["pad"]
-    mode = args.get("mode", "constant")
+    mode, value = args.get("mode", "constant"), args.get("value")
     held = lowering.of(args["input"])
     if not any(given):
         return held
     shape = held.draft.shape
-    at_end = not any(given[::2]) and min(given) >= 0 and not args.get("value") and mode == "constant"
+    at_end = not any(given[::2]) and min(given) >= 0 and not value and mode == "constant"
     sliced = all(one.target == "aten.slice" for one in lowering.readers.get(node.outputs[0], ()))
     if at_end and sliced and shape.channels_last and held.is_straight:
         shape = ChannelsLast(lowering.shape_of(node.outputs[0]))
         return _straight(lowering.opaque(_ZEROS, shape, held.draft, macs=0))
     pairs = [tuple(given[i : i + 2]) for i in range(0, len(given), 2)][::-1]
     pairs = [(0, 0)] * (len(held.axes) - len(pairs)) + pairs
-    return padded(lowering, samples_first(held), pairs, mode, args.get("value"))
+    if held.axes[0] != held.draft.straight[0]:
+        pairs.insert(2, (0, 0))
+        of_frames = map_padded(lowering, lowering.settled(in_frames(held), last=False), pairs, mode, value)
+        return as_batch(_straight(of_frames), held)
+    return padded(lowering, held, pairs, mode, value)
 
 
 @lowers("torch.channel_shuffle", "channel_shuffle")

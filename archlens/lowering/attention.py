@@ -32,7 +32,7 @@ from .lowering import (
     unviewed,
 )
 from .masks import is_low, masked, masks_within
-from .tape import Node, Shifted, Value
+from .tape import Node, Shifted, Value, taken
 
 #: The products of matrices, each with the names of its operands.
 PRODUCTS = {
@@ -799,16 +799,38 @@ def _constant(lowering: Lowering, bias: Value, scores: Sequence[int], op: Any, b
     shifted = lowering.shifted(bias, scores, lowering.tape.batch, prod(rows)) if known else None
     if shifted is not None:
         return _window_mask(lowering, shifted, beside)
+    if op.heads == 1 and prod(bias.sizes[:-2]) == 1:
+        return _of_one_head(lowering, bias, beside)
     apart = op.heads == 1 and rows[-1:] == lead[-1:]  # each head is a row
     if lead[-1:] != (op.heads,) and not apart:
         return None
-    to = "h 1 q k" if apart else "h q k"
+    return _learned_once(lowering, bias, beside, "h 1 q k" if apart else "h q k")
+
+
+def _learned_once(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
+    """The same as for whatever else reads it."""
     if (bias, to) not in lowering.made:
         learned = _learned_bias(lowering, bias, beside, to)
         if learned is None:
             return None
         lowering.made[bias, to] = learned
     return lowering.made[bias, to]
+
+
+def _of_one_head(lowering: Lowering, bias: Value, beside: Draft) -> Draft | None:
+    """What is learned of the queries and keys of all rows; maybe that of one head of several."""
+    one = unviewed(bias)
+    if one.node is None or one.node.target != "aten.select" or one.sizes != bias.sizes[-2:]:
+        return _learned_once(lowering, bias, beside, "h q k")
+    part = taken(one.node, one)
+    if part is None or part.dim != len(part.of.sizes) - 3:
+        return None
+    whole = _learned_once(lowering, part.of, beside, "h q k")
+    if whole is None:
+        return None
+    ends = {"start": part.start, "stop": part.stop}
+    ends = {end: at for end, at in ends.items() if at not in (0, whole.shape[0])}
+    return lowering.put(lowering.call("slice", axis=whole.shape.names[0], **ends), whole) if ends else whole
 
 
 def masking(

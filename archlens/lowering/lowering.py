@@ -9,7 +9,18 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from ..arrangement import REPEATED, Axes, Axis, Part, in_order, joined, moved, sizes, straight
+from ..arrangement import (
+    REPEATED,
+    Axes,
+    Axis,
+    Part,
+    in_order,
+    joined,
+    moved,
+    sizes,
+    straight,
+    viewed,
+)
 from ..bounds import RAISED, Bounds, allowed
 from ..elaboration.building import Builder, free_name
 from ..errors import error
@@ -281,7 +292,7 @@ class Lowering:
         """
         held = self.of(value)
         assert self.node is not None
-        if held.is_straight or held.call is None or held.call is self.node.call:
+        if held.is_straight or held.call is None or held.call is self.node.call or is_framed(held):
             return held
         return self.laid(held, last)
 
@@ -1495,6 +1506,40 @@ def samples_first(held: Held) -> Held:
     if not held.axes or held.axes[0] != held.draft.straight[0]:
         raise NotSaid("the first axis is not the batch alone")
     return held
+
+
+def in_frames(held: Held) -> Held:
+    """What stands beside the batch in its axis, as windows do, as an axis behind the channels.
+
+    Raises:
+        NotSaid: the first axis holds no samples, or nothing else.
+    """
+    own, batch = held.draft.straight[0], held.axes[0] if len(held.axes) > 1 else ()
+    if not own or own[0] not in batch or batch == own:
+        raise NotSaid("the first axis is not the batch alone")
+    place = batch.index(own[0])
+    beside = joined((*batch[:place], *batch[place + 1 :]))
+    return Held(held.draft, (own, held.axes[1], beside, *held.axes[2:]), held.call)
+
+
+def is_framed(held: Held) -> bool:
+    """Whether it is a row of frames that stand beside the batch, the channels first."""
+    try:
+        return not held.draft.shape.channels_last and in_frames(held).is_straight
+    except NotSaid:
+        return False
+
+
+def as_batch(made: Held, held: Held) -> Held:
+    """The frames of what was made of such a map beside the batch again, as they were."""
+    batch, own = held.axes[0], held.draft.straight[0]
+    place = batch.index(own[0])
+    samples, channels, frames, *rest = made.axes
+    outer, inner = (prod(part.size for part in parts) for parts in (batch[:place], batch[place + 1 :]))
+    apart = viewed((frames,), (outer, inner))
+    if apart is None:
+        raise NotSaid("the axes cannot be told apart")
+    return Held(made.draft, (joined((*apart[0], *samples, *apart[1])), channels, *rest), made.call)
 
 
 def batch_behind(axes: Axes, place: int) -> Axes:

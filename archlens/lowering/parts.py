@@ -32,8 +32,8 @@ def cut(lowering: Lowering, held: Held, dim: int, start: int, stop: int, step: i
         raise TakenApart
     if any(part.axis == REPEATED for part in axis):
         raise NotSaid("part of what is repeated")
-    if not axis or len({part.axis for part in axis}) > 1:
-        raise NotSaid("part of several axes")
+    if not axis:
+        raise NotSaid("part of a part")
     draft, first = held.draft, axis[0]
     whole = draft.straight[first.axis]
     if (
@@ -116,14 +116,14 @@ def padded(
         rank = len(held.axes)
         order = (0, rank - 1, *range(1, rank - 1))
         turned = lowering.settled(Held(held.draft, permuted(held.axes, order), held.call), last=False)
-        made = _padded(lowering, turned, [pairs[i] for i in order], mode, value)
+        made = map_padded(lowering, turned, [pairs[i] for i in order], mode, value)
         samples, channels, *spatial = made.straight
         return Held(made, (samples, *spatial, channels), held.call)
-    made = _padded(lowering, lowering.settled(held, last=False), pairs, mode, value)
+    made = map_padded(lowering, lowering.settled(held, last=False), pairs, mode, value)
     return Held(made, made.straight)
 
 
-def _padded(
+def map_padded(
     lowering: Lowering, draft: Draft, pairs: Sequence[tuple[int, ...]], mode: str, value: float | None
 ) -> Draft:
     """A map padded by so many before and after each of its axes, the samples' first."""

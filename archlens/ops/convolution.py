@@ -6,7 +6,7 @@ from math import prod
 from typing import Annotated, Any, ClassVar
 
 from ..formulas import sizes_only
-from ..geometry import Window, same_transposed
+from ..geometry import POINT, Window, same_transposed
 from ..shape import Shape, times
 from .attributes import Count, Flag, Index, Number, OptionalNumber, Padding, Size, Spare
 from .footprint import INPUT, STATISTIC, Extra, Footprint
@@ -109,6 +109,46 @@ class Conv(Op, kind="conv", family="convolution"):
         depth = facts.weights["weight"][1]
         shared = f" ({depth * self.groups:,} channels / {self.groups:,} groups)" if self.groups > 1 else ""
         return _kernels(facts, f"{self.channels:,} kernels", facts.weights["weight"][1:], shared)
+
+
+class FrameConv(Conv, kind="frame_conv"):
+    """Convolution of each frame by itself, with the same weights: ``(C, T, *spatial)``, ``T`` frames of it.
+
+    What ``conv`` does to each sample where frames, windows, heads or patches are folded into the batch; what
+    is under its window never reaches over the first axis.
+
+    Output: as that of ``conv`` along each axis but the first, which stays.
+    Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel.
+    MACs: ``c_in/groups * f*f`` for each output value.
+    Limits: those of ``conv``, for a map of one or two axes behind that of the frames.
+    Source: torch's ``nn.Conv1d`` and ``nn.Conv2d`` of ``x.transpose(1, 2).flatten(0, 1)``.
+    """
+
+    names = Names(keras="", onnx="", also="frameconv timedistributedconv windowconv")
+    examples = (
+        "3x4x15x16 >> frame_conv(8, 3, stride=2, padding=1)",
+        "6x5x20 >> frame_conv(6, 5, padding=2, dilation=2, groups=6, bias=false)",
+        '2x3x9x8 >> frame_conv(4, 3, stride=2, padding="same")',
+    )
+
+    def facts(self, x: Shape) -> Facts:
+        require_spatial(x, "frame_conv")
+        if not 3 <= len(x) <= 4:
+            raise ShapeError(
+                f"its input of {x} is no row of frames: CxTxL or CxTxHxW, of which T counts them",
+                help="a map that is no row of frames is convolved by conv" if len(x) < 3 else "",
+            )
+        channels, frames, *sides = x
+        frame = Shape((channels, *sides))
+        plain = super().facts(frame)
+        assert isinstance(plain.reach, tuple)
+        return plain._replace(
+            shape=Shape((self.channels, frames, *plain.shape.spatial)),
+            macs=frames * plain.macs,
+            other={name: frames * count for name, count in plain.other.items()},
+            reach=(POINT, *plain.reach),
+            torch=_torch_conv(self, frame, plain.reach, "Frame"),
+        )
 
 
 class StandardizedConv(Conv, kind="ws_conv"):

@@ -35,6 +35,7 @@ FILES: dict[str, str] = {
     "flatten": "reshape",
     "flip": "spatial",
     "fold": "spatial",
+    "frame_conv": "convolution",
     "frozen_batch_norm": "normalization",
     "gelu": "activation",
     "global_avg_pool": "pooling",
