@@ -58,7 +58,7 @@ class StepsFirst(Video):
 
 
 class Windows(nn.Module):
-    """Convolutions and attention within windows of a map, each head after the other with a bias of its own."""
+    """Convolutions and attention within windows of a map, head after head, each with a bias of its own."""
 
     def __init__(self, side: int = 4) -> None:
         super().__init__()
@@ -126,14 +126,14 @@ class Patches(nn.Module):
         self.unfold, self.proj = nn.Unfold(4, stride=4), nn.Conv2d(3, 5, 3, stride=2, padding=1)
         self.place = nn.Parameter(torch.rand(1, 5, 2, 2))
         self.norm, self.join = nn.LayerNorm(5), nn.Linear(20, 7)
-        self.attention = nn.MultiheadAttention(5, 1, batch_first=True)
+        self.qkv = nn.Linear(5, 15)
 
     def forward(self, x: Tensor) -> Tensor:
         b = len(x)
         x = self.unfold(x).transpose(1, 2).reshape(-1, 3, 4, 4)
         x = (self.proj(x) + self.place).flatten(2).transpose(1, 2)
-        y = self.norm(x)
-        x = x + self.attention(y, y, y, need_weights=False)[0]
+        q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
+        x = x + F.scaled_dot_product_attention(q, k, v)
         return self.join(x.reshape(b, -1, 20))  # type: ignore[no-any-return]
 
 
@@ -143,7 +143,7 @@ MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     StepsFirst: ((FRAMES, *FRAME), {"frame_conv", "batch_norm", "max_pool", "gru"}),
     Windows: ((8, 7, 8), {"frame_conv", "batch_norm", "attention", "relative_positions"}),
     Heads: ((24, 8), {"frame_conv", "max_pool", "attention"}),
-    Patches: ((3, 8, 12), {"frame_conv", "self_attention", "parameter"}),
+    Patches: ((3, 8, 12), {"frame_conv", "attention", "parameter"}),
 }
 
 

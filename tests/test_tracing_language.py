@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import archlens
-from archlens.backends import reference
+from archlens.backends.conformance import in_rows
 from archlens.backends.reference import Reference
 from archlens.backends.verification import verify
 from archlens.shape import Ids
@@ -572,6 +572,6 @@ def test_verify_finds_the_samples_where_the_module_has_them(
 
 def test_rows_hold_the_samples_where_they_are_as_many() -> None:
     """Of 7 steps and 2 samples in one axis; neither in two axes, nor 13 rows."""
-    assert reference._in_rows((14, 8), (7, 8), 2)
-    assert not reference._in_rows((7, 2, 8), (7, 8), 2)
-    assert not reference._in_rows((13, 8), (7, 8), 2)
+    assert in_rows((14, 8), (7, 8), 2)
+    assert not in_rows((7, 2, 8), (7, 8), 2)
+    assert not in_rows((13, 8), (7, 8), 2)
