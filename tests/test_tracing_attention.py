@@ -751,11 +751,25 @@ class Slight(Attend):
         return (q @ k.mT * SCALE + masked).softmax(-1) @ v
 
 
-@pytest.mark.parametrize("kind", [Prefix, Learned, Slight])
+@pytest.mark.parametrize("kind", [Prefix, Slight])
 def test_other_masks_are_not_causal(kind: type[Attend]) -> None:
     network = archlens.trace(kind().eval(), (LENGTH, CHANNELS))
     (core,) = [layer for layer in network if str(layer.op).startswith("attention")]
     assert core.op.kind == "opaque"
+
+
+def test_part_of_a_mask_that_is_trained_is_a_bias() -> None:
+    """It leaves what comes after as it starts, and is said to be learned, and not to be causal."""
+    module = Learned().eval()
+    network = archlens.trace(module, (LENGTH, CHANNELS))
+    (core,) = [layer for layer in network if layer.op.kind == "attention"]
+    assert (str(core.op), len(core.inputs)) == ("attention(3)", 4)
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    nn.init.normal_(module.mask)
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, LENGTH, CHANNELS)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
 
 
 class Vit(nn.Module):

@@ -625,6 +625,12 @@ def _unrepeated(held: Sequence[Held]) -> list[Held]:
     ]
 
 
+def _in_rows(axes: Axes) -> Axes:
+    """The first axis of a layer's in the batch, as its rows."""
+    samples, rows, *rest = axes
+    return (samples + rows, *rest)
+
+
 def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
     held = _unrepeated([lowering.of(value) for value in node.inputs])
     first = held[0]
@@ -634,6 +640,11 @@ def _merged(lowering: Lowering, node: Node, kind: str) -> Held:
         beside = [lowering.laid(h, last) if len(h.axes[0]) > 1 else h for h in held]
         if len({(h.axes, h.draft.shape) for h in beside}) == 1:
             return Held(lowering.put(lowering.call(kind), *(h.draft for h in beside)), beside[0].axes)
+    if held and all(len(h.axes[:1]) == 1 and len(h.axes[0]) > 1 for h in held):
+        laid = [lowering.laid(h, last=True) for h in held]
+        if all(h.axes == _in_rows(h.draft.straight) for h in laid) and len({h.axes[0] for h in laid}) == 1:
+            made = lowering.put(lowering.call(kind), *(h.draft for h in laid))
+            return Held(made, _in_rows(made.straight))
     rank = len(node.outputs[0].sizes)
     if any(len(h.axes) != rank for h in held):
         raise NotSaid("its inputs have other axes")
@@ -767,10 +778,20 @@ def _with_learned(lowering: Lowering, node: Node, kind: str, args: dict[str, Any
             for value in terms
         ]
         made = lowering.put(lowering.call(kind), *drafts)
+        _charged(lowering, node, before)
         return _straight(made) if not beside else Held(made, held.axes)
     except NotSaid as problem:
         lowering.forget(before)
         return _pointwise(lowering, node, f"archlens has no op for {node.target} of this form: {problem}")
+
+
+def _charged(lowering: Lowering, node: Node, before: int) -> None:
+    """See that layers said since then multiply what ran behind what a node reads before any input."""
+    said = sum(draft.facts.macs for draft in lowering.drafts[before:])
+    behind = lowering.behind() if said else (0, 0)
+    if behind is None or said != sum(behind):
+        raise NotSaid("more was multiplied before any input than is said")
+    lowering.checked = node
 
 
 def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int, place: int = 0) -> Draft:
@@ -792,6 +813,9 @@ def _learned(lowering: Lowering, value: Value, beside: Draft, extra: int, place:
     rank = len(beside.shape)
     held = computed(lowering, value, beside)
     axes = ((),) * (rank + 1 - extra - len(held.axes)) + held.axes
+    # what is given to each sample, or made for each, is the same for all
+    if axes[:1] in ((held.draft.straight[0],), (((Part(REPEATED, 0, lowering.tape.batch)),),)):
+        axes = ((), *axes[1:])
     if extra or len(axes) != rank + 1 or axes[0]:
         raise NotSaid("it reads what was computed without the input")
     return settled(lowering, Held(held.draft, axes[1:], held.call), last=beside.shape.channels_last)

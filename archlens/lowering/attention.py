@@ -14,10 +14,11 @@ from typing import Any
 
 from ..arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
 from ..ops import ShapeError
+from ..ops.op import NOWHERE
 from ..ops.opaque import Opaque
 from ..ops.product import MatMul
 from .algebra import SAME
-from .learned import OF_EACH, applied, by_learned, computed, settled
+from .learned import OF_EACH, applied, by_learned, computed, of_pairs, settled
 from .lowering import (
     PERMUTES,
     VIEWED,
@@ -77,6 +78,8 @@ class _Scores:
     biases: dict[Node, Value] = field(default_factory=dict)
     #: What the softmax takes beside them.
     sinks: Value | None = None
+    #: Layers among them that the op reads.
+    kept: set[Draft] = field(default_factory=set)
 
 
 def product(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
@@ -410,7 +413,7 @@ def _attended(
     found.by_query = all(_rows(lowering.held[one.outputs[0]].axes) == rows for one in found.done)
     words = _masked(lowering, found)
     draft, lead, *inner = _place(lowering, node, (q, k, v), found, words)
-    lowering.replaced.update(found.layers)
+    lowering.replaced.update(one for one in found.layers if one not in found.kept)
     return Held(draft, (*_lead(draft, lead, v.axes[:-2]), *(inner if first else inner[::-1])), node.call)
 
 
@@ -703,16 +706,18 @@ def _bias(
     """
     before, paying = len(lowering.drafts), set(lowering.paying)
     behind = lowering.behind() if not found.layers else (0, 0)  # torch's function reads what is made of it
-    try:
-        terms = [_term(lowering, said, op, drafts, found) for said in found.done] if found.by_query else []
-        said = [one for one in terms if one is not None]
-        if said and len(said) == len(terms):
-            total = _total(lowering, said)
-            if behind and sum(one.facts.macs for one in lowering.drafts[before:]) == macs + sum(behind):
-                return total
-    except NotSaid:
-        pass
-    lowering.forget(before)
+    for as_it_was in (False, True) if found.by_query else ():
+        try:
+            terms = [_term(lowering, said, op, drafts, found, as_it_was) for said in found.done]
+            said = [one for one in terms if one is not None]
+            if said and len(said) == len(terms):
+                total = _total(lowering, said)
+                if behind and sum(one.facts.macs for one in lowering.drafts[before:]) == macs + sum(behind):
+                    return total
+        except NotSaid:
+            pass
+        lowering.forget(before)
+        found.kept.clear()
     lowering.paying = paying
     return None
 
@@ -728,8 +733,10 @@ def _total(lowering: Lowering, terms: Sequence[Draft]) -> Draft:
     return lowering.put(lowering.call("add"), *longer) if len(longer) > 1 else longer[0]
 
 
-def _term(lowering: Lowering, said: Node, op: Any, drafts: Sequence[Draft], found: _Scores) -> Draft | None:
-    """What one operator adds to the scores, or masks of them by what flows."""
+def _term(
+    lowering: Lowering, said: Node, op: Any, drafts: Sequence[Draft], found: _Scores, as_it_was: bool
+) -> Draft | None:
+    """What one operator adds to the scores, or masks by what flows; maybe as the layer that it was."""
     rows = drafts[0].shape.spatial[:-1]
     queries, keys = (draft.shape.spatial[-1] for draft in drafts[:2])
     keeps = None
@@ -753,11 +760,30 @@ def _term(lowering: Lowering, said: Node, op: Any, drafts: Sequence[Draft], foun
         return None
     if bias.flows:
         return masking(lowering, lowering.of(bias), (*lead, queries, keys), (*rows, op.heads), keeps)
-    bias = found.biases.get(said, bias)
     if keeps is not None:
         return None
+    there = _added_layer(found, said) if as_it_was else None
+    if there is not None and tuple(there.shape) == (op.heads, queries, keys):
+        return there
+    bias = found.biases.get(said, bias)
     terms = [_constant(lowering, one, (*lead, queries, keys), op, drafts[0]) for one in _addends(bias)]
     return _total(lowering, [one for one in terms if one is not None]) if None not in terms else None
+
+
+def _added_layer(found: _Scores, said: Node) -> Draft | None:
+    """What was made of parameters alone for an operator that adds it, if that is a layer; it stays then."""
+    layer = next((one for one in found.layers if one.node is said and one.op.kind == "add"), None)
+    if layer is None or found.biases.get(said) not in (None, _added(said)):
+        return None
+    made = [one for one in layer.inputs if not _leads_back(one)]
+    if len(made) != 1 or not made[0].shape.channels_last:
+        return None
+    rest = list(made)
+    while rest:
+        one = rest.pop()
+        rest += one.inputs if one in found.layers and one.facts.reach is not NOWHERE else ()
+        found.kept.add(one)
+    return made[0]
 
 
 def _addends(bias: Value) -> list[Value]:
@@ -922,23 +948,28 @@ def _learned_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Dr
         own = lowering.put(lowering.call("parameter", sizes, **batch), beside, own={"": leaf})
         return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), own) if apart else own
     before, bias = _without_zeros(bias)
-    pairs = lowering.pairs_of(bias)
-    if pairs is None:
-        return _of_each_pair(lowering, bias, beside, to) if not before else None
-    if pairs.table.key:
-        table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
-    else:
-        table = settled(lowering, computed(lowering, pairs.table, beside))
-    if pairs.is_turned:
-        table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
-    op, index = lowering.call(pairs.kind, **pairs.attributes), pairs.kept
-    if index is not None and (index, "index") in lowering.made:
-        return None  # another layer has it
-    taken = lowering.put(op, table, own={} if index is None else {"": index})
-    if index is not None:
-        lowering.made[index, "index"] = taken
+    taken_rows = of_pairs(lowering, bias, beside)
+    if taken_rows is None:
+        found = _of_each_pair(lowering, bias, beside, to) or _computed_bias(lowering, bias, beside, to)
+        return found if not before else None
     if not before:
-        return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken)
-    first = lowering.put(lowering.call("rearrange", "q k h -> h q k", channels="first"), taken)
+        return lowering.put(lowering.call("rearrange", f"q k h -> {to}"), taken_rows)
+    first = lowering.put(lowering.call("rearrange", "q k h -> h q k", channels="first"), taken_rows)
     whole = lowering.put(lowering.call("pad", padding=((before, 0), (before, 0))), first)
     return lowering.put(lowering.call("rearrange", f"h q k -> {to}"), whole)
+
+
+def _computed_bias(lowering: Lowering, bias: Value, beside: Draft, to: str) -> Draft | None:
+    """A bias by heads, queries and keys that layers make of parameters and tables."""
+    before = len(lowering.drafts)
+    try:
+        held = computed(lowering, bias, beside)
+        while len(held.axes) > 3 and not held.axes[0]:
+            held = Held(held.draft, held.axes[1:], held.call)
+        if len(held.axes) != 3:
+            raise NotSaid("it has other axes")
+        axes = held.axes if to == "h q k" else (held.axes[0], (), *held.axes[1:])
+        return settled(lowering, Held(held.draft, axes, held.call))
+    except NotSaid:
+        lowering.forget(before)
+        return None

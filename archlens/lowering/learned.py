@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..arrangement import REPEATED, Axis, Part, in_order, permuted, sizes, viewed
+from ..arrangement import REPEATED, Axis, Part, in_order, joined, permuted, sizes, viewed
 from ..ops.opaque import Opaque
 from .algebra import SAME
 from .lowering import PERMUTES, VIEWED, Draft, Held, Lowering, NotSaid, permutation, sources
 from .parts import part_of
-from .tape import TAKES, Node, Value, taken
-
-#: The most operators between a parameter and what reads it.
-_MOVES = 16
+from .tape import TAKES, Node, Table, Value, taken
 
 
 def by_learned(lowering: Lowering, node: Node, left: Value, right: Value) -> Held:
@@ -23,7 +20,7 @@ def by_learned(lowering: Lowering, node: Node, left: Value, right: Value) -> Hel
         NotSaid: what is learned is more than moved, or an axis holds samples that it has an axis for.
     """
     a = lowering.of(left)
-    b = _moved(lowering, right, a.draft)
+    b = computed(lowering, right, a.draft)
     samples, rank = a.draft.straight[0], max(len(left.sizes), len(right.sizes))
     if len(left.sizes) != rank or rank < 2:
         raise NotSaid("what is learned has more axes")
@@ -61,14 +58,10 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
         draft = lowering.parameter(value, beside)
         return Held(draft, draft.straight[1:])
     if node is None or value.key or not any(one.trains for one in sources(value)):
-        given = lowering.coordinates_of(value)
-        axes = None
-        if given is not None:
-            draft = lowering.put(lowering.call("relative_coordinates", **given), beside)
-            axes = viewed(draft.straight[1:], value.sizes)
-        if axes is not None:
+        table = lowering.table_of(value)
+        if table is not None:
             lowering.folded.update(one for one in sources(value) if not one.trains)
-            return Held(draft, axes)
+            return _made_of_nothing(lowering, table, value, beside)
         if lowering.is_held(value):
             draft = lowering.parameter(value, beside)
             return Held(draft, draft.straight[1:])
@@ -76,6 +69,10 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
             raise NotSaid("it reads a constant that is in no state dict")
     if node.target == "aten.cat":
         return _joined(lowering, node, beside)
+    if node.target in _ROWS:
+        return _rows(lowering, value, beside)
+    if node.target.removeprefix("aten.") in _OF_TWO and len(node.inputs) == 2:
+        return _merged(lowering, node, value, beside)
     held = computed(lowering, node.inputs[0], beside)
     if node.target == "torch.linear" and all(one.key and one.trains for one in node.inputs[1:]):
         bias = node.args.get("bias")
@@ -89,12 +86,121 @@ def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
             raise NotSaid("the axes cannot be told apart")
         made = lowering.put(op, draft, own=own, call=node.call)
         return Held(made, (*axes[:-1], made.straight[-1]))
+    if node.target in _LAYERS:
+        return _of_map(lowering, node, held)
     if node.target in OF_EACH and len(node.inputs) == 1:
         return Held(applied(lowering, node, held.draft, value), held.axes)
     return held if node.target == "torch.dropout" else _step(lowering, node, value, held)
 
 
-def settled(lowering: Lowering, held: Held, *, last: bool = True) -> Draft:
+def _made_of_nothing(lowering: Lowering, table: Table, value: Value, beside: Draft) -> Held:
+    """A constant as the ops that make it, which read the number of samples alone."""
+    draft = beside
+    for kind, given in table.ops:
+        lies = (given.get("size"), given.get("width"), True) if kind == "sinusoidal_positions" else None
+        own = (draft.shape.spatial, draft.shape.channels, draft.shape.channels_last == table.last)
+        rest = {name: one for name, one in given.items() if name not in ("size", "width")}
+        draft = lowering.put(lowering.call(kind, **(rest if lies == own else given)), draft)
+    samples, *axes = draft.straight
+    if len(axes) > 1 and draft.shape.channels_last != table.last:
+        axes = [*axes[1:], axes[0]] if table.last else [axes[-1], *axes[:-1]]
+    of_each = value.sizes[:1] == (lowering.tape.batch,)
+    found = viewed(tuple(axes), value.sizes[1:] if of_each else value.sizes)
+    if found is None:
+        raise NotSaid("the axes cannot be told apart")
+    return Held(draft, (samples, *found) if of_each else found)
+
+
+#: Layers with weights that may read what is computed of parameters and constants alone, a map of one sample.
+_LAYERS = ("aten.convolution", "torch.interpolate")
+
+
+def _of_map(lowering: Lowering, node: Node, held: Held) -> Held:
+    """What such a layer gives of a map that was there before any input."""
+    one, leaf = held.axes[0], node.inputs[0]
+    samples = held.draft.straight[0]
+    if one not in ((), samples) or any(value.flows for value in node.inputs):
+        raise NotSaid("it reads what was computed without the input")
+    given = Value((lowering.tape.batch, *leaf.sizes[1:]), leaf.dtype, input=leaf.key or "made")
+    lowering.held[given] = Held(held.draft, (samples, *held.axes[1:]), node.call)
+    args = {name: given if value is leaf else value for name, value in node.args.items()}
+    outputs = tuple(Value((lowering.tape.batch, *out.sizes[1:]), out.dtype) for out in node.outputs)
+    again = replace(node, args=args, inputs=(given, *node.inputs[1:]), outputs=outputs, flows=True)
+    before, lowering.node = lowering.node, again
+    try:
+        made = lowering.table[node.target](lowering, again, args)
+    finally:
+        lowering.node = before
+    if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
+        raise NotSaid("it reads what was computed without the input")
+    return Held(made.draft, (one, *made.axes[1:]), node.call)
+
+
+#: What takes rows of a table.
+_ROWS = ("aten.index", "aten.index_select", "aten.embedding")
+
+
+def of_pairs(lowering: Lowering, value: Value, beside: Draft, *, last: bool = False) -> Draft | None:
+    """The rows of a learned table for queries and keys, which come first; ``None`` for others.
+
+    Args:
+        lowering: where the layers are placed.
+        value: what has them, its channels or heads before queries and keys.
+        beside: what says the number of samples.
+        last: whether the channels stand behind.
+    """
+    pairs = lowering.pairs_of(value, last)
+    if pairs is None:
+        return None
+    if pairs.table.key:
+        table = lowering.put(lowering.call("parameter", pairs.table.sizes), beside, own={"": pairs.table})
+    else:
+        table = settled(lowering, computed(lowering, pairs.table, beside))
+    if pairs.is_turned:
+        table = lowering.put(lowering.call("rearrange", "h l -> l h"), table)
+    op, index = lowering.call(pairs.kind, **pairs.attributes), pairs.kept
+    if index is not None and (index, "index") in lowering.made:
+        return None  # another layer has it
+    made = lowering.put(op, table, own={} if index is None else {"": index})
+    if index is not None:
+        lowering.made[index, "index"] = made
+    return made
+
+
+def _rows(lowering: Lowering, value: Value, beside: Draft) -> Held:
+    """The same where it is computed with."""
+    for last in (False, True):
+        draft = of_pairs(lowering, value, beside, last=last)
+        if draft is not None:
+            lowering.folded.update(one for one in sources(value) if not one.trains)
+            made = draft if last else lowering.put(lowering.call("rearrange", "q k h -> h q k"), draft)
+            return Held(made, made.straight[1:])
+    raise NotSaid("it takes rows of a table in another order")
+
+
+#: What makes one tensor of two, value by value.
+_OF_TWO = {"add": "add", "mul": "multiply", "sub": "subtract", "div": "divide"}
+
+
+def _merged(lowering: Lowering, node: Node, value: Value, beside: Draft) -> Held:
+    """Two tensors that are computed of parameters and constants alone, put together value by value."""
+    if node.args.get("alpha", 1) != 1 or node.args.get("rounding_mode") is not None:
+        raise NotSaid("it reads what was computed without the input")
+    held = [computed(lowering, node.args[name], beside) for name in ("self", "other")]
+    rank = len(value.sizes)
+    spread = [((),) * (rank - len(one.axes)) + one.axes for one in held]
+    lead = 0
+    while lead < rank - 1 and not any(axes[lead] for axes in spread):
+        lead += 1
+    first = settled(lowering, Held(held[0].draft, spread[0][lead:], node.call), last=None)
+    other = settled(
+        lowering, Held(held[1].draft, spread[1][lead:], node.call), last=first.shape.channels_last
+    )
+    made = lowering.put(lowering.call(_OF_TWO[node.target.removeprefix("aten.")]), first, other)
+    return Held(made, ((),) * lead + made.straight[1:], node.call)
+
+
+def settled(lowering: Lowering, held: Held, *, last: bool | None = True) -> Draft:
     """What has no samples as a layer, the channels last or first."""
     return lowering.settled(Held(held.draft, (held.draft.straight[0], *held.axes), held.call), last=last)
 
@@ -140,19 +246,11 @@ def applied(lowering: Lowering, node: Node, draft: Draft, leaf: Value) -> Draft:
     return made.draft
 
 
-def _moved(lowering: Lowering, value: Value, beside: Draft) -> Held:
-    """A parameter and what was done to it, where that only moves its values or takes some of them."""
-    steps: list[tuple[Node, Value]] = []
-    while not value.key and value.node is not None and value.node.inputs and len(steps) < _MOVES:
-        steps.append((value.node, value))
-        value = value.node.inputs[0]
-    if not lowering.is_held(value):
-        raise NotSaid("it multiplies by what was computed without the input")
-    draft = lowering.parameter(value, beside)
-    held = Held(draft, draft.straight[1:])
-    for node, out in reversed(steps):
-        held = _step(lowering, node, out, held)
-    return held
+def _fills(node: Node) -> bool:
+    """Whether axes of one position alone are repeated."""
+    times = node.args["repeats"]
+    own = (1,) * (len(times) - len(node.inputs[0].sizes)) + node.inputs[0].sizes
+    return all(1 in pair for pair in zip(times, own, strict=True))
 
 
 def _step(lowering: Lowering, node: Node, out: Value, held: Held) -> Held:
@@ -164,7 +262,11 @@ def _step(lowering: Lowering, node: Node, out: Value, held: Held) -> Held:
         axes = viewed(held.axes, out.sizes)
     elif node.target in PERMUTES:
         axes = permuted(held.axes, permutation(node))
-    elif node.target == "aten.expand":
+    elif node.target == "aten.repeat" and not _fills(node):
+        times = [((Part(REPEATED, 0, n),) if n != 1 else ()) for n in node.args["repeats"]]
+        own = ((),) * (len(times) - len(held.axes)) + held.axes
+        axes = [joined((*again, *axis)) for again, axis in zip(times, own, strict=True)]
+    elif node.target in ("aten.expand", "aten.repeat"):
         own = ((),) * (len(out.sizes) - len(held.axes)) + held.axes
         axes = [
             axis if sizes((axis,)) == (n,) else (Part(REPEATED, 0, n),)

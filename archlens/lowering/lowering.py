@@ -27,14 +27,14 @@ from ..errors import error
 from ..grouping import grouped
 from ..network import Network, Origin, scopes_around
 from ..ops import OPS, Op, ShapeError
-from ..ops.op import Buffer, Facts, signature
+from ..ops.op import NOWHERE, Buffer, Facts, signature
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .compositions import TurnsOf, compositions
 from .known import KNOWN
 from .masks import MULTIHEAD, Leaves, Masked, masked
-from .tape import BATCH, Call, Node, Pairs, Rows, Shifted, Tape, Value
+from .tape import BATCH, Call, Node, Pairs, Rows, Shifted, Table, Tape, Value
 
 
 @dataclass(eq=False)
@@ -129,7 +129,7 @@ _ZEROS = ("aten.zeros", "aten.new_zeros", "aten.zeros_like")
 VIEWED = ("aten.view", "aten._unsafe_view", "aten.reshape", "aten.unsqueeze")
 
 #: How often at most the same values are put together.
-_TIMES = 16
+_TIMES = 32
 
 #: Why a layer that only moves values is opaque.
 _NO_MOVE = "no op moves values as the code does"
@@ -157,11 +157,11 @@ class Lowering:
         table: Mapping[str, Lowers],
         leaves: Callable[[Masked], Leaves | None] = lambda _: None,
         turns_of: TurnsOf = lambda *_: None,
-        pairs_of: Callable[[Value], Pairs | None] = lambda _: None,
+        pairs_of: Callable[[Value, bool], Pairs | None] = lambda *_: None,
         rows_of: Callable[[Value], Rows | None] = lambda _: None,
         is_binomial: Callable[[Value], bool] = lambda _: False,
         shifted: Callable[[Value, Sequence[int], int, int], Shifted | None] = lambda *_: None,
-        coordinates_of: Callable[[Value], Mapping[str, Any] | None] = lambda _: None,
+        table_of: Callable[[Value], Table | None] = lambda _: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, turns_of)
@@ -178,8 +178,8 @@ class Lowering:
         #: Of which windows of a rolled map a constant is the mask: added to scores of such sizes, of so many
         #: samples and windows.
         self.shifted = shifted
-        #: Of which window a constant has the relative coordinates, as an op has them.
-        self.coordinates_of = coordinates_of
+        #: Which ops make a constant: relative coordinates of a window, or sines of positions.
+        self.table_of = table_of
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}
@@ -1323,7 +1323,7 @@ class Lowering:
         self.drafts = kept[::-1]
         there = {*kept, *self.inputs.values()}
         for draft in self.drafts:
-            if draft.op.kind == "parameter":  # of what it stands beside it reads the number of samples alone
+            if draft.facts.reach is NOWHERE:  # of what it stands beside it reads the number of samples alone
                 (beside,) = draft.inputs
                 while beside not in there:
                     beside = beside.inputs[0]

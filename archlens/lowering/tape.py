@@ -133,6 +133,14 @@ class Shifted(NamedTuple):
     value: float
 
 
+class Table(NamedTuple):
+    """A constant that ops make of nothing: those, one after the other, and their attributes."""
+
+    ops: Sequence[tuple[str, Mapping[str, Any]]]
+    #: Whether its channels stand last.
+    last: bool = True
+
+
 class Rows(NamedTuple):
     """Rows of a learned table that are looked up by constant ids, alike for each sample."""
 

@@ -273,16 +273,19 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
     ``add: [identity, sinusoidal_positions]`` adds them. Channels stand in pairs, the sine and the cosine of
     ``i*w`` for each rate ``w = base^(-2k/n)`` of n channels; of several axes each has an equal part of the
     channels, the first axis the first. Position ``i`` counts from 0; with ``normalized`` from 1, of its axis
-    as a share of a full turn.
+    as a share of a full turn. With a ``size`` and a ``width`` of its own it is a table for something else, as
+    where a layer makes positions of it.
 
-    Output: the shape of the input.
-    Limits: positions; pairs of channels for each axis.
+    Output: the shape of the input, but for what is given.
+    Limits: positions, or a ``size``; pairs of channels for each axis.
     Source: Vaswani et al. 2017, section 3.5; Carion et al. 2020, "End-to-End Object Detection with
         Transformers", appendix A.4, for two axes.
     """
 
     base: Annotated[Number, "the last rate is about 1/base, the first 1"] = 10000.0
     normalized: Annotated[Flag, "whether positions are shares of a full turn"] = False
+    size: Annotated[OptionalSize, "positions along each axis, if others than the input's"] = None
+    width: Annotated[OptionalCount, "channels, if others than the input's"] = None
 
     incidental = {"base": "base", "normalized": "range"}
     names = Names(keras="", onnx="", also="sineposition positionembeddingsine sinepositionalencoding")
@@ -290,21 +293,28 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
         "24x49 >> tokens >> sinusoidal_positions",
         "8x4x5 >> sinusoidal_positions(normalized=true)",
         "12x2x3x4 >> channels_last >> sinusoidal_positions(base=100)",
+        "6x5 >> tokens >> sinusoidal_positions(normalized=true, size=(3, 2), width=8)",
     )
 
     def facts(self, x: Shape) -> Facts:
-        axes = len(x) - 1
-        if not axes or x.channels % (2 * axes):
+        spatial = (
+            x.spatial if self.size is None else self.size if isinstance(self.size, tuple) else (self.size,)
+        )
+        channels, axes = x.channels if self.width is None else self.width, len(spatial)
+        last = x.channels_last and bool(axes)
+        shape = channels_last(spatial, channels) if last else Shape((channels, *spatial))
+        if not axes or channels % (2 * axes):
+            given = f"its input is {x}" if self.size is self.width is None else f"it gives {shape}"
             raise ShapeError(
-                f"sinusoidal_positions takes pairs of channels for each axis of places, and its input is {x}",
+                f"sinusoidal_positions takes pairs of channels for each axis of places, and {given}",
                 help="tokens or a map, whose channels are a multiple of twice the number of its axes",
             )
         return _table(
-            x,
+            shape,
             Call(
                 "archlens.SinusoidalPositions",
-                sizes=tuple(x),
-                channels_last=Argument(x.channels_last, default=False),
+                sizes=tuple(shape),
+                channels_last=Argument(last, default=False),
                 base=Argument(self.base, default=10000.0),
                 normalized=Argument(self.normalized, default=False),
             ),

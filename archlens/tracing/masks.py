@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import isqrt, prod
+from math import isqrt, pi, prod
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from ..backends.modules import (
     RelativeBuckets,
     RelativeCoordinates,
     RelativePositions,
+    SinusoidalPositions,
     binomial,
     roll_mask,
 )
@@ -27,7 +28,7 @@ from ..lowering.algebra import SAME
 from ..lowering.lowering import MOVES, PERMUTES, permutation, sources
 from ..lowering.masks import LOW, Leaves, Masked
 from ..lowering.pieces import written_part
-from ..lowering.tape import Node, Pairs, Rows, Shifted, Value
+from ..lowering.tape import BATCH, Node, Pairs, Rows, Shifted, Table, Value
 
 #: The largest mask that is looked at, and the most operators behind one.
 _VALUES, _OPERATORS = 1 << 24, 256
@@ -150,22 +151,23 @@ _FAR, _FARTHEST = 128, 1025
 _ROW = 8192
 
 
-def pairs_of(bias: Value) -> Pairs | None:
+def pairs_of(bias: Value, last: bool = False) -> Pairs | None:
     """What a tensor of heads, queries and keys says of each two positions, as an op says it.
 
     The places in the table are moved as its values are, and compared with those that the op takes. ``None``
-    where they are others, or not known.
+    where they are others, or not known. Heads may be channels, which stand ``last``.
     """
     try:
         table, kept = _table_of(bias)
         if table is None or len(table.sizes) != 2 or len(bias.sizes) < 3 or prod(bias.sizes) > _VALUES:
             return None
-        heads, queries, keys = bias.sizes[-3:]
+        heads, queries, keys = (bias.sizes[-1], *bias.sizes[-3:-1]) if last else bias.sizes[-3:]
         if kept is not None and kept.sizes != (queries, keys):
             return None
         places = torch.arange(prod(table.sizes), dtype=torch.float64).reshape(table.sizes)
         with torch.no_grad():
-            found = _values(bias, {table: places}).reshape(heads, queries, keys).long()
+            found = _values(bias, {table: places}).reshape(bias.sizes[-3:]).long()
+            found = found.movedim(-1, 0) if last else found
         for is_turned in (False, True):
             rows, columns = table.sizes[::-1] if is_turned else table.sizes
             if columns != heads:
@@ -188,29 +190,99 @@ def pairs_of(bias: Value) -> Pairs | None:
     return None
 
 
-def coordinates_of(value: Value) -> dict[str, Any] | None:
-    """The window whose relative coordinates a constant has, as the op has them; ``None`` of any other."""
-    sides = [n for n in value.sizes[:-1] if n != 1]
-    if value.sizes[-1:] != (2,) or len(sides) not in (1, 2):
+def table_of(value: Value) -> Table | None:
+    """The ops that make a constant: relative coordinates of a window, or sines and cosines of positions.
+
+    Its values are compared with those that they make; ``None`` of any other.
+    """
+    if value.sizes[-1:] != (2,) and len(value.sizes) < 2:
         return None
     try:
         with torch.no_grad():
-            found = _values(value).reshape(-1, 2)
+            found = _values(value, samples=2)
     except Exception:  # whatever it raises where it does not run again
         return None
+    return (_coordinates(found) if found.shape[-1] == 2 else None) or _positions(found)
+
+
+def _coordinates(found: Tensor) -> Table | None:
+    """The window whose relative coordinates a constant has: of each offset, or of each two positions."""
+    sides = [n for n in found.shape[:-1] if n != 1]
+    if len(sides) not in (1, 2):
+        return None
+    found = found.reshape(-1, 2)
     side = isqrt(sides[0])
     for size in (sides,) if len(sides) == 2 else ([side, side],):
         own = [(n + 1) // 2 for n in size]
-        # by what the last offset is, unless it is measured by nothing
-        far = [8 ** min(one, 8.0) - 1 for one in found[-1].tolist()]
-        of = [round(8 * (n - 1) / one) + 1 if one > 0 else 0 for n, one in zip(own, far, strict=True)]
-        for measured in (of, None):
-            if measured is not None and min(measured) < 2:
+        given = _measured(found, own, found[-1].tolist())
+        if given is not None:
+            return Table([("relative_coordinates", given)])
+    positions = isqrt(len(found))
+    for window in _factors(positions) if positions**2 == len(found) else ():
+        index = RelativePositions(window, window, [1, 1], "query - key").index.flatten()
+        far = found.view(positions, positions, 2)[-1, 0].tolist()
+        given = _measured(found, window, far, index)
+        if given is not None:
+            return Table([("relative_coordinates", given), ("relative_positions", {"size": window})])
+    return None
+
+
+def _measured(
+    found: Tensor, own: Sequence[int], last: Sequence[float], rows: Tensor | None = None
+) -> dict[str, Any] | None:
+    """By what the offsets of a window are measured, of which the last is given; ``None`` of any others.
+
+    Args:
+        found: the coordinates.
+        own: the sides of the window.
+        last: those of the last offset.
+        rows: which are taken of a table with a row for each offset; ``None`` for all in their order.
+    """
+    far = [8 ** min(one, 8.0) - 1 for one in last]
+    of = [round(8 * (n - 1) / one) + 1 if one > 0 else 0 for n, one in zip(own, far, strict=True)]
+    for measured in (of, None):
+        if measured is not None and min(measured) < 2:
+            continue
+        table = RelativeCoordinates(own, measured).table
+        table = table if rows is None else table[rows]
+        if table.shape == found.shape and torch.allclose(table, found, rtol=1e-5, atol=1e-6):
+            given = {"plain": True} if measured is None else {"of": tuple(of)} if of != [*own] else {}
+            return {"size": tuple(own), **given}
+    return None
+
+
+#: How near a sine of a position is, by its place in the row.
+_SINE = 1e-6
+
+
+def _positions(found: Tensor) -> Table | None:
+    """The map or the row of tokens whose positions a constant has the sines and cosines of."""
+    if found.dim() > 2 and torch.equal(found, found[:1].expand_as(found)):
+        found = found[0]  # alike for each sample
+    if found.dim() not in (2, 3) or not found.is_floating_point() or min(found.shape) < 2:
+        return None
+    for last in (True, False):
+        table = found.double() if last else found.double().movedim(0, -1)
+        *sizes, width = table.shape
+        part = width // len(sizes)
+        if width % (2 * len(sizes)):
+            continue
+        line = (table if len(sizes) == 1 else table[:, 0])[:, :part]  # what the first axis has
+        for normalized in (False, True):
+            first = 0 if normalized else 1
+            place = 2 * pi / (sizes[0] + 1e-6) if normalized else 1.0
+            slow = torch.atan2(line[first, -2], line[first, -1]).item() / place
+            if not 0 < slow <= 1.001:
                 continue
-            table = RelativeCoordinates(own, measured).table
-            if table.shape == found.shape and torch.allclose(table, found, rtol=1e-5, atol=1e-6):
-                given = {"plain": True} if measured is None else {"of": tuple(of)} if of != own else {}
-                return {"size": tuple(own), **given}
+            base = float(f"{slow ** (-part / max(part - 2, 1)):.5g}") if part > 2 else 10000.0
+            base = int(base) if base.is_integer() else base
+            made = SinusoidalPositions((*sizes, width), channels_last=True, base=base, normalized=normalized)
+            if torch.allclose(made.table.double(), table, rtol=0, atol=_SINE * max(sizes) + 1e-5):
+                given: dict[str, Any] = {} if base == 10000 else {"base": base}
+                given |= {"normalized": True} if normalized else {}
+                return Table(
+                    [("sinusoidal_positions", {**given, "size": tuple(sizes), "width": width})], last
+                )
     return None
 
 
@@ -346,26 +418,40 @@ def _is_low(value: Any) -> bool:
     return float(value) <= LOW
 
 
-def _values(value: Value, known: dict[Value, Tensor] | None = None) -> Tensor:
-    """A tensor that no input flows into, with its values; or as it is made of others that are given."""
+def _values(value: Value, known: dict[Value, Tensor] | None = None, samples: int = BATCH) -> Tensor:
+    """A tensor that no input flows into, with its values; or as it is made of others that are given.
+
+    Args:
+        value: the tensor.
+        known: those that are given.
+        samples: for how many it is made, where the code says its sizes by the batch.
+    """
     known = {} if known is None else known
     if value not in known:
-        known[value] = _computed(value, known)
+        known[value] = _computed(value, known, samples)
     return known[value]
 
 
-def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
-    if value.values is not None and not value.trains:
+#: What says the sizes of what an operator makes, or how often it repeats what it reads.
+_SIZES = ("size", "repeats")
+
+
+def _computed(value: Value, known: dict[Value, Tensor], samples: int) -> Tensor:
+    def few(n: int) -> int:
+        return n // BATCH * samples if n and n % BATCH == 0 else n
+
+    sizes = tuple(map(few, value.sizes))
+    if value.values is not None and not value.trains and sizes == value.sizes:
         tensor, version = value.values
         if tensor._version == version and tensor.numel() <= _VALUES:
             return tensor.detach()  # type: ignore[no-any-return]
     node = value.node  # what has been written since is made once more
-    if node is None or node.flows or len(known) > _OPERATORS or prod(value.sizes) > _VALUES:
+    if node is None or node.flows or len(known) > _OPERATORS or prod(sizes) > _VALUES:
         raise LookupError("its values are not known")
     if _stays(node, value):
-        return _values(node.args["input"], known)
+        return _values(node.args["input"], known, samples)
     if node.target == "aten.write":
-        return _written(node.args["self"], node.args["source"], known)
+        return _written(node.args["self"], node.args["source"], known, samples)
     if any(one.flows for one in node.inputs) and not node.target.startswith("aten.new_"):
         raise LookupError("it has a row for each sample")
 
@@ -373,26 +459,28 @@ def _computed(value: Value, known: dict[Value, Tensor]) -> Tensor:
         if isinstance(given, Value) and given.flows:  # of which it takes the type alone
             return torch.empty(0, dtype=getattr(torch, given.dtype))
         if isinstance(given, Value):
-            return _values(given, known)
+            return _values(given, known, samples)
         return [plain(one) for one in given] if isinstance(given, list) else given
 
     args = {name: plain(given) for name, given in node.args.items()}
+    args |= {name: [few(n) for n in args[name]] for name in _SIZES if isinstance(args.get(name), list)}
     if args.get("device") is not None:
         args["device"] = "cpu"
     run = getattr(torch.ops.aten, node.target.removeprefix("aten."))
     made = run(**args)
     found = made[node.outputs.index(value)] if isinstance(made, list | tuple) else made
-    if found.is_meta:
+    if found.is_meta or tuple(found.shape) != sizes:
         raise LookupError("its values are not known")
     return found  # type: ignore[no-any-return]
 
 
-def _written(old: Value, new: Value, known: dict[Value, Tensor]) -> Tensor:
+def _written(old: Value, new: Value, known: dict[Value, Tensor], samples: int) -> Tensor:
     """What a tensor holds after another was written that lies in its memory."""
     part = written_part(old, new)
     if isinstance(part, Value):
-        return _values(part, known)
-    found, written = _values(old, known).clone(), _values(new, known)
+        return _values(part, known, samples)
+    found, written = (_values(one, known, samples) for one in (old, new))
+    found = found.clone()
     for axis in part.gone:
         written = written.unsqueeze(axis)
     found[tuple(slice(*ends) for ends in part.region)] = written

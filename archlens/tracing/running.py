@@ -95,7 +95,7 @@ def run(
             masks.rows_of,
             masks.is_binomial,
             masks.shifted,
-            masks.coordinates_of,
+            masks.table_of,
         )
         lowering.run()
         return lowering
