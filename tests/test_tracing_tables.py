@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import archlens
+from archlens.backends.checks import FAILED
+from archlens.backends.reference import Reference
+from archlens.backends.verification import verify
 
 from .test_tracing_tensors import check
 
@@ -250,6 +253,15 @@ COMPUTED: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Pairwise: ((6, 8), {"relative_coordinates", "relative_positions", "attention"}),
     Decomposed: ((6, 8), {"relative_positions", "matmul", "attention"}),
 }
+
+
+@pytest.mark.parametrize("kind", [Projected, Pairwise])
+def test_hooks_see_what_is_made_once(kind: Callable[[], nn.Module]) -> None:
+    module = kind().eval()
+    x = torch.rand(1, 6, 8) if kind is Pairwise else torch.rand(1, 3, 12, 20)
+    network = archlens.trace(module, tuple(x.shape[1:]))
+    result = verify(network, reference=Reference(module, (x,), {}, (x,)), batch=1)
+    assert [one for one in result.checks if one.status == FAILED] == []
 
 
 @pytest.mark.parametrize("kind", COMPUTED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
+from ..ops.op import NOWHERE
 from ..shape import Ids
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
 from .conformance import as_it_was, batch_axis, in_rows, is_one_layer, slots, tensors, without
@@ -201,7 +203,10 @@ def _several(value: Tensor) -> list[int]:
 
 def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
     """The shape and the products of each layer, by hooks."""
+    once: set[str] = set()  # what no input flows into
     for layer in network:
+        if layer.facts.reach is NOWHERE or once.issuperset(layer.inputs):
+            once.add(layer.name)
         calls = seen.parts.get(layer.name)
         if calls is None:
             for what in ("shape", "macs"):
@@ -216,6 +221,8 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
         if single:  # an id of each sample, which has no axis of its own
             apart += [((1, *shape), flops) for shape, flops in apart]
         apart += [(says, flops) for sizes, flops in calls if in_rows(sizes, says, batch)]
+        if layer.name in once:  # the module makes it for all samples, and lays it out as it likes
+            apart[:0] = [(says, flops * batch) for sizes, flops in calls if prod(sizes) == prod(says)]
         shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,
