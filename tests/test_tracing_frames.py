@@ -137,6 +137,21 @@ class Patches(nn.Module):
         return self.join(x.reshape(b, -1, 20))  # type: ignore[no-any-return]
 
 
+class OneHead(nn.Module):
+    """All heads of the queries read the same keys and values, as in MobileNet V5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = nn.Conv2d(8, 12, 1), nn.Conv2d(8, 4, 2, 2), nn.Conv2d(8, 4, 2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, _, h, w = x.shape
+        q = self.q(x).view(b, 3, 4, h * w).transpose(-1, -2)
+        k, v = (one(x).flatten(2).transpose(1, 2).unsqueeze(1) for one in (self.k, self.v))
+        y = F.scaled_dot_product_attention(q, k, v)
+        return y.transpose(1, 2).reshape(b, h, w, 12).permute(0, 3, 1, 2)
+
+
 #: Each with the input that it takes, and ops that say it.
 MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Video: ((FRAMES, *FRAME), {"frame_conv", "batch_norm", "max_pool", "gru"}),
@@ -144,6 +159,7 @@ MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Windows: ((8, 7, 8), {"frame_conv", "batch_norm", "attention", "relative_positions"}),
     Heads: ((24, 8), {"frame_conv", "max_pool", "attention"}),
     Patches: ((3, 8, 12), {"frame_conv", "attention", "parameter"}),
+    OneHead: ((8, 4, 6), {"attention"}),
 }
 
 

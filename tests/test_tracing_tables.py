@@ -286,3 +286,76 @@ def test_offsets_the_other_way_round_are_no_others() -> None:
     network = archlens.trace(Pairwise(-1).eval(), (6, 8))
     kinds = [layer.op.kind for layer in network]
     assert ("relative_coordinates" in kinds, kinds.count("opaque")) == (False, 1)
+
+
+#: Other rows for a query and a key than those of SAM: by an index of ``m`` of each, and then by a function.
+OTHER_PAIRS: dict[str, tuple[Callable[[int], Tensor], Callable[[Tensor], Tensor]]] = {
+    "key - query": (lambda m: torch.arange(m) - torch.arange(m)[:, None] + m - 1, lambda rows: rows),
+    "distance": (lambda m: (torch.arange(m) - torch.arange(m)[:, None]).abs(), lambda rows: rows),
+    "one further": (
+        lambda m: (torch.arange(m)[:, None] - torch.arange(m) + m).clamp(max=2 * m - 2),
+        lambda rows: rows,
+    ),
+    "in a row": (lambda m: torch.arange(m * m).view(m, m) % (2 * m - 1), lambda rows: rows),
+    "turned": (lambda m: torch.arange(m)[:, None] - torch.arange(m) + m - 1, lambda rows: rows.mT),
+    "keys for queries": (
+        lambda m: torch.arange(m)[:, None] - torch.arange(m) + m - 1,
+        lambda rows: rows.transpose(0, 1),
+    ),
+    "twice": (lambda m: torch.arange(m)[:, None] - torch.arange(m) + m - 1, lambda rows: rows * 2),
+}
+
+
+class Varied(Decomposed):
+    """The same with another index, and lines and columns that may be taken for each other."""
+
+    def __init__(self, name: str, *, swapped: bool) -> None:
+        super().__init__()
+        self.index, self.then = OTHER_PAIRS[name]
+        self.swapped = swapped
+        self.size = 2
+        side = 2 * self.size - 1
+        self.down, self.right = nn.Parameter(torch.rand(side, 4)), nn.Parameter(torch.rand(side, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, n, c = x.shape
+        qkv = self.qkv(x).reshape(b, n, 3, 2, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.reshape(3, b * 2, n, -1).unbind(0)
+        m = self.size
+        rows = [self.then(table[self.index(m).long()]) for table in (self.down, self.right)]
+        at = q.reshape(b * 2, m, m, 4)
+        if rows[0].shape[-1] == 4:
+            down, right = (
+                torch.einsum("bhwc,hkc->bhwk", at, rows[0]),
+                torch.einsum("bhwc,wkc->bhwk", at, rows[1]),
+            )
+        else:
+            down, right = (
+                torch.einsum("bhwc,hck->bhwk", at, rows[0]),
+                torch.einsum("bhwc,wck->bhwk", at, rows[1]),
+            )
+        if self.swapped:
+            down, right = right, down
+        bias = (down[:, :, :, :, None] + right[:, :, :, None, :]).reshape(b, 2, n, n)
+        q, k, v = (one.view(b, 2, n, -1) for one in (q, k, v))
+        scores = q @ k.transpose(-2, -1) * 0.3 + bias
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(b, n, c)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("name", OTHER_PAIRS)
+def test_what_is_converted_computes_the_same(name: str, swapped: bool) -> None:
+    """Of each that is nearly the op's it is said what it is, or nothing."""
+    torch.manual_seed(2)
+    module = Varied(name, swapped=swapped).eval()
+    network = archlens.trace(module, (4, 8))
+    assert network.params == sum(one.numel() for one in module.parameters())
+    if any(layer.op.kind == "opaque" for layer in network):
+        with pytest.raises(archlens.ArchlensError):
+            archlens.convert(network)
+        return
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 4, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))

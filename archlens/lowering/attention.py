@@ -152,6 +152,7 @@ def function(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     q, k, v = (lowering.of(args[name]) for name in ("query", "key", "value"))
     if args.get("enable_gqa"):
         k, v = (_repeated(x, prod(args["query"].sizes[-3:-2])) for x in (k, v))
+    k, v = (_broadcast(x, q) for x in (k, v))
     scale = args.get("scale")
     found = _Scores([], (), args["query"].sizes[-1] ** -0.5 if scale is None else scale)
     mask = args.get("attn_mask")
@@ -294,6 +295,18 @@ def _repeated_rows(lowering: Lowering, value: Value, beside: Draft, place: int) 
         call = value.node.call if value.node is not None else None
         lowering.made[leaf, op] = lowering.put(op, beside, own={"": leaf}, call=call)
     return lowering.made[leaf, op]
+
+
+def _broadcast(held: Held, beside: Held) -> Held:
+    """Keys or values whose one head all heads of the queries read."""
+    if len(held.axes) != len(beside.axes):
+        return held
+    pairs = zip(held.axes[1:-2], beside.axes[1:-2], strict=True)
+    again = [
+        (Part(REPEATED, 0, prod(part.size for part in other)),) if other and not own else own
+        for own, other in pairs
+    ]
+    return Held(held.draft, (held.axes[0], *again, *held.axes[-2:]), held.call)
 
 
 def _repeated(held: Held, heads: int) -> Held:
