@@ -441,6 +441,14 @@ class HeadsAsRows(OfDistances):
         return q, k, v
 
 
+class KeptIndexOfRows(HeadsAsRows):
+    """The same where each head is a row by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("index", self.index, persistent=True)
+
+
 class OfRanges(Biased):
     """A row for each range of distances, as T5 has it."""
 
@@ -542,6 +550,7 @@ class Scaled(OfDistances):
 
 
 ADDED[KeptIndex] = [one.replace('"distance"', '"distance", kept=true') for one in ADDED[OfDistances]]
+ADDED[KeptIndexOfRows] = [*ADDED[KeptIndex], 'rearrange("h q k -> h 1 q k")']
 ADDED[WithClassToken] = [
     "parameter((18, 3))",
     "relative_positions((2, 3), class_token=true)",
@@ -574,7 +583,7 @@ def test_what_is_added_to_scores_is_a_bias(kind: type[Attend]) -> None:
     network = archlens.trace(module, (LENGTH, CHANNELS))
     (core,) = [layer for layer in network if layer.op.kind == "attention"]
     said = "attention(3, causal=true)" if issubclass(kind, OfRangesBefore) else "attention(3)"
-    assert str(core.op) == ("attention(1)" if kind is HeadsAsRows else said)
+    assert str(core.op) == ("attention(1)" if issubclass(kind, HeadsAsRows) else said)
     assert len(core.inputs) == 4
     before, rest = core.inputs[3], []
     while before != "input":

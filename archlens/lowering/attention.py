@@ -778,6 +778,8 @@ def _term(
     there = _added_layer(found, said) if as_it_was else None
     if there is not None and tuple(there.shape) == (op.heads, queries, keys):
         return there
+    if there is not None and op.heads == 1 and tuple(there.shape) == (*rows[-1:], queries, keys):
+        return lowering.put(lowering.call("rearrange", "h q k -> h 1 q k"), there)  # each head is a row
     bias = found.biases.get(said, bias)
     terms = [_constant(lowering, one, (*lead, queries, keys), op, drafts[0]) for one in _addends(bias)]
     return _total(lowering, [one for one in terms if one is not None]) if None not in terms else None
