@@ -205,6 +205,10 @@ def table_of(value: Value) -> Table | None:
     return (_coordinates(found) if found.shape[-1] == 2 else None) or _positions(found)
 
 
+#: The most offsets of each two positions, and sines of positions, that are looked at.
+_PAIRS, _SINES = 1 << 20, 1 << 22
+
+
 def _coordinates(found: Tensor) -> Table | None:
     """The window whose relative coordinates a constant has: of each offset, or of each two positions."""
     sides = [n for n in found.shape[:-1] if n != 1]
@@ -218,7 +222,7 @@ def _coordinates(found: Tensor) -> Table | None:
         if given is not None:
             return Table([("relative_coordinates", given)])
     positions = isqrt(len(found))
-    for window in _factors(positions) if positions**2 == len(found) else ():
+    for window in _factors(positions) if positions**2 == len(found) <= _PAIRS else ():
         index = RelativePositions(window, window, [1, 1], "query - key").index.flatten()
         far = found.view(positions, positions, 2)[-1, 0].tolist()
         given = _measured(found, window, far, index)
@@ -260,6 +264,8 @@ def _positions(found: Tensor) -> Table | None:
     if found.dim() > 2 and torch.equal(found, found[:1].expand_as(found)):
         found = found[0]  # alike for each sample
     if found.dim() not in (2, 3) or not found.is_floating_point() or min(found.shape) < 2:
+        return None
+    if found.numel() > _SINES:
         return None
     for last in (True, False):
         table = found.double() if last else found.double().movedim(0, -1)
