@@ -2392,6 +2392,27 @@ def test_norms_of_what_comes_in(op: str, reads: str, said: str, tmp_path: Path) 
     assert [str(layer.op) for layer in network if layer.params] == [said]
 
 
+def test_a_deformable_convolution_costs_what_a_plain_one_does(tmp_path: Path) -> None:
+    attributes = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2], "group": 2}
+    nodes = [
+        node("Conv", "x away", "offsets", **attributes),
+        node("DeformConv", "x w offsets b", "y", **attributes),
+    ]
+    held = [tensor("away", [18, 2, 3, 3]), tensor("w", [8, 2, 3, 3]), tensor("b", [8])]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 4, 9, 9])], [info("y", ["n", 8, 5, 5])]))
+    assert network.output == (8, 5, 5)
+    assert network.params == 18 * 2 * 9 + 8 * 2 * 9 + 8
+    assert network.macs == 25 * (18 + 8) * 2 * 9
+
+
+def test_a_vector_that_is_taken_for_samples(tmp_path: Path) -> None:
+    data = model([node("MatMul", "x w", "y")], [tensor("w", [5, 2])], [info("x", [5])], [info("y", [2])])
+    with pytest.raises(
+        archlens.ArchlensError, match="1009 stands for any number of samples; the file is for 5"
+    ):
+        loaded(tmp_path, data)
+
+
 # --- sizes that depend on values --------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.masks import leaves
-from ...lowering.tape import TakenApart
+from ...lowering.tape import BATCH, TakenApart
 from ...lowering.waves import turns_of
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
@@ -226,7 +226,11 @@ class Onnx(Model):
             if samples == 1:
                 with suppress(SpecError):
                     return self._run(name, shapes, run.seen, samples, late=True)
-            raise problem from None
+            said = problem.diagnostic
+            if str(BATCH) not in said.message:
+                raise problem from None
+            note = f"{BATCH} stands for any number of samples; the file is for {samples}, its outermost axis"
+            raise SpecError(replace(said, notes=(*said.notes, note))) from None
 
     def _check(self, shapes: Mapping[str, Shape]) -> None:
         """Hold that shapes have as many axes as the inputs."""

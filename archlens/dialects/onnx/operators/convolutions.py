@@ -30,6 +30,13 @@ def conv(at: At) -> Tensor:
     return at.write("aten.convolution", args, out, macs=macs)
 
 
+@runs("DeformConv")
+def deform_conv(at: At) -> Tensor:
+    """It multiplies as a convolution does, at places that another input says."""
+    out, macs = convolved(at)
+    return at.write("DeformConv", {"inputs": [one for one in at.inputs if one is not None]}, out, macs=macs)
+
+
 def convolved(at: At) -> tuple[tuple[int, ...], int]:
     """The sizes of what a convolution makes, and its multiply-accumulates."""
     sizes, weight = as_map(at.x()), at.x(1)
