@@ -569,3 +569,49 @@ def test_a_token_of_each_sample_is_a_branch() -> None:
     x = torch.rand(2, 5, 8)
     with torch.no_grad():
         torch.testing.assert_close(built(x), module(x))
+
+
+class EvoNorm(nn.Module):
+    """EvoNorm S0: by the deviation of groups of channels, which is repeated for each, Liu et al. 2020."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.v, self.weight, self.bias = (nn.Parameter(torch.rand(8)) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        v, weight, bias = (one.view(1, -1, 1, 1) for one in (self.v, self.weight, self.bias))
+        groups = x.reshape(len(x), 2, 4, *x.shape[2:])
+        variance = groups.float().var(dim=(2, 3, 4), unbiased=False, keepdim=True)
+        deviation = (variance + 1e-5).sqrt().expand(groups.shape).reshape(x.shape)
+        return x * (x * v).sigmoid() / deviation * weight + bias  # type: ignore[no-any-return]
+
+
+#: What is found along axes, by its definition, and the ops of that.
+FOUND: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
+    "variance": (lambda x: x.var(1, keepdim=True), {"subtract", "pow", "mean", "scale"}),
+    "of all": (lambda x: x.var((2, 3), unbiased=False), {"subtract", "pow", "mean"}),
+    "deviation": (lambda x: torch.cat((x.mean((2, 3)), x.std((2, 3))), 1), {"sqrt", "concat"}),
+    "correction": (lambda x: torch.std(x, dim=3, correction=2), {"sqrt", "scale"}),
+    "length": (lambda x: x / x.norm(dim=1, keepdim=True), {"pow", "mean", "sqrt", "divide"}),
+    "least": (lambda x: x.amin((2, 3)), {"amax", "scale"}),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_is_found_along_axes_is_said_by_its_definition(name: str) -> None:
+    does, kinds = FOUND[name]
+    check(Maps(does), (3, 6, 9), kinds)
+
+
+def test_the_deviation_of_groups() -> None:
+    check(EvoNorm(), (3, 7, 9), {"upsample", "mean", "subtract", "sqrt"})
+
+
+@pytest.mark.parametrize(
+    "does", [lambda x: x.norm(1, dim=1), lambda x: x.norm(3, dim=(2, 3)), lambda x: x.logsumexp(1)]
+)
+def test_other_norms_have_no_op(does: Callable[[Tensor], Tensor]) -> None:
+    network = archlens.trace(Maps(does).eval(), (3, 6, 9))
+    assert [layer.op.kind for layer in network].count("opaque") == 1

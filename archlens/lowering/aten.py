@@ -1381,7 +1381,10 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
     names = tuple(draft.shape.names[dim - 1] for dim in dims)
     kind = "amax" if node.target in ("aten.amax", "aten.max") else "mean"
     op = lowering.call(kind, names if len(names) > 1 else names[0], **keep)
-    if name in _REDUCED:
+    steps = _in_steps(lowering, node, args, draft, op, prod(draft.shape[dim - 1] for dim in dims))
+    if steps is not None:
+        made = steps
+    elif name in _REDUCED:
         try:
             shape = op.facts(draft.shape).shape
         except ShapeError as problem:
@@ -1395,6 +1398,37 @@ def _over_axes(lowering: Lowering, node: Node, args: dict[str, Any], held: Held,
     if not keep and len(draft.shape) == len(dims):
         return Held(made, made.straight[:1])  # a number of each sample
     return _straight(made)
+
+
+def _in_steps(
+    lowering: Lowering, node: Node, args: dict[str, Any], draft: Draft, mean: Op, count: int
+) -> Draft | None:
+    """A variance, a deviation or a length as the steps of its definition, or the least as the largest of the
+    opposites; ``None`` of anything else.
+    """
+    name, axis = node.target.removeprefix("aten."), mean.attributes()["axis"]
+
+    def then(made: Draft, kind: str, *given: Any) -> Draft:
+        return lowering.put(lowering.call(kind, *given), made)
+
+    if name == "amin":
+        most = lowering.call("amax", axis, keep=mean.attributes()["keep"])
+        return then(lowering.put(most, then(draft, "scale", -1)), "scale", -1)
+    if name in ("norm", "linalg_vector_norm"):
+        if args.get("p", args.get("ord", 2)) != 2:
+            return None
+        return then(then(lowering.put(mean, then(draft, "pow", 2)), "scale", count), "sqrt")
+    if name not in ("var", "std"):
+        return None
+    less = args.get("correction", int(args.get("unbiased", True)))
+    less = 1 if less is None else less
+    if count <= less:
+        return None
+    middle = lowering.put(lowering.call("mean", axis, keep=True), draft)
+    apart = lowering.put(lowering.call("subtract"), draft, middle)
+    made = lowering.put(mean, then(apart, "pow", 2))
+    made = then(made, "scale", count / (count - less)) if less else made
+    return then(made, "sqrt") if name == "std" else made
 
 
 def _over_one_of_many(lowering: Lowering, node: Node, args: dict[str, Any], draft: Draft, dim: int) -> Held:

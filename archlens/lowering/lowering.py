@@ -559,7 +559,14 @@ class Lowering:
         )
 
     def _repeated(self, held: Held, last: bool) -> Draft:
-        """The values repeated along axes of positions: one everywhere, or all of them in a row."""
+        """The values repeated along axes of positions: each by itself, or all of them in a row."""
+        for i, axis in enumerate(held.axes):
+            if i and len(axis) > 1 and axis[-1].axis == REPEATED and axis[0].axis != REPEATED:
+                apart = (*held.axes[:i], axis[:-1], axis[-1:], *held.axes[i + 1 :])
+                made = self.settled(Held(held.draft, apart, held.call), last=False)
+                whole = made.straight
+                own = (*whole[:i], in_order(whole[i : i + 2]), *whole[i + 2 :])
+                return self.settled(Held(made, own, held.call), last=last)
         rank = len(held.axes)
         order = (0, rank - 1, *range(1, rank - 1)) if last else range(rank)
         axes = [held.axes[i] for i in order]
