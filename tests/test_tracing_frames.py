@@ -152,6 +152,21 @@ class OneHead(nn.Module):
         return y.transpose(1, 2).reshape(b, h, w, 12).permute(0, 3, 1, 2)
 
 
+class OneMatrix(nn.Module):
+    """Every head is multiplied by the same matrix of a sample, as in LambdaNetworks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Conv2d(8, 12 + 4 + 5, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, _, h, w = x.shape
+        q, k, v = self.qkv(x).split((12, 4, 5), 1)
+        q = q.reshape(b, 3, 4, h * w).transpose(-1, -2)
+        content = k.flatten(2).softmax(-1) @ v.flatten(2).transpose(-1, -2)
+        return (q @ content.unsqueeze(1)).transpose(-1, -2).reshape(b, 15, h, w)
+
+
 #: Each with the input that it takes, and ops that say it.
 MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Video: ((FRAMES, *FRAME), {"frame_conv", "batch_norm", "max_pool", "gru"}),
@@ -160,6 +175,7 @@ MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Heads: ((24, 8), {"frame_conv", "max_pool", "attention"}),
     Patches: ((3, 8, 12), {"frame_conv", "attention", "parameter"}),
     OneHead: ((8, 4, 6), {"attention"}),
+    OneMatrix: ((8, 4, 6), {"matmul", "softmax", "upsample"}),
 }
 
 

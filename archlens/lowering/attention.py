@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from math import isclose, prod
 from typing import Any
 
-from ..arrangement import REPEATED, Axes, Axis, Part, in_order, viewed
+from ..arrangement import REPEATED, Axes, Axis, Part, in_order, sizes, viewed
 from ..ops import ShapeError
 from ..ops.op import NOWHERE
 from ..ops.opaque import Opaque
@@ -129,9 +129,13 @@ def transposed(value: Value) -> Value | None:
 def _multiplied(lowering: Lowering, node: Node, left: Value, right: Value) -> Held:
     """A product of two matrices, each of the same leading axes."""
     factor = (node.args.get("beta", 1), node.args.get("alpha", 1)) if "badd" in node.target else (0, 1)
-    if not (left.flows and right.flows) or left.sizes[:-2] != right.sizes[:-2] or factor != (0, 1):
+    alike = len(left.sizes) == len(right.sizes) and left.sizes[:1] == right.sizes[:1]
+    if not (left.flows and right.flows and alike) or factor != (0, 1):
         raise NotSaid("it is not part of attention")
     a, b = lowering.of(left), lowering.of(right)
+    a, b = _broadcast(a, b), _broadcast(b, a)
+    if sizes(a.axes[:-2]) != sizes(b.axes[:-2]):
+        raise NotSaid("it is not part of attention")
     samples = a.draft.straight[0]
     if any(not held.axes or held.axes[0][: len(samples)] != samples for held in (a, b)) or len(a.axes) < 3:
         raise NotSaid("the first axis is not the batch")
@@ -298,7 +302,7 @@ def _repeated_rows(lowering: Lowering, value: Value, beside: Draft, place: int) 
 
 
 def _broadcast(held: Held, beside: Held) -> Held:
-    """Keys or values whose one head all heads of the queries read."""
+    """A tensor whose one matrix is read by several of another, as one head of keys by all of the queries."""
     if len(held.axes) != len(beside.axes):
         return held
     pairs = zip(held.axes[1:-2], beside.axes[1:-2], strict=True)

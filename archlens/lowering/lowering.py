@@ -560,9 +560,9 @@ class Lowering:
 
     def _repeated(self, held: Held, last: bool) -> Draft:
         """The values repeated along axes of positions: each by itself, or all of them in a row."""
-        for i, axis in enumerate(held.axes):
-            if i and len(axis) > 1 and axis[-1].axis == REPEATED and axis[0].axis != REPEATED:
-                apart = (*held.axes[:i], axis[:-1], axis[-1:], *held.axes[i + 1 :])
+        for i, parts in enumerate(held.axes):
+            if i and len(parts) > 1 and parts[-1].axis == REPEATED and parts[0].axis != REPEATED:
+                apart = (*held.axes[:i], parts[:-1], parts[-1:], *held.axes[i + 1 :])
                 made = self.settled(Held(held.draft, apart, held.call), last=False)
                 whole = made.straight
                 own = (*whole[:i], in_order(whole[i : i + 2]), *whole[i + 2 :])
