@@ -444,7 +444,8 @@ def test_shapes_are_whole_where_there_is_room_beside_their_lines(name: str, shap
 
 
 def test_names_are_parted_at_spaces_first_and_within_no_number() -> None:
-    assert graph._parts("stochastic_depth, 0.025 to 0.18", 110) == ["stochastic_depth,", "0.025 to 0.18"]
+    assert graph._parts("stochastic_depth, 0.025 to 0.18", 110) == ["stochastic_depth", "0.025 to 0.18"]
+    assert graph._parts("window_attention, w/32, 7", 60) == ["window_", "attention", "w/32, 7"]
     assert graph._parts("embeddings.LayerNorm", 100) == ["embeddings.", "LayerNorm"]
     assert graph._parts("scale, 0.12345678901234567890", 100) == ["scale, 0.12345678901234567890"]
 

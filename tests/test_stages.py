@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ import archlens
 from archlens import drawing
 from archlens.analysis.repeats import Repeats
 from archlens.drawing import Request, to_bytes
+from archlens.drawing.plan import Plan
 from archlens.drawing.structure import Run, Structure, period
-from archlens.drawing.styles import stages
+from archlens.drawing.styles import graph, stages
 from archlens.errors import UsageError
 from archlens.network import Network
 
@@ -422,3 +424,47 @@ def test_what_is_wider_than_its_page_is_left_out_and_said() -> None:
 def test_many_heads_are_read(fit: str) -> None:
     for name in ("retinanet_resnet50_fpn", "maskrcnn_resnet50_fpn"):
         is_read(drawing.to_svg(archlens.load(name), style="stages", fit=fit), fit)
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "convs"), [("googlenet", "inception", 6), ("inception_v3", "module_5", 7)]
+)
+def test_branches_stand_upright_beside_each_other_in_a_column(name: str, block: str, convs: int) -> None:
+    """Szegedy et al. 2015, Figure 2b, has six convolutions, and 2016, Figure 5, seven, all beneath the input."""
+    sheet = stages._sheet(Request(archlens.load(name), "stages", fit="column"))[1]
+    laid = next(panel.laid for _, _, panel in sheet.panels if panel.kind.name == block)
+    assert laid.direction == "tb"
+    assert laid.cut == 0
+    assert sum(box.lines[0].family == "convolution" for box in laid.plan.boxes) == convs
+    assert all(area.y > laid.areas[0].bottom for area in laid.areas[1:])
+    assert len({round(area.y) for area in laid.areas}) < len(laid.areas) - 2
+
+
+def test_folded_stages_say_of_which_blocks_they_are() -> None:
+    """Carion et al. 2020: a ResNet-50 of 16 blocks, and six layers each of encoder and decoder."""
+    svg = drawing.to_svg(archlens.load("detr_resnet50"), style="stages", fit="column")
+    assert {"bottleneck x16", "encoder_layer x6", "decoder_layer x6"} <= set(
+        re.findall(">([^<]*)</text>", svg)
+    )
+
+
+@pytest.mark.parametrize("name", ["nasnet_a_mobile", "bert_base", "maxvit_t"])
+@pytest.mark.parametrize("fit", ["column", "page"])
+def test_names_in_blocks_are_not_cut(name: str, fit: str) -> None:
+    svg = drawing.to_svg(archlens.load(name), style="stages", fit=fit)
+    assert blocks(svg)
+    assert not [word for words in blocks(svg).values() for word in words if re.search(r"\w…|…\w", word)]
+
+
+def test_blocks_are_laid_out_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each plan once in each width of its boxes, however many rooms are tried: NASNet took nine seconds."""
+    made = []
+
+    def counted(plan: Plan, words: object, *others: Any) -> Any:
+        made.append((id(plan), words, others[0]))
+        return placed(plan, words, *others)  # type: ignore[arg-type]
+
+    placed = graph._placed
+    monkeypatch.setattr(graph, "_placed", counted)
+    assert stages.draw(Request(archlens.load("nasnet_a_mobile"), "stages", fit="column")).items
+    assert len(set(made)) == len(made) < 400

@@ -172,6 +172,8 @@ class Given(NamedTuple):
     apart: float
     #: Boxes that are never on the spine.
     aside: Collection[int] = ()
+    #: The space between two boxes beside each other.
+    beside: float = ASIDE
 
     def turned(self) -> Given:
         """The same with the axes exchanged."""
@@ -288,7 +290,7 @@ class _Row(NamedTuple):
 
 class _Placer:
     def __init__(self, given: Given) -> None:
-        sizes, links, scope_of, parents, pads, apart, aside = given
+        sizes, links, scope_of, parents, pads, apart, aside, self.beside = given
         self.sizes, self.links, self.apart, self.pads = sizes, links, apart, pads
         self.aside = frozenset(aside)
         count = len(sizes)
@@ -545,7 +547,7 @@ class _Placer:
                     if not any(item is other for other in hanging_items)
                 ]
                 taken += [hung[i][2] for i in range(len(hung)) if not has_its_row(i)]
-                at = max(taken) + ASIDE if taken else x - block.enters
+                at = max(taken) + self.beside if taken else x - block.enters
                 rows[first].append(_Item(block, x=at, hangs=True))
                 hanging_items.append(rows[first][-1])
                 hung.append((first, last, at + block.width))
@@ -622,7 +624,7 @@ class _Placer:
         for _, block in [*sides, *found] if self.rising else [*found, *sides]:
             aside = any(block is side for _, side in sides)
             row.append(_Item(block, x=x, central=aside and bool(block.leaving)))
-            x += block.width + ASIDE
+            x += block.width + self.beside
         middle = [item for item in row if any(item.block is block for _, block in found)]
         middle = middle[(len(found) - 1) // 2 : len(found) // 2 + 1]
         enters = sum(item.x + item.block.enters for item in middle if item.block is not None) / len(middle)
@@ -994,7 +996,7 @@ class _Placer:
             x = 0.0
             for item in row:
                 item.x = x
-                x += item.width + (ASIDE if item.block is not None else _LANE)
+                x += item.width + (self.beside if item.block is not None else _LANE)
         for sweep in range(_SETTLED):
             for row in rows[::-1] if sweep % 2 else rows:
                 wishes = []
@@ -1007,8 +1009,8 @@ class _Placer:
                     wishes.append(
                         (sum(x * w for x, w in found) / weight, weight) if found else (item.x, 0.01)
                     )
-                _spread(row, wishes)
-        _straighten_lanes(rows)
+                _spread(row, wishes, self.beside)
+        _straighten_lanes(rows, self.beside)
 
     def _joins(self, above: list[_Item], below: list[_Item]) -> list[tuple[_Item, float, _Item, float, int]]:
         """What is connected from one row to the next: two items, where in each, and the box it is from."""
@@ -1256,7 +1258,7 @@ def _merge_lanes(rows: Iterable[list[_Item]]) -> None:
         above = here
 
 
-def _straighten_lanes(rows: Sequence[list[_Item]]) -> None:
+def _straighten_lanes(rows: Sequence[list[_Item]], beside: float) -> None:
     """Put lanes that go on from row to row into one line, where there is room in all of them."""
     chains: dict[tuple[int, frozenset[int]], list[tuple[int, int]]] = {}
     for number, row in enumerate(rows):
@@ -1269,7 +1271,7 @@ def _straighten_lanes(rows: Sequence[list[_Item]]) -> None:
             row = rows[number]
             if i:
                 before = row[i - 1]
-                gap = ASIDE if before.block is not None else _LANE
+                gap = beside if before.block is not None else _LANE
                 left = max(left, before.x + before.width + gap)
             if i + 1 < len(row):
                 right = min(right, row[i + 1].x - _LANE)
@@ -1308,7 +1310,7 @@ def _straightened(points: list[Point]) -> list[Point]:
     return found
 
 
-def _spread(row: list[_Item], wishes: list[tuple[float, float]]) -> None:
+def _spread(row: list[_Item], wishes: list[tuple[float, float]], beside: float) -> None:
     """Put the items of a row as near to where they are wished as their order lets them, by least squares.
 
     Pool adjacent violators: Ayer et al., "An empirical distribution function for sampling with incomplete
@@ -1325,7 +1327,7 @@ def _spread(row: list[_Item], wishes: list[tuple[float, float]]) -> None:
             value = (value * mass + before * more) / (mass + more)
             mass, count = mass + more, count + others
         pools.append((value, mass, count))
-        offset += item.width + (ASIDE if item.block is not None else _LANE)
+        offset += item.width + (beside if item.block is not None else _LANE)
     i = 0
     for value, _, count in pools:
         for _ in range(count):

@@ -85,6 +85,13 @@ class Box:
     figures: str = ""
     #: Whether it is several that follow one another.
     gathered: bool = False
+    #: Whether its lines say of which blocks it is, where it stands for a scope.
+    told: bool = False
+
+    @property
+    def has_strip(self) -> bool:
+        """Whether the families of its layers are shown, for want of words."""
+        return self.kind == "scope" and not self.told
 
     @property
     def is_unnamed(self) -> bool:
@@ -223,9 +230,16 @@ class Plan:
         return any(box.gathered for box in self.boxes)
 
     @cached_property
+    def places(self) -> dict[Hashable, Any]:
+        """Layouts of it, by what they depend on."""
+        return {}
+
+    @cached_property
     def families(self) -> tuple[str, ...]:
-        """The families of ops that are seen, in order of appearance."""
-        return tuple(dict.fromkeys(line.family for box in self.boxes for line in box.lines if line.family))
+        """The families of ops that are seen: those of lines in order of appearance, and then others."""
+        written = [line.family for box in self.boxes for line in box.lines if line.family]
+        shown = (layer.op.family for box in self.boxes if box.has_strip for layer in box.layers)
+        return tuple(dict.fromkeys([*written, *shown]))
 
 
 def spread(plan: Plan) -> list[str]:
@@ -277,6 +291,7 @@ def _as_one(group: Sequence[Box]) -> Box:
         output=last.output,
         title="\n".join(box.title for box in group),
         gathered=True,
+        told=all(box.told for box in group if box.kind == "scope"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from ..fit import SMALL
 from ..frame import NAME, Ramp, Sign, around, folded, framed, room
 from ..heat import Heat, colored, heat_of
 from ..layout import Layout, Wire, arranged, laid_apart, laid_as_u, lay_out
-from ..metrics import fitted, width, wrapped
+from ..metrics import current, fitted, width, wrapped
 from ..picture import (
     Group,
     Item,
@@ -63,6 +63,13 @@ class _Words(NamedTuple):
     #: The widest box; what is too long is cut. And the narrowest.
     widest: float = _WIDE
     narrowest: float = _NARROW
+    #: The space between boxes beside each other.
+    beside: float = ASIDE
+
+    @property
+    def pad(self) -> float:
+        """The space on the sides of a box."""
+        return _PAD if self.widest > _TIGHT else _PAD / 2
 
 
 #: From the most words to the fewest.
@@ -82,14 +89,16 @@ _EDGES, _HOPELESS = 72, 2.0
 _SCROLLED = 1.25
 #: How many levels of scopes may be open where none is drawn.
 _FLAT = 3
-#: By how much boxes are made narrower where those with the fewest words are too wide, and when no more.
-_NARROWER, _LEAST = 0.88, 64.0
+#: How narrow boxes are made where those with the fewest words are too wide; and when they have less space
+#: on their sides.
+_NARROWER = (220.0, 190.0, 165.0, 145.0, 125.0, 110.0, 98.0, 88.0, 80.0, 75.0, 70.0, 64.0)
+_TIGHT = 98.0
 #: What is said of boxes of several lines.
 GATHERED = "Lines of a box follow one another; what follows a layer in it is left out."
 #: The signs behind which a name may be parted: not the point of a number.
 _SIGNS = re.compile(r"[_\- ]|(?<![0-9])\.|\.(?![0-9])")
-#: The space after a box beside which no shape stands.
-_CLOSE = 5.0
+#: The space after a box beside which no shape stands, and that between two such boxes.
+_CLOSE, _NEXT = 5.0, 7.0
 
 
 class Laid(NamedTuple):
@@ -118,6 +127,23 @@ class Laid(NamedTuple):
     def narrowed(self) -> float:
         """How much narrower than their words its boxes may be."""
         return _WIDE - self.words.widest
+
+    @property
+    def cut(self) -> int:
+        """How many of the lines of its boxes there is no room for."""
+        count = 0
+        for box, (wide, _) in zip(self.plan.boxes, self.cores, strict=True):
+            heads, bars = len(_head(box, self.words)), _STEP * len(_bars(box, self.words))
+            for i, row in enumerate(_rows(box, self.words)):
+                most = wide - 2 * self.words.pad - _ACCENT - bars
+                needed = [
+                    width(row.name[:100], NAME if i < heads else SMALL, i < heads),
+                    width(row.what[:100], SMALL),
+                ]
+                if i < heads and all(needed):
+                    needed = [sum(needed) + _BETWEEN]
+                count += min(filter(None, needed), default=0.0) > most + 0.01
+        return count
 
     @property
     def share(self) -> float:
@@ -254,7 +280,7 @@ def _chosen(request: Request) -> Laid:
     best: Laid | None = None
     if "tb" in ways and (found := _as_u(request)) is not None:
         return found
-    for plan in map(Plan.thinned, request.choices()) if _widens(request) else request.choices():
+    for plan in map(Plan.thinned, request.choices()) if widens(request) else request.choices():
         only = request.is_last(plan)
         hopeless: set[str] = set()
         if "tb" in ways and (found := _u_of(request, plan, only=only)) is not None:
@@ -300,7 +326,7 @@ def _as_u(request: Request) -> Laid | None:
     """A network that widens its maps again as a U, where it is one as soon as its scopes are not drawn."""
     if request.depth is not None or request.failed is not None:
         return None
-    if not _widens(request):
+    if not widens(request):
         return None
     depths = range(min(request.plans.repeats.deepest, _FLAT), 0, -1)
     for gathered, depth in product((False, True), depths):
@@ -315,7 +341,7 @@ def _as_u(request: Request) -> Laid | None:
     return None
 
 
-def _widens(request: Request) -> bool:
+def widens(request: Request) -> bool:
     """Whether a network widens its maps again."""
     return any(layer.op.family == "upsampling" for layer in request.network.layers)
 
@@ -338,14 +364,29 @@ def _bent_words(plan: Plan) -> Sequence[_Words]:
 
 def _narrowed(request: Request, found: Laid) -> Laid:
     """The same with boxes so narrow that the page holds them, and their words cut; or as it is."""
-    widest = max(wide for wide, _ in found.cores)
-    while widest > _LEAST:
-        widest = max(_NARROWER * widest, _LEAST)
-        words = _WORDS[-1]._replace(widest=widest)
-        other = _laid(request, found.plan, words, found.direction, only=True)
-        if other is not None and not other.over[0]:
-            return other
-    return found
+
+    def at(widest: float) -> Laid:
+        other = _laid(request, found.plan, _WORDS[-1]._replace(widest=widest), found.direction, only=True)
+        assert other is not None
+        return other
+
+    other = _widest(found, at)
+    return found if other.over[0] else other
+
+
+def _widest(found: Laid, at: Callable[[float], Laid]) -> Laid:
+    """The same in the widest boxes with which it is not too wide; or in the narrowest there are."""
+    now = max(wide for wide, _ in found.cores)
+    widths = [wide for wide in _NARROWER if wide < now]
+    if not widths:
+        return found
+    laid = {len(widths) - 1: at(widths[-1])}
+    low, high = 0, len(widths) - 1  # the one is looked for, the other may be it
+    while low < high and not laid[high].over[0]:
+        middle = (low + high) // 2
+        laid[middle] = at(widths[middle])
+        low, high = (middle + 1, high) if laid[middle].over[0] else (low, middle)
+    return laid[high]
 
 
 def _laid(request: Request, plan: Plan, words: _Words, direction: str, *, only: bool) -> Laid | None:
@@ -367,25 +408,26 @@ def fitting(
     Without ``shapes`` between its boxes it is closer, and its boxes may be narrower. ``broken`` is whether it
     may be broken into columns or rows.
     """
-    close = {"tail": _CLOSE, "narrowest": _LEAST}
+    close = {"tail": _CLOSE, "narrowest": _NARROWER[-1], "beside": _NEXT}
     choices = [words if shapes else words._replace(**close) for words in _WORDS]  # type: ignore[arg-type]
     best: Laid | None = None
     for words in choices:
         found = _within(plan, words, way, room, broken=broken)
-        if found.over == (0.0, 0.0) and (found.layout.rising or not found.bent):
+        if found.over == (0.0, 0.0) and not found.cut and (found.layout.rising or not found.bent):
             return found
-        if best is None or found.over < best.over:  # fewer words may make a U fit
+        if best is None or (found.over, found.cut) < (best.over, best.cut):  # fewer words may make a U fit
             best = found
     assert best is not None
     for words in _bent_words(plan)[len(_WORDS) :] if best.bent else ():
         found = _within(plan, words, way, room, broken=broken)
         if found.layout.rising and found.over == (0.0, 0.0):
             return found
-    widest = max(wide for wide, _ in best.cores)
-    while best.over[0] and widest > _LEAST:
-        widest = max(_NARROWER * widest, _LEAST)
-        found = _within(plan, choices[-1]._replace(widest=widest), way, room, broken=broken)
-        best = min(best, found, key=lambda one: one.over)
+    if best.over[0]:
+        least = choices[-1]
+        other = _widest(
+            best, lambda wide: _within(plan, least._replace(widest=wide), way, room, broken=broken)
+        )
+        best = min(best, other, key=lambda one: one.over)
     return best
 
 
@@ -425,10 +467,7 @@ def _layouts(
     """The places of the boxes on the page: as a U, where the network is one, and in columns or rows; and
     whether it is one.
     """
-    known, key = request.plans.known, (__name__, _key(plan), words, direction, request.labels)
-    if key not in known:
-        known[key] = _whole(plan, words, direction, cores)
-    return _broken(known[key], direction, room)
+    return _broken(_whole(plan, words, direction, cores), direction, room)
 
 
 def _key(plan: Plan) -> tuple[object, ...]:
@@ -438,6 +477,14 @@ def _key(plan: Plan) -> tuple[object, ...]:
 
 def _whole(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]) -> list[Layout]:
     """The places of the boxes wherever they are: in one piece, and as a U where the network is one."""
+    key = words, direction, current()
+    if key not in plan.places:
+        plan.places[key] = list(_placed(plan, words, direction, cores))
+    found: list[Layout] = plan.places[key]
+    return found
+
+
+def _placed(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]) -> Iterator[Layout]:
     tail = max((width(box.shape, SMALL) for box in plan.boxes), default=0.0) + 16
     given = Given(
         [(w + tail, h) if direction == "lr" else (w, h + words.tail) for w, h in cores],
@@ -447,11 +494,11 @@ def _whole(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, f
         _pads(plan, direction, cores),
         words.apart,
         {box.id for box in plan.boxes if box.training},
+        words.beside,
     )
-    whole = [lay_out(given, direction)]
+    yield lay_out(given, direction)
     if direction == "tb":
-        whole += filter(None, [laid_apart(given), laid_as_u(given, words.tail)])
-    return whole
+        yield from filter(None, [laid_apart(given), laid_as_u(given, words.tail)])
 
 
 def _broken(whole: list[Layout], direction: str, room: tuple[float, float]) -> tuple[list[Layout], bool]:
@@ -493,32 +540,33 @@ def _head(box: Box, words: _Words) -> list[BoxLine]:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
     if not words.stacked:
         return [first]
-    names = [first.name]
-    if words.widest < _WIDE:  # it is narrower than its words need
-        most = words.widest - 2 * _PAD - _ACCENT - _STEP * len(_bars(box, words))
-        names = _parts(first.name, most)
+    names = _parts(first.name, words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words)))
     whats = [first._replace(name="")] if first.what else []
     return [*(first._replace(name=name, what="") for name in names), *whats]
 
 
-def _parts(name: str, most: float, size: float = NAME) -> list[str]:
-    """A name in two lines, where it has only room so; parted at a space, or behind one of its signs that is
-    in no number.
+def _parts(name: str, most: float, size: float = NAME, lines: int = 3) -> list[str]:
+    """A name in two lines or three, where it has only room so; parted at a space, or behind one of its signs
+    that is in no number.
     """
     if width(name[:100], size, True) <= most:
         return [name]
     places = [found.end() for found in _SIGNS.finditer(name[:99], 1)]
-    for place in sorted(places, key=lambda place: (name[place - 1] == " ", place), reverse=True):
-        parts = [name[:place].rstrip(), name[place:].lstrip()]
-        if all(part and width(part[:100], size, True) <= most for part in parts):
-            return parts
+    for count in range(1, lines):
+        for place in sorted(places, key=lambda place: (name[place - 1] == " ", place), reverse=True):
+            first, rest = name[:place].rstrip(" ,"), name[place:].lstrip()
+            if not first or not rest or width(first, size, True) > most:
+                continue
+            parts = _parts(rest, most, size, count)
+            if all(width(part[:100], size, True) <= most for part in parts):
+                return [first, *parts]
     return [name]
 
 
 def _is_cut(plan: Plan, words: _Words) -> bool:
     """Whether the name of a box, or what was asked for in it, is longer than it is wide."""
     for box in plan.boxes:
-        most = words.widest - 2 * _PAD - _ACCENT - _STEP * len(_bars(box, words))
+        most = words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words))
         if any(width(row.name[:100], NAME, True) > most for row in _head(box, words)):
             return True
         if width(box.figures[:100], SMALL) > most:
@@ -543,7 +591,7 @@ def _width(plan: Plan, words: _Words) -> float:
         for i, row in enumerate(_rows(box, words)):
             both = _BETWEEN if row.name and row.what else 0.0
             first = width(row.name[:100], NAME if i < heads else SMALL, i < heads)
-            needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * _PAD + _ACCENT + bars)
+            needed = max(needed, first + both + width(row.what[:100], SMALL) + 2 * words.pad + _ACCENT + bars)
     for scope in plan.scopes:
         needed = max(needed, width(scope.note[:100], SMALL) + 14 - 2 * MARGIN)
     return min(needed, words.widest)
@@ -552,7 +600,7 @@ def _width(plan: Plan, words: _Words) -> float:
 def _height(box: Box, wide: float, plan: Plan, words: _Words) -> float:
     if box.kind == "failed":
         return _LINE + 12.0 * len(_why(plan, wide)) + 6
-    strip = _STRIP + 4 if box.kind == "scope" else 0
+    strip = _STRIP + 4 if box.has_strip else 0
     if box.kind == "input":
         return _LINE
     return _LINE + _FURTHER * (len(_rows(box, words)) - 1) + strip
@@ -643,7 +691,7 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: He
         for i, row in enumerate(_rows(box, words)):
             y = area.y + (_LINE + (i - 1) * _FURTHER if i else 0)
             plain = row._replace(family="")
-            items += _line(plain, area.x, y, area.width, theme, i, heads, ink=paint.ink)
+            items += _line(plain, area.x, y, area.width, theme, i, heads, words.pad, ink=paint.ink)
         return Group("node", tuple(items), box.title + heat.says(box.id))
     items.append(frame)
     bars = _bars(box, words)
@@ -655,11 +703,11 @@ def _box(box: Box, area: Area, theme: Theme, plan: Plan, words: _Words, heat: He
             whole = (_FURTHER if i else _LINE + beneath) - 1
             items.append(Rect(area.x + 0.5, y + 0.5, area.width - 1, whole, theme.tint(row.family)))
             items.append(Rect(area.x + 0.5, y + 0.5, _ACCENT, whole, theme.color(row.family)))
-        items += _line(row, area.x, y, area.width - _STEP * len(bars), theme, i, heads)
+        items += _line(row, area.x, y, area.width - _STEP * len(bars), theme, i, heads, words.pad)
     for i, family in enumerate(reversed(bars)):
         x = area.right - 0.5 - _STEP * i - _ACCENT
         items.append(Rect(x, area.y + 0.5, _ACCENT, _LINE + beneath - 1, theme.color(family)))
-    if box.kind == "scope":
+    if box.has_strip:
         items += _strip(box, area, theme)
     return Group("node", tuple(items), box.title)
 
@@ -672,6 +720,7 @@ def _line(
     theme: Theme,
     number: int,
     heads: int,
+    pad: float = _PAD,
     *,
     color: str = "",
     ink: str = "",
@@ -686,28 +735,29 @@ def _line(
         theme: the colours.
         number: which line of its box it is, from 0.
         heads: how many lines head the box.
+        pad: the space on its sides.
         color: that of the name.
         ink: that of all; without them they are as the theme has it.
     """
     head, left = number < heads, 0 < number < heads
     size = NAME if head else SMALL
-    space = wide - 2 * _PAD - _ACCENT - (_BETWEEN if row.name and row.what else 0)
+    space = wide - 2 * pad - _ACCENT - (_BETWEEN if row.name and row.what else 0)
     named, says = width(row.name[:200], size), width(row.what[:200], SMALL)
     if not head and row.name and row.what and named + says > space:  # the other is in the title
         if says <= space + _BETWEEN:
-            row, left = row._replace(name=""), True
+            row, left, space = row._replace(name=""), True, space + _BETWEEN
         elif named <= space + _BETWEEN:
-            row = row._replace(what="")
+            row, space = row._replace(what=""), space + _BETWEEN
     least = space * 0.5 if row.name else space
     what = fitted(row.what, SMALL, max(least, space - width(row.name[:200], size, head)))
     name = fitted(row.name, size, space - width(what, SMALL), head)
     items: list[Item] = []
     base = y + (_LINE / 2 + 3.8 if number == 0 else _FURTHER / 2 + 3.3)
     if name:
-        items.append(Text(x + _PAD + _ACCENT, base, name, size, color or ink or theme.text, bold=head))
+        items.append(Text(x + pad + _ACCENT, base, name, size, color or ink or theme.text, bold=head))
     if what:
         tone = ink or (theme.text if row.family else theme.muted)
-        place = (x + _PAD + _ACCENT, "start") if left else (x + wide - _PAD, "end")
+        place = (x + pad + _ACCENT, "start") if left else (x + wide - pad, "end")
         items.append(Text(place[0], base, what, SMALL, tone, place[1]))
     return items
 
@@ -915,12 +965,8 @@ def ways_around(plans: Iterable[Plan], theme: Theme) -> list[Sign]:
 
 
 def _families(plan: Plan, theme: Theme) -> list[Sign | Ramp]:
-    """The families of ops, those in folded scopes included."""
-    families = [*plan.families]
-    for box in plan.boxes:
-        if box.kind == "scope":
-            families += [layer.op.family for layer in box.layers]
-    return [Sign(family, theme.color(family)) for family in dict.fromkeys(families)]
+    """The families of ops."""
+    return [Sign(family, theme.color(family)) for family in plan.families]
 
 
 def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:

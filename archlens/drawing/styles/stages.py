@@ -6,9 +6,9 @@ once, with its widths as variables where its occurrences differ in them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import NamedTuple
 
 from ...errors import printable, shorten, usage
@@ -23,10 +23,10 @@ from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, layer
 from ..request import Request
 from ..structure import Kind, Piece, Run, Structure, period
 from ..theme import Theme
-from .graph import GATHERED, Laid, chosen, fitting, painted, ways_around
+from .graph import GATHERED, Laid, chosen, fitting, painted, ways_around, widens
 
 #: The space within the frame of a block, between frames, and between them and the stages.
-_PAD, _GAP, _ASIDE = 9.0, 12.0, 22.0
+_PAD, _GAP, _ASIDE = 6.0, 12.0, 22.0
 #: The heading of a block, a line of what is said of it, and the accent by which its stages are known.
 _HEAD, _NOTE, _ACCENT = 20.0, 12.0, 4.0
 #: How many boxes a block may have before scopes in it are folded; how many blocks are drawn, and how many
@@ -34,10 +34,9 @@ _HEAD, _NOTE, _ACCENT = 20.0, 12.0, 4.0
 _BOXES, _BLOCKS, _MOST = 16, 12, 120
 #: How much of the width the stages are given where the blocks stand beside them.
 _SHARES = (0.4, 0.5, 0.65)
-#: How much of the height of a page that ends the stages are given where the blocks stand beneath them.
-_UPPER = 0.5
-#: From how much narrower than their words on the stages cannot be read.
-_UNREAD = 150.0
+#: How much of the height of a page that ends the stages are given where the blocks stand beneath them, and
+#: how much these have at least.
+_UPPER, _LOWEST = 0.5, 0.25
 #: How many boxes of scopes say something of the stages.
 _SAYING = 4
 #: How wide the words of a stage may be that stand in one line.
@@ -56,6 +55,8 @@ class _Panel(NamedTuple):
     notes: tuple[str, ...]
     width: float
     height: float
+    #: The boxes of scopes that are folded in it, with their kinds, where they are blocks.
+    folded: tuple[tuple[Box, Kind | None], ...] = ()
 
 
 class _Sheet(NamedTuple):
@@ -71,13 +72,38 @@ class _Sheet(NamedTuple):
     @property
     def narrowed(self) -> float:
         """How much narrower than their words boxes may be, all in all."""
-        return self.macro.narrowed + sum(panel.laid.narrowed for _, _, panel in self.panels)
+        return sum(laid.narrowed for laid in self.laid)
+
+    @property
+    def laid(self) -> list[Laid]:
+        """The stages and the blocks."""
+        return [self.macro, *(panel.laid for _, _, panel in self.panels)]
+
+    @property
+    def cut(self) -> int:
+        """How many of its lines there is no room for."""
+        return sum(laid.cut for laid in self.laid)
+
+    @property
+    def rows(self) -> int:
+        """In how many rows it is that stand beneath each other, and are each read from left to right."""
+        return sum(laid.layout.pieces - 1 for laid in self.laid if laid.direction == "lr")
+
+    @property
+    def hidden(self) -> int:
+        """How many layers of blocks are folded and drawn nowhere."""
+        shown = {panel.kind for _, _, panel in self.panels}
+        return sum(
+            len(box.layers)
+            for _, _, panel in self.panels
+            for box, inner in panel.folded
+            if inner not in shown
+        )
 
     @property
     def folded(self) -> int:
         """How many scopes are folded in blocks, and how many blocks there are."""
-        boxes = [box for _, _, panel in self.panels for box in panel.laid.plan.boxes]
-        return sum(box.kind == "scope" for box in boxes) + len(self.panels)
+        return sum(1 + len(panel.folded) for _, _, panel in self.panels)
 
     def over(self, room: tuple[float, float]) -> tuple[float, float]:
         """How much wider and how much higher it is than there is room for."""
@@ -148,7 +174,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     space = room(request, around(request, signs, notes))
     ways = [request.direction] if request.direction else ["tb", "lr"]
     if wide := fitting(plan, space, ways[0]).over[0]:  # heads side by side: their scopes may be narrower
-        folded = request.labelled(request.plans.at(1))
+        folded = request.labelled(_told_by(structure, request.plans.at(1)))
         if fitting(folded, space, ways[0]).over[0] < wide:
             plan = folded
     found = [sheet for way in ways for sheet in _sheets(request, structure, plan, way, space)]
@@ -156,35 +182,37 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
     def cost(one: _Sheet) -> tuple[float, ...]:
         ways = ways_around(_shown(one), request.colors)
         left = room(request, around(request, [*signs, *ways], [*notes, *_told(one)]))
-        wide, high = one.over(left)
-        high = high if request.page.bounded else 0.0
+        wide, longer = one.over(left)
+        high = longer if request.page.bounded else 0.0
         layout = one.macro.layout
         broken = layout.pieces if one.macro.direction == "lr" else 1
         kinds = [panel.kind for _, _, panel in one.panels if panel.kind in structure.kinds]
         missing = sum(kind in structure.kinds for kind in one.left_out)
         return (
-            *(wide, one.macro.narrowed > _UNREAD, high, not layout.rising),
+            *(wide, one.cut, high, not layout.rising),
             *(
                 _is_top(one.macro.plan) and len(one.macro.plan.boxes) < _SAYING,
+                0 if request.page.lying else one.rows,
                 missing,
                 _is_top(one.macro.plan),
+                one.hidden,
             ),
             *(-len(one.macro.plan.boxes), len(one.left_out)),
-            *(-sum(len(kind.trees) for kind in kinds), one.narrowed),
+            *(-sum(len(kind.trees) for kind in kinds), longer, one.narrowed),
             *(broken, one.folded, layout.pieces, one.height),
         )
 
     best = min(found, key=cost)
-    for less in _less(request, plan):
-        bent = best.macro.bent and not best.macro.layout.rising  # it may be a U in fewer boxes
-        if bent or any((*cost(best)[:3], best.left_out)):
+    for less in _less(request, structure, plan):
+        if not best.macro.layout.rising or any((*cost(best)[:3], best.left_out)):  # fewer may be a U
             found = [sheet for way in ways for sheet in _sheets(request, structure, less, way, space)]
             best = min([best, *found], key=cost)
     if _is_few(request) and cost(best)[2]:  # as the graph does it
         laid = chosen(request)
+        told = fitting(_told_by(structure, laid.plan), space, laid.direction)
         left_out = tuple(structure.kinds)
-        whole = _Sheet(laid, (), laid.layout.width, laid.layout.height, left_out)
-        best = min([best, whole], key=lambda one: cost(one)[2])
+        wholes = [_Sheet(one, (), one.layout.width, one.layout.height, left_out) for one in (told, laid)]
+        best = min([best, *wholes], key=lambda one: cost(one)[2])
     return structure, best
 
 
@@ -198,11 +226,11 @@ def _is_top(plan: Plan) -> bool:
     return any(box.kind == "scope" for box in plan.boxes)
 
 
-def _less(request: Request, plan: Plan) -> Iterator[Plan]:
+def _less(request: Request, structure: Structure, plan: Plan) -> Iterator[Plan]:
     """The stages in fewer boxes, for a page that ends."""
-    if not _is_few(request):
+    if not _is_few(request) and (request.depth is not None or not widens(request)):
         return
-    top = request.plans.at(1).thinned().joined()
+    top = _told_by(structure, request.plans.at(1)).thinned().joined()
     for one in (plan.gathered(), plan.gathered(across=True), top, top.gathered(across=True)):
         if one.is_gathered or one is top:
             yield request.labelled(one)
@@ -213,24 +241,30 @@ def _sheets(
 ) -> Iterator[_Sheet]:
     """The stages beside their blocks, and above them; on pages that end also without some of the blocks."""
     few = _is_few(request)
+    # each of the blocks may have all the height that there is, or its part of it
+    parts = dict.fromkeys((1, max(len(structure.kinds), 1))) if few else (1,)
     if way == "tb":
         for share in _SHARES:
             macro = fitting(plan, (space[0] * share, space[1]), way)
             left = space[0] - macro.layout.width - _ASIDE
-            panels = list(_panels(request, structure, (left, space[1]))) if left >= _LEAST else []
-            narrow = [panel for panel in panels if panel.width <= left]
-            if not narrow or (len(narrow) < len(panels) and not few):
-                continue
+            rooms = [(left, space[1] / many) for many in parts] + [(left / 2 - _GAP, space[1])] * few
+            for size in rooms if left >= _LEAST else ():
+                panels = list(_panels(request, structure, size))
+                narrow = [panel for panel in panels if panel.width <= left]
+                if not narrow or (len(narrow) < len(panels) and not few):
+                    continue
+                wide = tuple(panel.kind for panel in panels if panel not in narrow)
+                for kept, left_out in _fewer(narrow, structure, space[1], few=few):
+                    yield _beside(macro, kept, left)._replace(left_out=(*wide, *left_out))
+    for share in (1.0, _UPPER) if few and structure.kinds else (1.0,):
+        macro = fitting(plan, (space[0], space[1] * share), way)
+        left = max(space[1] - macro.layout.height - _ASIDE, space[1] * _LOWEST) if few else space[1]
+        for size in [*((space[0], left / many) for many in parts), (space[0] / 2 - _GAP, left)]:
+            panels = list(_panels(request, structure, size))
+            narrow = [panel for panel in panels if panel.width <= space[0] or request.depth is not None]
             wide = tuple(panel.kind for panel in panels if panel not in narrow)
             for kept, left_out in _fewer(narrow, structure, space[1], few=few):
-                yield _beside(macro, kept, left)._replace(left_out=(*wide, *left_out))
-    panels = list(_panels(request, structure, space))
-    narrow = [panel for panel in panels if panel.width <= space[0] or request.depth is not None]
-    wide = tuple(panel.kind for panel in panels if panel not in narrow)
-    for share in (1.0, _UPPER) if few and panels else (1.0,):
-        macro = fitting(plan, (space[0], space[1] * share), way)
-        for kept, left_out in _fewer(narrow, structure, space[1], few=few):
-            yield _beneath(macro, kept, space[0])._replace(left_out=(*wide, *left_out))
+                yield _beneath(macro, kept, space[0])._replace(left_out=(*wide, *left_out))
 
 
 def _fewer(
@@ -351,6 +385,28 @@ def _box(
     )  # fmt: skip
 
 
+def _told_by(structure: Structure, plan: Plan) -> Plan:
+    """A plan of scopes, each of which says of which blocks it is, where it is of some."""
+    boxes = []
+    for box in plan.boxes:
+        held = {layer.name for layer in box.layers} if box.kind == "scope" else set[str]()
+        blocks = Counter[Kind]()
+        for run in (run for piece in structure.pieces for run in piece.runs if isinstance(run, Run)):
+            blocks[run.kind] += sum(tree.layers[0].name in held for tree in run.trees)
+        head = box.lines[0]
+        rows = [
+            BoxLine("", kind.name + (f" x{count:,}" if count > 1 else ""), "")
+            for kind, count in blocks.items()
+            if count and (count > 1 or kind.name not in head)
+        ]
+        if +blocks:
+            if rows and head.what in {"", *(kind.name for kind in blocks)}:
+                head = head._replace(what=rows.pop().what if len(rows) == 1 else "")
+            box = replace(box, lines=(head, *rows, *box.lines[1:]), told=True)
+        boxes.append(box)
+    return replace(plan, boxes=tuple(boxes))
+
+
 def _lines(piece: Piece) -> list[BoxLine]:
     """What stands in the box of a piece: its name, of what it is made, and the widths of its blocks."""
     if not piece.kinds:
@@ -411,9 +467,10 @@ def _panels(request: Request, structure: Structure, space: tuple[float, float]) 
     seen = set(waiting)
     for kind in waiting:
         panel = _panel(request, structure, kind, space)
+        boxes = [box for box in panel.laid.plan.boxes if box.kind == "scope"]
+        panel = panel._replace(folded=tuple((box, _inner(structure, kind, box)) for box in boxes))
         yield panel
-        for box in panel.laid.plan.boxes:
-            inner = _inner(structure, kind, box)
+        for _, inner in panel.folded:
             if inner is None or inner in seen or len(waiting) >= _BLOCKS:
                 continue
             if inner.named or len(inner.trees) > len(kind.trees):
@@ -423,37 +480,42 @@ def _panels(request: Request, structure: Structure, space: tuple[float, float]) 
 
 def _inner(structure: Structure, kind: Kind, box: Box) -> Kind | None:
     """The kind of a folded scope within a block."""
-    if box.kind != "scope":
-        return None
     return structure.kind_of.get(f"{kind.shown.path}.{box.name.partition('..')[0]}")
 
 
 def _panel(request: Request, structure: Structure, kind: Kind, space: tuple[float, float]) -> _Panel:
     inner = space[0] - 2 * _PAD
     plans = _plans(request, structure, kind)
-    laid = _first(plans, (inner, space[1] - _HEAD - 2 * _PAD))
-    panel = _noted(kind, laid)
+    broken = request.page.lying or not _is_few(request)
+    panel = _noted(kind, _first(plans, (inner, space[1] - _HEAD - 2 * _PAD), broken=broken))
     if panel.height > space[1] and kind.notes:  # room for them, too
-        rows = _NOTE * len(panel.notes)
-        panel = _noted(kind, _first(plans, (inner, space[1] - _HEAD - 2 * _PAD - rows)))
+        left = inner, space[1] - _HEAD - 2 * _PAD - _NOTE * len(panel.notes)
+        panel = _noted(kind, _first(plans, left, broken=broken))
     return panel
 
 
-def _first(plans: Sequence[Plan], left: tuple[float, float]) -> Laid:
-    """The first of these plans of a block that a room holds, as a whole or else in pieces; or the one that is
-    least too large.
+def _first(plans: Sequence[Plan], left: tuple[float, float], *, broken: bool) -> Laid:
+    """Of these plans of a block that which shows most of those that a room holds with all their names, in one
+    piece; or else, if it may be ``broken``, the last in several; or the one that is least too large.
     """
-    found: Laid | None = None
-    for broken, plan, way in product((False, True), plans, ("tb", "lr")):
-        if broken and found is not None and not any(found.over):
-            break
-        laid = fitting(plan, left, way, shapes=False, broken=broken)
-        if found is None or (laid.over, laid.narrowed) < (found.over, found.narrowed):
-            found = laid
-        if found.over == (0.0, 0.0) and not found.narrowed:
-            break
-    assert found is not None
-    return found
+    tried: list[Laid] = []
+    for several in (False, True) if broken else (False,):
+        held: list[Laid] = []
+        for way in ("tb", "lr"):
+            for plan in plans[-1:] if several else plans:
+                laid = fitting(plan, left, way, shapes=False, broken=several)
+                tried.append(laid)
+                if laid.over == (0.0, 0.0) and not laid.cut:
+                    held.append(laid)
+                    break
+        if held:
+            return min(held, key=lambda laid: _hidden(laid.plan))
+    return min(tried, key=lambda laid: (laid.over, laid.cut))
+
+
+def _hidden(plan: Plan) -> int:
+    """How many layers scopes stand for in a plan that are folded there."""
+    return sum(len(box.layers) for box in plan.boxes if box.kind == "scope")
 
 
 def _noted(kind: Kind, found: Laid) -> _Panel:
@@ -480,6 +542,9 @@ def _plans(request: Request, structure: Structure, kind: Kind) -> list[Plan]:
             plan = plans.at(depth) if len(depths) == 1 else plans.made(depth, 4 * _BOXES)
             if plan is not None and (not found or len(plan.boxes) < len(found[-1].boxes)):
                 found.append(_said(structure, kind, plan))
+                flat = plans.flat(depth, len(plan.boxes)) if plan.scopes else None
+                if flat is not None and len(flat.boxes) == len(plan.boxes):
+                    found.append(_said(structure, kind, flat))
         small = [plan for plan in found if len(plan.boxes) <= _BOXES]
         known[key] = small or found[-1:] or [_said(structure, kind, plans.at(None))]
     plans_: list[Plan] = known[key]
@@ -535,12 +600,7 @@ def _framed(panel: _Panel, color: str, theme: Theme) -> Group:
 
 
 def _signs(plans: Sequence[Plan], theme: Theme) -> list[Sign]:
-    families: dict[str, None] = {}
-    for plan in plans:
-        families |= dict.fromkeys(plan.families)
-        for box in plan.boxes:
-            if box.kind == "scope":
-                families |= dict.fromkeys(layer.op.family for layer in box.layers)
+    families = dict.fromkeys(family for plan in plans for family in plan.families)
     return [*(Sign(family, theme.color(family)) for family in families), *ways_around(plans, theme)]
 
 
