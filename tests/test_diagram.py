@@ -31,6 +31,7 @@ from archlens.drawing.placing import Given, Link, Pads
 from archlens.drawing.plan import MOST, PAGE, Plan, Plans, is_position, short
 from archlens.drawing.request import SCALES
 from archlens.drawing.styles.graph import shown
+from archlens.drawing.styles.volumes import _chosen as volumes_chosen
 from archlens.drawing.styles.volumes.artist import Artist
 from archlens.drawing.styles.volumes.stages import reads_apart, stages_of
 from archlens.drawing.theme import FAMILIES, PALETTES, THEMES, theme_of
@@ -952,20 +953,52 @@ def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int
                 assert not (left < x < right and top < y < low)
 
 
-@pytest.mark.parametrize("fit", ["column", "readme"])
-def test_no_words_of_volumes_run_into_others(fit: str) -> None:
-    """DDPM in lines: what goes on in further ones is named above them, with room for each name."""
-    picture = Request(archlens.load("ddpm_cifar10"), "volumes", fit=fit).picture
+@pytest.mark.parametrize(
+    ("name", "fit", "said"),
+    [
+        ("ddpm_cifar10", "column", "temb flows into 8 more boxes than that to which its line leads."),
+        ("ddpm_cifar10", "readme", "temb flows into 8 more boxes than that to which its line leads."),
+        ("ddpm_cifar10", "slide", "temb flows into 8 more boxes than that to which its line leads."),
+        ("detr_resnet50", "column", "from input_proj"),
+    ],
+)
+def test_no_words_of_volumes_run_into_others(name: str, fit: str, said: str) -> None:
+    """DDPM as a U, and DETR in lines: what goes on in further ones is named, with room for each name."""
+    picture = Request(archlens.load(name), "volumes", fit=fit).picture
     texts = [item for item in drawn.walk(picture.items) if isinstance(item, drawn.Text)]
     words = [text.text for text in texts]
-    assert "temb flows into 8 more boxes than that to which its line leads." in words
+    assert said in words
     assert "from temb" not in words
-    assert {"from down_1", "from down_2"} & {*words}
     areas = [extent_of(text) for text in texts]
     for (one, a), (other, b) in combinations(zip(words, areas, strict=True), 2):
         apart = 1.5 if one.isdigit() and other.isdigit() else 0.0
         over = min(a[2], b[2]) - max(a[0], b[0]) + apart, min(a[3], b[3]) - max(a[1], b[1])
         assert min(over) <= 0.1, (one, other)
+
+
+@pytest.mark.parametrize("fit", ["column", "page", "readme"])
+def test_volumes_with_a_further_input_and_several_ways_across_are_a_u(fit: str) -> None:
+    """Ho et al. 2020: each resolution of DDPM's decoder reads the maps of its own and the one beneath."""
+    request = Request(archlens.load("ddpm_cifar10"), "volumes", fit=fit)
+    artist = volumes_chosen(request)[0].artist(request)
+    valley, stages = artist.valley, artist.stages
+    assert valley is not None
+    called = [stage.boxes[0].name for stage in stages]
+    sides, bottom = valley.sides()
+    assert [([called[i] for i in a], [called[i] for i in b]) for a, b in sides] == [
+        (["image", "conv_in", "down_0"], ["up_1"]), (["down_1"], ["up_2"]), (["down_2"], ["up_3"]),
+    ]  # fmt: skip
+    assert [called[i] for i in bottom] == ["down_3", "mid"]
+    assert [called[i] for i in valley.aside] == ["time", "temb"]
+    assert sorted((called[a], called[b]) for a, b in valley.further) == [
+        ("conv_in", "up_1"), ("down_1", "up_1"), ("down_2", "up_2"), ("down_3", "up_3"),
+    ]  # fmt: skip
+    for left, right in sides:  # each level on a line, and what lies in the middle there
+        assert len({round(stages[i].y) for i in (left[-1], right[0])}) == 1
+    start, end = artist.middle(stages[sides[-1][0][-1]]), artist.middle(stages[sides[-1][1][0]])
+    assert start < artist.middle(stages[bottom[0]]) < artist.middle(stages[bottom[1]]) < end
+    middle = sum(artist.middle(stages[i]) for i in bottom) / 2
+    assert abs(middle - (start + end) / 2) < 25
 
 
 def test_lines_above_volumes_are_as_low_as_they_can_be() -> None:

@@ -430,7 +430,7 @@ def test_many_heads_are_read(fit: str) -> None:
     ("name", "block", "convs"), [("googlenet", "inception", 6), ("inception_v3", "module_5", 7)]
 )
 def test_branches_stand_upright_beside_each_other_in_a_column(name: str, block: str, convs: int) -> None:
-    """Szegedy et al. 2015, Figure 2b, has six convolutions, and 2016, Figure 5, seven, all beneath the input."""
+    """Szegedy et al. 2015, Figure 2b, has six convolutions, 2016, Figure 5, seven; all beneath the input."""
     sheet = stages._sheet(Request(archlens.load(name), "stages", fit="column"))[1]
     laid = next(panel.laid for _, _, panel in sheet.panels if panel.kind.name == block)
     assert laid.direction == "tb"

@@ -318,7 +318,7 @@ class Artist:
 
     def origin(self, tail: int) -> str:
         """Where something comes from that is carried from another line."""
-        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.6 * _WORDS)
+        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.8 * _WORDS)
 
     def bow(self, stage: Stage) -> float:
         return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
@@ -412,6 +412,7 @@ class Artist:
         sides = [([self.stages[i] for i in a], [self.stages[i] for i in b]) for a, b in numbers]
         rests = [self.stages[i] for i in bottom]
         between = {valley.levels[i]: self.stages[i] for i in valley.between}
+        aside = [self.stages[i] for i in valley.aside]
         # the left side from the top down: each level begins beneath the last stage of the one above
         axis = 0.0
         for left, _ in sides:
@@ -439,10 +440,20 @@ class Artist:
             if level in between:
                 words += self.span(between[level]) + 4 * _APART
             gap = max(gap, self.right(left[-1]) + max(words, 2 * _ARROW) - edge)
-        first = sides[-1][1][0]
-        gap = max(gap, self.right(rests[-1]) + _ARROW - self.middle(first))
+        # the bottom lies in the middle
+        start, end = self.middle(sides[-1][0][-1]), self.middle(sides[-1][1][0])
+        edges = [self.middle(stage) + side * self.span(stage) / 2 for stage in rests for side in (-1, 1)]
+        gap = max(gap, max(edges) - min(edges) + 4 * _ARROW + start - end)
         for _, right in sides:
             self.move(right, gap)
+        self.move(rests, (start + end + gap - max(edges) - min(edges)) / 2)
+        if aside:  # beneath what stands before the stage that it flows into
+            self.row(aside)
+            beside = [stage for left, _ in sides[1:] for stage in left]
+            least = min(stage.x - self.extent(stage)[0] for stage in beside)
+            goal = self.stages[aside[-1].out[0]]
+            least = min(least - _GAP, self.entry(goal)[0] - _GAP)
+            self.move(aside, least - max(self.middle(stage) + self.span(stage) / 2 for stage in aside))
         for level, one in between.items():
             left, right = sides[level]
             start = self.right(left[-1]) + 2 * self.half(left[-1])
@@ -459,7 +470,7 @@ class Artist:
         self.move(self.stages, -least)
         y = 0.0
         for level, (left, right) in enumerate(sides):
-            y = self.level(left, right, between.get(level), y)
+            y = self.level(left, right, between.get(level), aside if level == 1 else [], y)
         up = max(self.extent(stage)[1] + self.bow(stage) for stage in rests)
         for stage in rests:
             stage.y = y + up
@@ -494,9 +505,16 @@ class Artist:
         lead, _, reach, _ = self.extent(stage)
         return stage.x + (reach - lead) / 2
 
-    def level(self, left: Sequence[Stage], right: Sequence[Stage], between: Stage | None, y: float) -> float:
-        """One level of a U, from ``y`` on; where the next begins."""
-        here = [*left, *([between] if between is not None else []), *right]
+    def level(
+        self,
+        left: Sequence[Stage],
+        right: Sequence[Stage],
+        between: Stage | None,
+        aside: Sequence[Stage],
+        y: float,
+    ) -> float:
+        """One level of a U, from ``y`` on, with what stands ``aside``; where the next begins."""
+        here = [*aside, *left, *([between] if between is not None else []), *right]
         up = max(self.extent(stage)[1] + self.bow(stage) for stage in here)
         for stage in here:
             stage.y = y + up
@@ -590,7 +608,7 @@ class Artist:
                 for x, y in places:
                     half = width(text, SMALL) / 2
                     # in the second what would run into the number before it
-                    row = 0 if self.levels or x - half > ends.get((i, 0), -inf) + 2 else 1
+                    row = 0 if x - half > ends.get((i, 0), -inf) + 2 else 1
                     ends[i, row] = x + half
                     yield x, y + _CAPTION * row, text
 
@@ -838,6 +856,15 @@ class Artist:
             source = self.stages[tail]
             if self.jumps_over(tail, head) or not (self.branches or tail in stage.first):
                 continue
+            if self.valley is not None and tail in self.valley.aside and head not in self.valley.aside:
+                turn = goal[0] - _GAP / 2
+                corners = [(self.right(source), source.y), (turn, source.y), (turn, goal[1]), goal]
+                color = self.theme.line
+                items += [
+                    rounded_line(*corners, stroke=color, radius=6, thickness=1),
+                    arrow_head(goal, corners[2], color, 5),
+                ]
+                continue
             if self.levels and self.levels[tail] != self.levels[head]:
                 items += self.climbs(source, stage)
                 continue
@@ -876,14 +903,16 @@ class Artist:
         """From one level of a U to another: straight down, or straight up."""
         color = self.theme.line
         down = stage.y > source.y
-        x = self.middle(stage) if down else self.middle(source)
+        x = self.middle(source)
         if down:
-            start = (x, source.y + self.extent(source)[3] + 14)
+            start = (x, self.beneath(source))
             goal = (x, stage.y - self.extent(stage)[1] - self.bow(stage) - 1)
             corners = [start, goal]
+            if abs(self.middle(stage) - x) > 1:  # into the bottom
+                corners = [start, (x, stage.y), self.entry(stage)]
         else:
             x = self.middle(stage)
-            goal = (x, stage.y + self.extent(stage)[3] + 14)
+            goal = (x, self.beneath(stage))
             if abs(self.middle(source) - x) < 1:
                 corners = [(x, source.y - self.extent(source)[1] - self.bow(source) - 1), goal]
             else:
@@ -892,6 +921,10 @@ class Artist:
             rounded_line(*corners, stroke=color, radius=6, thickness=1),
             arrow_head(corners[-1], corners[-2], color, 5),
         ]
+
+    def beneath(self, stage: Stage) -> float:
+        """Where there is room for arrows beneath a stage and the numbers of its channels."""
+        return max(stage.y + self.extent(stage)[3] + 10, *(y for _, y, _ in self.channels(stage)), 0.0) + 4
 
     def turns(self, source: Stage, stage: Stage) -> bool:
         """Whether what flows there turns in the space before it: not where both are in the first row."""
@@ -984,8 +1017,11 @@ class Artist:
     def jumps_over(self, tail: int, head: int) -> bool:
         """Whether a connection goes around other stages, or across a U."""
         if self.valley is not None:
-            between = self.valley.between
-            return head in between or any(i not in between for i in range(tail + 1, head)) or tail in between
+            between, aside = self.valley.between, self.valley.aside
+            if tail in aside:
+                return False
+            far = any(i not in between and i not in aside for i in range(tail + 1, head))
+            return head in between or far or tail in between
         return self.stages[tail].column + 1 != self.stages[head].column
 
     def jumps(self) -> list[tuple[int, int, Edge]]:
@@ -1007,7 +1043,10 @@ class Artist:
         self.carried = {number: [] for number in self.line.values()}
         for tail, head, edge in self.jumps():
             source, stage = self.stages[tail], self.stages[head]
-            if self.levels:
+            if self.valley is not None and (tail, head) in self.valley.further and self.levels[tail]:
+                yield Group("edge", tuple(self.linked(tail, head, edge)))
+                continue
+            if self.levels and (self.valley is None or (tail, head) not in self.valley.further):
                 color, thickness, dash = self.look(edge)
                 start, goal = (
                     (self.right(source) - self.solid(source.slabs[-1]).right / 2, source.y),
@@ -1028,6 +1067,25 @@ class Artist:
                 continue
             yield self.arc(tail, head, edge, storeys[tail, head])
 
+    def linked(self, tail: int, head: int, edge: Edge) -> list[Item]:
+        """From the connection across of one level of a U to that of the next, or from the bottom."""
+        source, stage = self.stages[tail], self.stages[head]
+        color, thickness, dash = self.look(edge)
+        assert self.valley is not None
+        sides, bottom = self.valley.sides()
+        start, goal = (self.crown(source)[0], self.crown(source)[1] - self.bow(source)), stage.y
+        if tail not in bottom:
+            ends = [sides[self.levels[i]] for i in (tail, head)]
+            left = max(self.right(self.stages[i[-1]]) + 2 * self.half(self.stages[i[-1]]) for i, _ in ends)
+            right = min(self.entry(self.stages[i[0]])[0] - 2 * self.half(self.stages[i[0]]) for _, i in ends)
+            share = 1 / 3 if self.levels[tail] > self.levels[head] else 2 / 3
+            start = (left + (right - left) * share, source.y)
+        end = (start[0], goal + (thickness / 2 if start[1] > goal else -thickness / 2))
+        return [
+            line(start, end, stroke=color, thickness=thickness, dash=dash),
+            arrow_head(end, start, color, 6),
+        ]
+
     def storeys(self, columns: Sequence[int]) -> dict[tuple[int, int], int]:
         """How high above a line each connection goes to it around others: as low as none goes that it would
         lie over. What comes from another line comes from where this one begins.
@@ -1037,6 +1095,8 @@ class Artist:
         for tail, head, _ in self.jumps():
             source, stage = self.stages[tail], self.stages[head]
             inside = source.column in columns
+            if self.valley is not None and (self.levels[tail] or (tail, head) not in self.valley.further):
+                continue
             if stage.column not in columns or source.column >= stage.column or (source.row and inside):
                 continue
             first, lane = source.column if inside else -1, 0

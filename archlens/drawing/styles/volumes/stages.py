@@ -367,10 +367,14 @@ class Valley(NamedTuple):
     levels: list[int]
     #: The stages that stand on a connection across, each with the stage that it reads.
     between: dict[int, int]
+    #: What comes from another input: stages in a row, the last of which flows into one of the first level.
+    aside: list[int] = []
+    #: Further connections across, between a level and the next or above the first.
+    further: list[tuple[int, int]] = []
 
     def sides(self) -> tuple[list[tuple[list[int], list[int]]], list[int]]:
         """Of each level the stages of the encoder and of the decoder; and those at the bottom."""
-        chain = [i for i in range(len(self.levels)) if i not in self.between]
+        chain = [i for i in range(len(self.levels)) if i not in self.between and i not in self.aside]
         deepest = max(self.levels)
         bottom = [i for i in chain if self.levels[i] == deepest]
         here = [[i for i in chain if self.levels[i] == level] for level in range(deepest)]
@@ -385,8 +389,13 @@ def valleys_of(stages: Sequence[Stage], *, lying: bool) -> list[Valley]:
     Around a chain at least two connections go across, or one that is projected. A level ends where one
     begins; or also where maps get smaller, by which it is narrower and deeper.
     """
-    between = {i: stage.into[0][0] for i, stage in enumerate(stages) if stage.row and len(stage.into) == 1}
-    chain = [i for i in range(len(stages)) if i not in between]
+    aside = _aside(stages)
+    between = {
+        i: stage.into[0][0]
+        for i, stage in enumerate(stages)
+        if stage.row and len(stage.into) == 1 and i not in aside
+    }
+    chain = [i for i in range(len(stages)) if i not in between and i not in aside]
     place = {i: number for number, i in enumerate(chain)}
     if any(len(stages[i].out) != 1 or tail in between for i, tail in between.items()):
         return []
@@ -394,23 +403,77 @@ def valleys_of(stages: Sequence[Stage], *, lying: bool) -> list[Valley]:
         return []
     across: list[tuple[int, int]] = []  # by their places in the chain
     for number, head in enumerate(chain):
-        tails = [between.get(tail, tail) for tail, _ in stages[head].into]
+        tails = [between.get(tail, tail) for tail, _ in stages[head].into if tail not in aside]
         before = chain[number - 1] if number else -1
-        if number and all(tail != before for tail, _ in stages[head].into):
+        if number and all(tail != before for tail in tails):
             return []
         across += [(place[tail], number) for tail in tails if tail != before]
-    across.sort()
+    across, more = _matched([stages[i] for i in chain], across)
     if len(across) < (1 if between else 2) or any(tail >= head - 1 for tail, head in across):
         return []
     if any(a >= b or c <= d for (a, c), (b, d) in pairwise(across)):
         return []
+    further = [(chain[tail], chain[head]) for tail, head in more]
     found = [_levels([stages[i] for i in chain], across, steep=steep) for steep in (not lying, lying)]
     whole = []
     for levels in found:
         each = dict(zip(chain, levels, strict=True))
         each |= {i: each[tail] for i, tail in between.items()}
-        whole.append(Valley([each[i] for i in range(len(stages))], between))
-    return whole[:1] if whole[0] == whole[1] else whole
+        each |= dict.fromkeys(aside, 1)
+        valley = Valley([each[i] for i in range(len(stages))], between, aside, further)
+        if _is_drawn(valley, stages) and valley not in whole:
+            whole.append(valley)
+    return whole
+
+
+def _aside(stages: Sequence[Stage]) -> list[int]:
+    """The stages in a row from another input than the first to the chain; none where there are several."""
+    starts = [i for i, stage in enumerate(stages) if not stage.into and stage.row]
+    way = starts if len(starts) == 1 else []
+    while way and len(stages[way[-1]].out) == 1:
+        head = stages[way[-1]].out[0]
+        if not stages[head].row:
+            return way
+        if len(stages[head].into) != 1:
+            break
+        way.append(head)
+    return []
+
+
+def _matched(
+    chain: Sequence[Stage], across: Sequence[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Of the connections to each stage that from the maps that are nearest in size, the deepest of these;
+    and the others.
+    """
+    found: dict[int, int] = {}
+    for tail, head in sorted(across):
+        old = found.setdefault(head, tail)
+        near, before = (abs(log(_size(chain[one]) / _size(chain[head]))) for one in (tail, old))
+        found[head] = tail if near <= before else old
+    best = {(tail, head) for head, tail in found.items()}
+    return sorted(best), [one for one in across if one not in best]
+
+
+def _is_drawn(valley: Valley, stages: Sequence[Stage]) -> bool:
+    """Whether all that is beside the chain and its connections across has a place in the picture."""
+    sides, bottom = valley.sides()
+    (first, _), *others = sides
+    if valley.aside and (not others or stages[valley.aside[-1]].out[0] not in first[1:]):
+        return False
+    if valley.further and valley.between:
+        return False
+    if len({valley.levels[i] for i in valley.between}) < len(valley.between):
+        return False
+    ends = [*((left[-1], right[0] if right else -1) for left, right in sides), *((i, -1) for i in bottom)]
+    for tail, head in valley.further:
+        up = valley.levels[tail] - valley.levels[head]
+        over = not up and valley.levels[tail] == 0
+        if not over and (abs(up) != 1 or all(tail != left for left, _ in ends)):
+            return False
+        if not over and all(head != right for _, right in ends):
+            return False
+    return True
 
 
 def _levels(chain: Sequence[Stage], across: Sequence[tuple[int, int]], *, steep: bool) -> list[int]:
