@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from .picture import Point
 from .placing import Area, Block, Given, Pads, bent, piled, placed
@@ -18,6 +18,10 @@ _EVEN, _GAPS = 0.18, 80
 #: How many lines a cut may go through, and what each but the first costs in heights of a column; what one
 #: costs that is of several boxes, which cannot be told apart in it, and a scope that is cut.
 _LINES, _EACH, _MERGED, _SCOPE = 3, 0.12, 0.5, 0.15
+
+
+#: Up to how many connections scopes are mirrored for their sake.
+_FEW = 72
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,17 @@ def lay_out(given: Given, direction: str) -> Layout:
     if direction == "lr":
         return _turned(lay_out(given.turned(), "tb"))
     forward = given.forward()
-    return _laid(placed(forward), given, forward) if given.sizes else Layout([], [], [])
+    if not given.sizes:
+        return Layout([], [], [])
+    best = _laid(placed(forward), given, forward)
+    if not given.pads or len(given.links) > _FEW or not (least := _crossings(best.wires)):
+        return best
+    for scope in range(len(given.pads)):  # one whose left is its right may be crossed less
+        one = forward._replace(mirrored={*forward.mirrored} ^ {scope})
+        found = _laid(placed(one), given, one)
+        if (count := _crossings(found.wires)) < least:
+            best, least, forward = found, count, one
+    return best
 
 
 def laid_apart(given: Given) -> Layout | None:
@@ -76,6 +90,26 @@ def laid_as_u(given: Given, tail: float) -> Layout | None:
     forward = given.forward()
     block = bent(forward, tail)
     return _laid(block, given, forward) if block is not None else None
+
+
+def _crossings(wires: Sequence[Wire]) -> int:
+    """How many pairs of connections cross that share neither end."""
+    ways = [(wire.tail, wire.head, [*pairwise(wire.points)]) for wire in wires]
+    return sum(
+        any(_cross(*s, *t) or _cross(*t, *s) for s in one for t in other)
+        for (tail, head, one), (far, goal, other) in combinations(ways, 2)
+        if tail != far and head != goal
+    )
+
+
+def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether a line across, from one point to another, crosses a line downward."""
+    return (
+        a[1] == b[1]
+        and min(a[0], b[0]) < c[0] < max(a[0], b[0])
+        and c[0] == d[0]
+        and min(c[1], d[1]) < a[1] < max(c[1], d[1])
+    )
 
 
 def _laid(block: Block, given: Given, forward: Given) -> Layout:

@@ -119,6 +119,15 @@ class Block:
             for key, points in ways.items():
                 ways[key] = [(x, self.height - y) for x, y in points]
 
+    def mirror(self) -> None:
+        """Make its left its right."""
+        self.enters, self.leaves = self.width - self.enters, self.width - self.leaves
+        self.boxes = {box: replace(area, x=self.width - area.right) for box, area in self.boxes.items()}
+        self.scopes = [(scope, replace(area, x=self.width - area.right)) for scope, area in self.scopes]
+        for ways in (self.entering, self.leaving, self.wires):
+            for key, points in ways.items():
+                ways[key] = [(self.width - x, y) for x, y in points]
+
     def move(self, dx: float, dy: float) -> None:
         """Put all that is in it elsewhere."""
         self.enters, self.leaves = self.enters + dx, self.leaves + dx
@@ -174,6 +183,8 @@ class Given(NamedTuple):
     aside: Collection[int] = ()
     #: The space between two boxes beside each other.
     beside: float = ASIDE
+    #: Scopes whose left is their right.
+    mirrored: Collection[int] = ()
 
     def turned(self) -> Given:
         """The same with the axes exchanged."""
@@ -290,7 +301,7 @@ class _Row(NamedTuple):
 
 class _Placer:
     def __init__(self, given: Given) -> None:
-        sizes, links, scope_of, parents, pads, apart, aside, self.beside = given
+        sizes, links, scope_of, parents, pads, apart, aside, self.beside, self.mirrored = given
         self.sizes, self.links, self.apart, self.pads = sizes, links, apart, pads
         self.aside = frozenset(aside)
         count = len(sizes)
@@ -426,7 +437,10 @@ class _Placer:
         for points in block.leaving.values():
             points.append((points[-1][0], high))
         block.scopes.append((scope, Area(0, 0, wide, high)))
-        return replace(block, width=wide, height=high)
+        block = replace(block, width=wide, height=high)
+        if scope in self.mirrored:
+            block.mirror()
+        return block
 
     def _graph(self, part: int) -> _Graph:
         """What stands in a scope, and what is connected there."""

@@ -286,6 +286,7 @@ def _chosen(request: Request) -> Laid:
         if "tb" in ways and (found := _u_of(request, plan, only=only)) is not None:
             return found
         choices = _WORDS if _is_cut(plan, _NARROWER_WORDS) else (*_WORDS, _NARROWER_WORDS)
+        whole: list[Laid] = []
         # of the last plan boxes are made as narrow as they have to be
         for words, way in product(_WORDS if only else choices, ways):
             found = _laid(request, plan, words, way, only=only) if way not in hopeless else None
@@ -294,9 +295,13 @@ def _chosen(request: Request) -> Laid:
             if found.share > _HOPELESS and not only:
                 hopeless.add(way)
             if found.over == (0.0, 0.0):
-                return found
+                whole.append(found)
+                if not found.cut:
+                    break
             if best is None or found.over < best.over:
                 best = found
+        if whole:  # that in which fewest names are cut
+            return min(whole, key=lambda laid: laid.cut)
     assert best is not None
     if request.depth is not None:
         return best
@@ -883,7 +888,7 @@ def _labels(
         y = area.y + 12
         rows = len(_heading(scope, "", most))  # so many there is room for
         for name, what in _heading(scope, _CONTINUED if i else "", most)[:rows]:
-            needed = width(name, SMALL, bold=True) + width(what, SMALL) + 6
+            needed = width(name, SMALL, bold=True) + (width(what, SMALL) + 6 if what else 0.0)
             x, room = _free(area, y, layout, needed)
             if x + room > area.right - badge - 8:
                 room = area.right - badge - 8 - x
