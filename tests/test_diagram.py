@@ -869,7 +869,7 @@ def test_encoder_and_decoder_stand_as_a_u(name: str) -> None:
         assert all(a[1] == pytest.approx(b[1]) and a[0] < b[0] for a, b in across)
         assert len({round(a[1]) for a, _ in across}) == len(across)
         straight = [a[0] == pytest.approx(b[0]) for a, b in ends if abs(a[1] - b[1]) > 1]
-        assert straight.count(False) <= 1
+        assert straight.count(False) <= 2  # into the bottom, and out of it
 
 
 @pytest.mark.parametrize("fit", ["readme", "column", "slide"])

@@ -26,6 +26,14 @@ pytestmark = pytest.mark.skipif(browser.found() is None, reason=browser.MISSING)
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
 
+#: Networks of ten families, with the files of the zoo in which they stand.
+FAMILIES = {
+    "lenet5": "lenet5", "alexnet": "alexnet", "nin_cifar10": "nin", "lenet1": "lenet1", "lenet4": "lenet4",
+    "m5": "m5", "vgg16": "vgg", "vgg11": "vgg", "googlenet": "googlenet", "resnet50": "resnet",
+    "resnet18": "resnet", "squeezenet1_0": "squeezenet",
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the five."""
@@ -272,6 +280,23 @@ def test_the_chart_has_what_is_known_and_its_front(tab: browser.Page, here: Path
     assert len(tab.run('[...document.querySelectorAll(".bubble")].map(one => one.dataset.name)')) == 5
 
 
+def test_the_chart_says_whose_its_colours_are(tab: browser.Page, here: Path, tmp_path: Path) -> None:
+    """Each family that has one of its own; of many those with most networks, and all others as one."""
+    hue = 'querySelector(".disc").classList[1]'
+    keys = f'[...document.querySelectorAll(".hues li")].map(one => [one.{hue}, one.textContent])'
+    discs = f'[...document.querySelectorAll(".chart .bubble")].map(one => [one.{hue}, one.dataset.name])'
+    tab.open(here, "view=scatter&x=year&y=params&area=none")
+    assert sorted(tab.run(keys)) == sorted([one, FAMILIES[name]] for one, name in tab.run(discs))
+    page(tmp_path, *FAMILIES)
+    tab.open(tmp_path / "explorer.html", "view=scatter&set=all&x=year&y=params&area=none")
+    hues = dict(tab.run(keys))
+    assert hues.pop("hue7") == "other families"
+    assert len(hues) == 7
+    assert {"vgg", "resnet"} < {*hues.values()}  # of which there are two each
+    assert all(FAMILIES[name] == hues.get(one, FAMILIES[name]) for one, name in tab.run(discs))
+    assert {FAMILIES[name] for one, name in tab.run(discs) if one == "hue7"}.isdisjoint(hues.values())
+
+
 def test_the_table_has_no_column_that_says_what_another_says(tab: browser.Page, here: Path) -> None:
     """Those of experts, which none of these has; and the names stay where figures are moved."""
     tab.open(here, "view=table")
@@ -479,6 +504,19 @@ def test_of_a_network_its_layers_are_taken_out(tab: browser.Page, here: Path, tm
 
 
 VIEWS = ("bars&net=vgg16", "scatter&front=1", "table", "beside&net=lenet5&with=alexnet", "arithmetic")
+
+
+@pytest.mark.parametrize("wide", [390, 768, 1280])
+def test_pictures_of_a_report_are_read_on_a_phone(tab: browser.Page, tmp_path: Path, wide: int) -> None:
+    """They are moved where they are wider than the screen, and the page is not."""
+    run("report", "lenet5", "--format", "html", "-o", str(tmp_path))
+    tab.size(wide)
+    tab.open(tmp_path / "lenet5.html")
+    assert tab.run("document.documentElement.scrollWidth") == wide
+    drawn = '[...document.querySelectorAll("figure svg text")]'
+    sizes = tab.run(f"{drawn}.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getCTM().a)")
+    assert len(sizes) > 20
+    assert min(sizes) >= 10.99
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not there: see CONTRIBUTING, The explorer")

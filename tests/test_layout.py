@@ -505,6 +505,6 @@ def test_what_every_box_reads_has_one_line_also_where_a_u_has_no_room() -> None:
 @pytest.mark.parametrize("name", ["t5_small", "transformer_base", "whisper_tiny"])
 @pytest.mark.parametrize("fit", ["column", "readme"])
 def test_what_flows_from_an_encoder_to_its_decoder_crosses_no_input_of_that(name: str, fit: str) -> None:
-    """Vaswani et al. 2017, Figure 1: it comes from one side, and the outputs that are shifted from the other."""
+    """Vaswani et al. 2017, Figure 1: it comes from one side, and the shifted outputs from the other."""
     laid = graph.chosen(Request(archlens.load(name), fit=fit))
     assert drawn.crossings(laid.layout) == 0

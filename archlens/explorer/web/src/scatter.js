@@ -54,7 +54,8 @@ export function scatter(state, wide, pick) {
   const most = Math.max(10, Math.min(30, (30 * Math.sqrt(14)) / Math.sqrt(drawn.length), wide / 24));
   const radius = (/** @type {Network} */ one) =>
     area ? Math.max(2.5, most * Math.sqrt(value(one, area) / largest)) : 5;
-  const families = [...new Set(drawn.map((one) => one.family))];
+  const hues = huesOf(drawn);
+  const hueOf = (/** @type {Network} */ one) => hues.get(one.family) ?? HUES - 1;
   const said = `${y.title} over ${x.title}${area ? `, areas ${area.called}` : ""}: ${drawn.length} networks`;
   const svg = s("svg", {
     class: "chart scatter",
@@ -109,7 +110,7 @@ export function scatter(state, wide, pick) {
           onkeydown: onEnter((event) => pick(one, event.shiftKey)),
         },
         s("circle", {
-          class: `disc hue${families.indexOf(one.family) % HUES}`,
+          class: `disc hue${hueOf(one)}`,
           cx: px(one),
           cy: py(one),
           r: radius(one),
@@ -125,6 +126,7 @@ export function scatter(state, wide, pick) {
     "div",
     {},
     svg,
+    key(),
     rest.length
       ? h(
           "p",
@@ -133,6 +135,27 @@ export function scatter(state, wide, pick) {
         )
       : null,
   );
+
+  /** What the colours are. */
+  function key() {
+    /** @type {[string, number][]} */
+    const said = [...hues];
+    if (drawn.some((one) => !hues.has(one.family))) said.push(["other families", HUES - 1]);
+    if (said.length < 2) return null;
+    const items = said.map(([called, hue]) =>
+      h(
+        "li",
+        {},
+        s(
+          "svg",
+          { width: 12, height: 12, viewBox: "0 0 12 12", "aria-hidden": "true" },
+          s("circle", { class: `disc hue${hue}`, cx: 6, cy: 6, r: 5 }),
+        ),
+        called,
+      ),
+    );
+    return h("ul", { class: "hues", "aria-label": "The colours of the families" }, ...items);
+  }
 
   /** Names where there is room for them. @param {Network[]} named */
   function label(named) {
@@ -158,6 +181,19 @@ export function scatter(state, wide, pick) {
       }
     }
   }
+}
+
+/** The colours of families: where there are more than colours, of those with most networks. @param {Network[]} drawn */
+function huesOf(drawn) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const one of drawn) counts.set(one.family, (counts.get(one.family) ?? 0) + 1);
+  const families = [...counts.keys()];
+  const own =
+    families.length <= HUES
+      ? families
+      : families.sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0)).slice(0, HUES - 1);
+  return new Map(own.map((family, i) => [family, i]));
 }
 
 /** The measures that an axis can have. */

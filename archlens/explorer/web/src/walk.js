@@ -12,6 +12,8 @@ import { whole } from "./numbers.js";
 /** @typedef {import("./layers.js").Layer} Layer */
 /** @typedef {import("./state.js").State} State */
 
+/** How small a network is drawn at first: its smallest text has 11 px. */
+const READ = 11 / 9.5;
 const HEATS = /** @type {[string, string][]} */ ([
   ["", "family"],
   ["params", "params"],
@@ -101,7 +103,7 @@ export function walk(network, state, set, how = {}) {
       { class: "tools" },
       h("button", { type: "button", onclick: () => level(Number.POSITIVE_INFINITY) }, "Open all"),
       h("button", { type: "button", onclick: () => level(0) }, "Close all"),
-      h("button", { type: "button", onclick: fit }, "Fit"),
+      h("button", { type: "button", onclick: () => fit(true) }, "Fit"),
       folding,
       h(
         "button",
@@ -201,10 +203,11 @@ export function walk(network, state, set, how = {}) {
     return /** @type {any} */ (svg).__zoom ?? zoomIdentity;
   }
 
-  function fit() {
+  /** Show all of it, or with `whole` left out no smaller than can be read, from its upper edge on. @param {boolean} [whole] */
+  function fit(whole = false) {
     const { width, height } = view.getBoundingClientRect();
     const k = Math.min((width - 24) / size.width, (height - 24) / size.height, 1.2);
-    const readable = Math.max(k, 0.55);
+    const readable = whole ? k : Math.max(k, READ);
     const x = (width - size.width * readable) / 2;
     held.call(
       /** @type {any} */ (zoomed).transform,
