@@ -623,6 +623,23 @@ def test_two_ways_and_their_states(tmp_path: Path) -> None:
     assert str(network["apart.merged_mean"].op) == "scale(0.5)"
 
 
+def test_states_that_nothing_reads_make_no_layers(tmp_path: Path) -> None:
+    """As the decoder's in Keras' own example of one sequence into another."""
+    config = {"units": 5, "return_sequences": True, "return_state": True}
+    decoder = said("LSTM", "decoder", "y", **config)
+    states = [tensor("encoder"), tensor("encoder")]
+    for number, state in enumerate(states, 1):
+        state["config"]["keras_history"][2] = number
+    decoder["inbound_nodes"][0]["kwargs"] = {"initial_state": states}
+    encoder = said("LSTM", "encoder", "x", units=5, return_state=True)
+    network = read(tmp_path, functional(start(7, 4), start(6, 3, name="y"), encoder, decoder))
+    assert network.params == 4 * 5 * (4 + 5 + 1) + 4 * 5 * (3 + 5 + 1)
+    assert network.macs == 7 * 4 * 5 * (4 + 5) + 6 * 4 * 5 * (3 + 5)
+    assert network.output == (6, 5)
+    read_by = {name for layer in network for name in layer.inputs} | {*network.outputs.values()}
+    assert {layer.name for layer in network} <= read_by
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
 def test_how_far_a_convolution_at_each_step_looks(first: bool, whole: bool, tmp_path: Path) -> None:

@@ -179,6 +179,14 @@ def test_what_a_twin_of_few_channels_cannot_do(step: str) -> None:
     assert [check.layer for check in found.of("fields") if check.status == FAILED] == []
 
 
+def test_one_direction_of_a_layer_that_reads_from_either_end() -> None:
+    net = archlens.Builder("ways", "3x9")
+    x = net.lstm(net.channels_last(), 4, bidirectional=True, name="both")
+    ways = [net.slice(x, stop=4, name="ahead"), net.slice(x, start=4, name="back")]
+    net.add(*ways, name="sum")
+    assert verify(net.network()).passed
+
+
 def test_what_is_cut_off_is_no_end_of_a_field() -> None:
     """The last output looks at the row that the pooling drops, and finds padding; no other input will do."""
     spec = "input: 1x6\nlayers:\n  - max_pool(4)\n  - conv(1, 2, padding=((0, 2),))\n  - reshape([2])\n"

@@ -435,7 +435,10 @@ class _Twin:
             if function is not None or not self.whole:
                 return None if function is None else (function, xs)
         xs = [
-            x.movedim(at, -1).expand(*[-1] * (x.dim() - 1), shape.channels).movedim(-1, at)
+            (x if x.shape[at] in (1, shape.channels) else x.amax(at, keepdim=True))  # of either direction one
+            .movedim(at, -1)
+            .expand(*[-1] * (x.dim() - 1), shape.channels)
+            .movedim(-1, at)
             for x, at, shape in zip(xs, places, layer.input_shapes, strict=True)
         ]
         call = layer.facts.torch

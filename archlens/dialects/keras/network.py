@@ -140,6 +140,12 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
         for ref in node.refs
         if ref.shape
     }
+    read: dict[tuple[str, int], set[int]] = {}
+    for ref in (
+        *(ref for entry in graph.entries for node in entry.inbound for ref in node.refs),
+        *(ref for _, ref in graph.outputs),
+    ):
+        read.setdefault(graph.source(ref), set()).add(ref.output)
     for entry, number in _in_order(graph):
         node = entry.inbound[number]
         after = {i: said.get((entry.name, number, i)) for i in range(_MOST_OUTPUTS)}
@@ -159,9 +165,9 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
             return {key: held(one) for key, one in value.items()} if isinstance(value, dict) else value
 
         inbound = Inbound(tuple(map(held, node.args)), {key: held(one) for key, one in node.kwargs.items()})
-        call = Call(
-            placing, entry, names[entry.name], inbound, after, tuple([ref.shape for ref in node.refs])
-        )
+        before = tuple([ref.shape for ref in node.refs])
+        wanted = read.get((entry.name, number), ())
+        call = Call(placing, entry, names[entry.name], inbound, after, before, wanted)
         found[entry.name, number] = _called(call, number)
     ends = []
     for name, ref in graph.outputs:

@@ -291,6 +291,7 @@ class Call:
         inbound: Inbound,
         after: Mapping[int, Open | None],
         before: Sequence[Open | None],
+        read: Collection[int] | None = None,
     ) -> None:
         self.placing = placing
         self.entry = entry
@@ -300,6 +301,8 @@ class Call:
         #: The shapes of its outputs as the file has them, and those of its inputs.
         self.after = after
         self.before = before
+        #: Which of its outputs anything reads; ``None`` where that is not known.
+        self.read = read
         self.tensors = list(within((inbound.args, inbound.kwargs), Held))
 
     @property
@@ -312,6 +315,10 @@ class Call:
         if len(self.tensors) != 1:
             raise self.entry.refuse(f"it reads one tensor, and is called with {len(self.tensors)}")
         return self.tensors[0]
+
+    def is_read(self, output: int) -> bool:
+        """Whether anything reads an output."""
+        return self.read is None or output in self.read
 
     def put(self, op: str | Op, *tensors: Tensor, suffix: str = "", **attributes: Any) -> Tensor:
         """Place an op: under the name of the layer, or beside it."""

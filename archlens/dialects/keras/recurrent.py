@@ -71,7 +71,7 @@ def _stepping(call: Call, cell: Entry) -> list[Held]:
     base = {"op": _OPS[kind], "features": made.out[0]}
     reason = _STEPS if op is None else _STARTED
     y, *states = _run(call, _read(call), made, _op(base, "sequence"), reason)
-    return [y, *states[:1], *(_kept(call, base, y, made.out) if states else ())]
+    return [y, *states[:1], *(_kept(call, base, y, 2) if states else ())]
 
 
 #: The ops of layers, and what they apply to their gates and to what becomes of the state.
@@ -122,8 +122,8 @@ def _with_states(call: Call, said: dict[str, Any], x: Held) -> list[Held]:
     y = _placed(call, said, whole, x)
     if call.entry.config.get("return_state") is not True:
         return [y]
-    last = _at(call, y, -1, "state") if whole else y
-    return [y, last, *_kept(call, said, y, last.shape)]
+    last = _at(call, y, -1, "state") if whole and call.is_read(1) else y
+    return [y, last, *_kept(call, said, y, 2)]
 
 
 def _at(call: Call, y: Held, step: int, suffix: str) -> Held:
@@ -139,13 +139,13 @@ def _at(call: Call, y: Held, step: int, suffix: str) -> Held:
     return Held(made, tuple([axis - 1 for axis in y.axes if axis]))
 
 
-def _kept(call: Call, said: Mapping[str, Any], y: Held, shape: tuple[int, ...]) -> list[Held]:
-    """What an LSTM keeps beside what it gives."""
-    if said["op"] != "lstm":
-        return []
+def _kept(call: Call, said: Mapping[str, Any], y: Held, output: int) -> list[Held]:
+    """What an LSTM keeps beside what it gives, where anything reads that output."""
+    if said["op"] != "lstm" or not call.is_read(output):
+        return [y] if said["op"] == "lstm" else []
     reason = "archlens does not say what an LSTM keeps beside what it gives"
     base = _op(said, "state") if len(y.shape) > 1 else None
-    return [call.opaque(shape, tensors=[y], reason=reason, suffix="cell", base=base)]
+    return [call.opaque(y.shape[-1:], tensors=[y], reason=reason, suffix="cell", base=base)]
 
 
 def _read(call: Call, axes: tuple[int, ...] = (0, 1), last: bool = True) -> Held:
@@ -215,12 +215,14 @@ def _run(call: Call, x: Held, cell: Cell, base: Op | None, reason: str = _STEPS)
         y = last = call.opaque(cell.out, tensors=read, **said)
     else:
         y = call.opaque((steps, *cell.out), tensors=read, base=base, like=None if x.last else x, **said)
-        last = _at(call, y, -1, "state") if base is not None and (states or not whole) else y
+        wanted = not whole or (states and call.is_read(1))
+        last = _at(call, y, -1, "state") if base is not None and wanted else y
     made = [y if whole else last]
     if states and base is not None:
         made.append(last)
     for one in cell.states[len(made) - 1 :] if states else ():
-        made.append(call.opaque(one, tensors=[y], reason=reason, suffix="cell"))
+        is_read = call.is_read(len(made))
+        made.append(call.opaque(one, tensors=[y], reason=reason, suffix="cell") if is_read else y)
     return made
 
 
@@ -463,8 +465,9 @@ def _merged(call: Call, op: dict[str, Any], entry: Entry, mode: str | None) -> l
     apart = {} if mode == "concat" and not states else {name: _way(call, y, name) for name in _WAYS}
     made = [y] if mode == "concat" else [*apart.values()] if mode is None else [_joined(call, y, apart, mode)]
     for name, one in apart.items() if states else ():
-        last = _at(call, one, _WAYS[name], f"{name}_state") if whole else one
-        made += [last, *_kept(call, {**op, "bidirectional": False}, one, last.shape)]
+        is_read = whole and call.is_read(len(made))
+        last = _at(call, one, _WAYS[name], f"{name}_state") if is_read else one
+        made += [last, *_kept(call, {**op, "bidirectional": False}, one, len(made) + 1)]
     return made
 
 
