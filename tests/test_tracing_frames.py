@@ -137,6 +137,21 @@ class Patches(nn.Module):
         return self.join(x.reshape(b, -1, 20))  # type: ignore[no-any-return]
 
 
+class Scaled(nn.Module):
+    """ConvNeXt's block of each frame, whose channels are scaled while they stand last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near, self.norm = nn.Conv2d(3, 3, 3, padding=1, groups=3), nn.LayerNorm(3)
+        self.wide, self.back = nn.Linear(3, 6), nn.Linear(6, 3)
+        self.scale = nn.Parameter(torch.rand(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.flatten(0, 1)
+        z = self.back(F.gelu(self.wide(self.norm(self.near(y).permute(0, 2, 3, 1)))))
+        return (y + (self.scale * z).permute(0, 3, 1, 2)).view_as(x)
+
+
 class OneHead(nn.Module):
     """All heads of the queries read the same keys and values, as in MobileNet V5."""
 
@@ -174,6 +189,7 @@ MODULES: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
     Windows: ((8, 7, 8), {"frame_conv", "batch_norm", "attention", "relative_positions"}),
     Heads: ((24, 8), {"frame_conv", "max_pool", "attention"}),
     Patches: ((3, 8, 12), {"frame_conv", "attention", "parameter"}),
+    Scaled: ((FRAMES, *FRAME), {"frame_conv", "layer_scale"}),
     OneHead: ((8, 4, 6), {"attention"}),
     OneMatrix: ((8, 4, 6), {"matmul", "softmax", "upsample"}),
 }

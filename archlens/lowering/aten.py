@@ -696,8 +696,9 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         op, own = lowering.call("position_embedding" if kind == "add" else "layer_scale"), other
     if own is not None:
         try:
-            draft = lowering.settled(held)
-            return _straight(lowering.put(op, draft, own={"": own}))
+            beside = len(held.axes[:1]) == 1 and len(held.axes[0]) > 1
+            laid = lowering.laid(held) if beside else _straight(lowering.settled(held))
+            return Held(lowering.put(op, laid.draft, own={"": own}), laid.axes)
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
