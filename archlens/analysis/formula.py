@@ -20,6 +20,7 @@ from ..formulas import (
     Condition,
     Form,
     Number,
+    Product,
     Table,
     TooLongError,
     form_of,
@@ -32,7 +33,7 @@ from ..ops import Facts, Op, ShapeError, stated
 from ..shape import Shape
 from . import decoding, memory
 from .refitting import owned
-from .regions import Explorer, Pattern, Region, TooManyError, pattern, settled, united, whole
+from .regions import Explorer, Pattern, Region, TooManyError, Within, pattern, settled, united, whole
 from .unknown import Unknown
 
 #: Up to which size each letter is looked at, at least; and how many times its own.
@@ -49,6 +50,9 @@ SAMPLES = 2
 
 #: How often ops are asked, and how many walks there are, before the rest is left.
 _ASKED, _WALKS = 20_000, 48
+
+#: With how many formulas each that may be the largest is compared.
+_COMPARED = 64
 
 #: The sizes of an input along all axes, those that are letters as such.
 Lettered = tuple[int | str, ...]
@@ -235,17 +239,20 @@ class Formula:
     def largest(self, numbers: Iterable[Any], regions: Sequence[Region]) -> tuple[Form, ...]:
         """The formulas of which the largest is that of some numbers; first that at the point.
 
-        Those that are nowhere in some regions above the others are not among them, as far as that is seen.
+        Those that are surely nowhere above one of the others that were compared are not among them.
         """
         forms = sorted(dict.fromkeys(map(form_of, numbers)), key=self.table.value, reverse=True)
-        kept = forms[:1]
-        for form in forms[1:]:
-            if not all(
-                any(one.between(minus(larger, form), self.table)[0] >= 0 for larger in kept)
-                for one in regions
+        places = [Within(one, self.table) for one in regions]
+        kept: list[tuple[Form, list[dict[Product, int]]]] = []
+        for form in forms:
+            spread = [place.spread(form) for place in places]
+            others = kept if len(kept) < _COMPARED else [*kept[: _COMPARED // 2], *kept[-_COMPARED // 2 :]]
+            if not kept or not all(
+                any(place.is_least(spread[i], larger[i]) for _, larger in others)
+                for i, place in enumerate(places)
             ):
-                kept.append(form)
-        return tuple(kept)
+                kept.append((form, spread))
+        return tuple([form for form, _ in kept])
 
     @cached_property
     def cache(self) -> Form | Unknown | None:

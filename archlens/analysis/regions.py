@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise, product
 from math import inf, lcm, prod
 from typing import Any, NamedTuple
@@ -69,38 +69,10 @@ class Region(NamedTuple):
         return form
 
     def between(self, form: Form, table: Table) -> tuple[float, float]:
-        """Bounds of a form on it, however large sizes are; infinite where there is none.
+        """Bounds of a form on it, however large sizes are; infinite where there is none."""
+        return Within(self, table).between(form)
 
-        Letters and quotients are what they are at least, and something more of which nothing is known but how
-        large it can be: in these a form is a polynomial whose terms are bounded one by one.
-        """
-        ends: dict[int, tuple[int, float]] = {}
-        found: dict[Product, int] = {}
-        same = self._same() if self.joint else {}
-        for atoms, factor in form:
-            if atoms in same:
-                found[()] = found.get((), 0) + factor * same[atoms]
-                continue
-            part: dict[Product, int] = {(): factor}
-            for atom in atoms:
-                if atom not in ends:
-                    ends[atom] = self._ends(atom, table)
-                grown: dict[Product, int] = {}
-                for term, count in part.items():
-                    longer = tuple(sorted((*term, atom)))
-                    grown[longer] = grown.get(longer, 0) + count
-                    grown[term] = grown.get(term, 0) + count * ends[atom][0]
-                part = grown
-            for term, count in part.items():
-                found[term] = found.get(term, 0) + count
-        low = high = float(found.pop((), 0))
-        for term, count in found.items():
-            spread = [ends[atom][1] - ends[atom][0] for atom in term]
-            most = prod(spread) * float(count) if count and all(spread) else 0.0
-            low, high = low + min(most, 0.0), high + max(most, 0.0)
-        return low, high
-
-    def _same(self) -> dict[Product, int]:
+    def same(self) -> dict[Product, int]:
         """The products that are one number all over it, as a condition says."""
         found = {}
         for form, relation, holds in self.joint:
@@ -109,18 +81,6 @@ class Region(NamedTuple):
                 if not number % factor:
                     found[atoms] = -number // factor
         return found
-
-    def _ends(self, atom: int, table: Table) -> tuple[int, float]:
-        """The least and the most that a letter or a quotient can be."""
-        made = table.made(atom)
-        if made is None:
-            mask, sizes = self.masks[atom], table.sizes[atom]
-            least = sizes.start + (mask & -mask).bit_length() - 1
-            return least, sizes.start + mask.bit_length() - 1 if mask.bit_length() < len(sizes) else inf
-        low, high = self.between(made[0], table)
-        if low == -inf:
-            return -(LARGEST**4), inf
-        return int(low // made[1]), high // made[1] if high < inf else inf
 
     def contains(self, table: Table) -> bool:
         """Whether the point of a table lies in it, be it beyond the sizes that are looked at."""
@@ -224,6 +184,87 @@ def _may(condition: Condition, parts: _Parts, box: tuple[int, ...], table: Table
     if condition.relation == BELOW:
         return low < 0 if condition.holds else high >= 0
     return low <= 0 <= high if condition.holds else not low == high == 0
+
+
+class Within:
+    """Forms on a region, bounded one by one or one against another.
+
+    Letters and quotients are what they are at least, and something more of which nothing is known but how
+    large it can be: in these a form is a polynomial whose terms are bounded one by one.
+    """
+
+    def __init__(self, region: Region, table: Table) -> None:
+        self.region = region
+        self.table = table
+        self._same = region.same() if region.joint else {}
+        #: The least and the most that each letter and each quotient can be.
+        self._ends: dict[int, tuple[int, float]] = {}
+        self._rooms: dict[Product, float] = {}
+
+    def spread(self, form: Form) -> dict[Product, int]:
+        """A form as such a polynomial; its number is that of no factor at all."""
+        found: dict[Product, int] = {(): 0}
+        for atoms, factor in form:
+            if atoms in self._same:
+                found[()] += factor * self._same[atoms]
+                continue
+            part: dict[Product, int] = {(): factor}
+            for atom in atoms:
+                least = self._of(atom)[0]
+                grown: dict[Product, int] = {}
+                for term, count in part.items():
+                    longer = tuple(sorted((*term, atom)))
+                    grown[longer] = grown.get(longer, 0) + count
+                    grown[term] = grown.get(term, 0) + count * least
+                part = grown
+            for term, count in part.items():
+                found[term] = found.get(term, 0) + count
+        return found
+
+    def room(self, term: Product) -> float:
+        """How large such a term is at most, without its factor."""
+        found = self._rooms.get(term)
+        if found is None:
+            spread = [most - least for least, most in map(self._of, term)]
+            found = self._rooms[term] = float(prod(spread)) if all(spread) else 0.0
+        return found
+
+    def between(self, form: Form) -> tuple[float, float]:
+        """Bounds of a form; infinite where there is none."""
+        found = self.spread(form)
+        low = high = float(found.pop((), 0))
+        for term, count in found.items():
+            most = count * self.room(term) if count else 0.0
+            low, high = low + min(most, 0.0), high + max(most, 0.0)
+        return low, high
+
+    def is_least(self, form: Mapping[Product, int], larger: Mapping[Product, int]) -> bool:
+        """Whether one form, spread out, is surely at most another."""
+        low: float = larger[()] - form[()]
+        if low < 0:
+            return False
+        for term in {**form, **larger}:
+            count = larger.get(term, 0) - form.get(term, 0)
+            if count < 0 and term:
+                low += count * self.room(term)
+        return low >= 0
+
+    def _of(self, atom: int) -> tuple[int, float]:
+        found = self._ends.get(atom)
+        if found is None:
+            found = self._ends[atom] = self._found(atom)
+        return found
+
+    def _found(self, atom: int) -> tuple[int, float]:
+        made = self.table.made(atom)
+        if made is None:
+            mask, sizes = self.region.masks[atom], self.table.sizes[atom]
+            least = sizes.start + (mask & -mask).bit_length() - 1
+            return least, sizes.start + mask.bit_length() - 1 if mask.bit_length() < len(sizes) else inf
+        low, high = self.between(made[0])
+        if low == -inf:
+            return -(LARGEST**4), inf
+        return int(low // made[1]), high // made[1] if high < inf else inf
 
 
 def _without(atoms: tuple[int, ...], atom: int) -> tuple[int, ...]:
