@@ -94,7 +94,7 @@ WRITTEN: dict[str, tuple[Callable[..., Tensor], int, tuple[int, ...], str]] = {
     ),
     "rms norm": (
         lambda x, g: g * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS)),
-        1, (5, CHANNELS), "rms_norm",
+        1, (5, CHANNELS), "rms_norm(eps=0.001)",
     ),
     "gelu": (lambda x: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))), 0, (5, 4), "gelu"),
     "gelu, multiplied out": (
@@ -240,7 +240,10 @@ def test_a_norm_of_a_weight_that_is_computed_has_none_of_its_own() -> None:
     _, network = traced(
         lambda x, g: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * (1 + g), 5, CHANNELS, parts=1
     )
-    assert ops(network) == ["rms_norm", "parameter((6,))", "reshape((1, 6))", "shift(1)", "multiply"]
+    assert ops(network) == [
+        "rms_norm(eps=0.001, affine=false)", "parameter((6,))", "reshape((6, 1))", "channels_last", "shift(1)",
+        "multiply",
+    ]  # fmt: skip
     assert (network["rms_norm"].params, network.params) == (0, CHANNELS)
 
 

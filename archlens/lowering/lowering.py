@@ -136,7 +136,7 @@ _NO_MOVE = "no op moves values as the code does"
 
 #: What reads the channels last.
 _LAST = {
-    *("torch.linear", "aten.addmm", "aten.native_layer_norm", MULTIHEAD),
+    *("torch.linear", "aten.addmm", "aten.native_layer_norm", "torch.rms_norm", MULTIHEAD),
     *(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")),
     *("torch.lstm", "torch.gru", "torch.rnn"),
 }
