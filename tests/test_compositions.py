@@ -241,8 +241,8 @@ def test_a_norm_of_a_weight_that_is_computed_has_none_of_its_own() -> None:
         lambda x, g: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * (1 + g), 5, CHANNELS, parts=1
     )
     assert ops(network) == [
-        "rms_norm(eps=0.001, affine=false)", "parameter((6,))", "reshape((6, 1))", "channels_last", "shift(1)",
-        "multiply",
+        "rms_norm(eps=0.001, affine=false)", "parameter((6,))", "reshape((6, 1))", "channels_last",
+        "shift(1)", "multiply",
     ]  # fmt: skip
     assert (network["rms_norm"].params, network.params) == (0, CHANNELS)
 
