@@ -309,12 +309,13 @@ def _stating(op: Op, shapes: tuple[Shape, ...], work: bool) -> _Stated:
     sizes = [(name, len(shape)) for name, shape in facts.weights.items()]
     numbers = [*facts.shape, facts.macs, facts.unlisted, *(n for one in facts.weights.values() for n in one)]
     items = facts.other if work else {}
-    for number in (*numbers, facts.shape.numel):
-        if any(len(product) > FACTORS for product, _ in form_of(number)):
-            raise TooLongError(f"a product of more than {FACTORS} sizes")
+    forms = tuple(map(form_of, (*numbers, *items.values())))
+    parts = (product for form in (*forms, form_of(facts.shape.numel)) for product, _ in form)
+    if max(map(len, parts), default=0) > FACTORS:
+        raise TooLongError(f"a product of more than {FACTORS} sizes")
     below = getattr(facts.shape, "below", None)
     kind = type(facts.shape), below, *sizes, *items
-    return _Stated(facts, kind, tuple(map(form_of, (*numbers, *items.values()))))
+    return _Stated(facts, kind, forms)
 
 
 def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "", work: bool = False) -> Formula:

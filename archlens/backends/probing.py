@@ -442,9 +442,8 @@ class _Twin:
             for x, at, shape in zip(xs, places, layer.input_shapes, strict=True)
         ]
         call = layer.facts.torch
-        if is_module(find(call)):
-            return _of_module(call), xs
-        return _of_function(layer, xs[0], whole=True), xs
+        function = _of_module(call) if is_module(find(call)) else _of_function(layer, xs[0], whole=True)
+        return None if function is None else (function, xs)
 
     def _few(self, layer: Layer, x: Tensor) -> Callable[..., Tensor] | None:
         """What a layer does on as many channels as a tensor has."""
@@ -453,7 +452,7 @@ class _Twin:
             return _of_function(layer, x, whole=False)
         key = str(call), channels
         if key not in self.modules:
-            self.modules[key] = _of_few(call, channels)
+            self.modules[key] = _of_module(call, channels)
         return self.modules[key]
 
 
@@ -464,24 +463,17 @@ def _touched(y: Tensor, place: int) -> Tensor:
     return y.amax([n for n in range(1, y.dim()) if n != place]).isnan()
 
 
-def _of_module(call: Call) -> Callable[..., Tensor]:
-    """What a module does, on all its channels."""
-    module = find(call)(*call.args, **call.kwargs)
-    if isinstance(module, nn.Upsample):
-        return _Mixing(module)
-    if isinstance(module, modules.MultiheadSelfAttention):
-        return _to_itself(module, call, whole=True)
-    return module.eval()  # type: ignore[no-any-return]
-
-
-def _of_few(call: Call, channels: int) -> Callable[..., Tensor] | None:
-    """What a module does, made again for so many channels; ``None`` where nobody has said how."""
-    with torch.device("meta"):
+def _of_module(call: Call, channels: int | None = None) -> Callable[..., Tensor] | None:
+    """What a module does on all its channels, or made again for so many; ``None`` where nobody said how."""
+    whole = channels is None
+    with torch.device("cpu" if whole else "meta"):
         module = find(call)(*call.args, **call.kwargs)
     if isinstance(module, nn.Upsample):
         return _Mixing(module)
     if isinstance(module, modules.MultiheadSelfAttention):
-        return _to_itself(module, call, whole=False)
+        return _to_itself(module, call, whole)
+    if channels is None:
+        return module.eval()  # type: ignore[no-any-return]
     thin = _THIN.get(type(module), _as_it_is if not list(module.parameters()) else None)
     return None if thin is None else thin(module, channels, call)
 

@@ -162,7 +162,7 @@ def _gives_steps(entry: Entry) -> bool:
 
 @layer("RNN")
 def _rnn(call: Call) -> list[Held]:
-    cell = entry_of(call.entry.config.get("cell"), call.entry.at.at(".config.cell"), set())
+    cell = _within(call, "cell")
     if cell.kind != "StackedRNNCells":
         return _stepping(call, cell)
     _, features = _sequence(call)
@@ -283,6 +283,11 @@ class Inner(NamedTuple):
     weights: Mapping[str, tuple[int, ...]]
     buffers: Mapping[str, tuple[int, ...]]
     macs: int
+
+
+def _within(call: Call, key: str) -> Entry:
+    """The layer that a layer has in its configuration."""
+    return entry_of(call.entry.config.get(key), call.entry.at.at(f".config.{key}"), set())
 
 
 def _inner(call: Call, entry: Entry, shape: tuple[int, ...]) -> list[Inner]:
@@ -407,7 +412,7 @@ def _time_distributed(call: Call) -> list[Held]:
     shape = call.x.shape
     if len(shape) < 2:
         raise call.entry.refuse(f"it reads several steps, and is called with {shaped(shape)}")
-    entry = entry_of(call.entry.config.get("layer"), call.entry.at.at(".config.layer"), set())
+    entry = _within(call, "layer")
     return each_step(Call(call.placing, entry, call.name, call.inbound, call.after, call.before))
 
 
@@ -416,11 +421,9 @@ def _bidirectional(call: Call) -> list[Held]:
     mode = call.entry.config.get("merge_mode", "concat")
     if mode not in ("concat", "sum", "mul", "ave", None):
         raise call.entry.wrong("merge_mode", '"concat", "sum", "mul", "ave" or null')
-    entry = entry_of(call.entry.config.get("layer"), call.entry.at.at(".config.layer"), set())
-    back = call.entry.config.get("backward_layer")
-    other = (
-        entry_of(back, call.entry.at.at(".config.backward_layer"), set()) if isinstance(back, dict) else entry
-    )
+    entry = _within(call, "layer")
+    is_other = isinstance(call.entry.config.get("backward_layer"), dict)
+    other = _within(call, "backward_layer") if is_other else entry
     op = _both_ways(call, entry, other)
     if op is not None:
         return _merged(call, {**op, "bidirectional": True}, entry, mode)
@@ -452,10 +455,7 @@ def _one_by_one(call: Call, entry: Entry, other: Entry, mode: str | None) -> lis
         merge = Call(call.placing, call.entry, "merged", Inbound((ahead, back), {}), {}, ())
         if mode == "concat":
             return [concatenated(merge, (ahead, back), -1), *states]
-        y = merged(merge, "multiply" if mode == "mul" else "add", (ahead, back))
-        if mode == "ave":
-            y = Held(merge.put("scale", y.tensor, factor=0.5, suffix="mean"), y.axes)
-        return [y, *states]
+        return [_joined(merge, (ahead, back), mode), *states]
 
 
 def _merged(call: Call, op: dict[str, Any], entry: Entry, mode: str | None) -> list[Held]:
@@ -463,7 +463,8 @@ def _merged(call: Call, op: dict[str, Any], entry: Entry, mode: str | None) -> l
     whole, states = _gives_steps(entry), entry.config.get("return_state") is True
     y = _placed(call, op, whole)
     apart = {} if mode == "concat" and not states else {name: _way(call, y, name) for name in _WAYS}
-    made = [y] if mode == "concat" else [*apart.values()] if mode is None else [_joined(call, y, apart, mode)]
+    ways = [*apart.values()]
+    made = [y] if mode == "concat" else ways if mode is None else [_joined(call, ways, mode, "merged")]
     for name, one in apart.items() if states else ():
         is_read = whole and call.is_read(len(made))
         last = _at(call, one, _WAYS[name], f"{name}_state") if is_read else one
@@ -482,12 +483,10 @@ def _way(call: Call, y: Held, name: str) -> Held:
     return Held(call.put("slice", y.tensor, **part, suffix=name), y.axes)
 
 
-def _joined(call: Call, y: Held, ways: Mapping[str, Held], mode: str) -> Held:
+def _joined(call: Call, ways: Sequence[Held], mode: str, suffix: str = "") -> Held:
     """What the two ways give, merged value by value."""
-    z = call.put(
-        "multiply" if mode == "mul" else "add", *[one.tensor for one in ways.values()], suffix="merged"
-    )
-    return Held(call.put("scale", z, factor=0.5, suffix="mean") if mode == "ave" else z, y.axes)
+    y = merged(call, "multiply" if mode == "mul" else "add", ways, suffix)
+    return Held(call.put("scale", y.tensor, factor=0.5, suffix="mean"), y.axes) if mode == "ave" else y
 
 
 def _both_ways(call: Call, entry: Entry, other: Entry) -> dict[str, Any] | None:
@@ -507,13 +506,9 @@ def _both_ways(call: Call, entry: Entry, other: Entry) -> dict[str, Any] | None:
 _KEEPING = ("return_sequences", "return_state", "stateful", "time_major")
 
 
-def _known(macs: int) -> int | None:
-    return None if isinstance(macs, AtLeast) else macs
-
-
 @layer("SpectralNormalization")
 def _spectral(call: Call) -> Held:
-    entry = entry_of(call.entry.config.get("layer"), call.entry.at.at(".config.layer"), set())
+    entry = _within(call, "layer")
     inner, *_ = _inner(call, entry, call.x.shape)
     if not inner.weights:
         raise call.entry.refuse("the layer in it has no kernel")
