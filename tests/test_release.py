@@ -7,8 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -91,31 +89,3 @@ def test_lowest_versions_are_those_of_extras() -> None:
     listed = re.search(r"for name in \((.*?)\)", (ROOT / ".ci" / "lowest").read_text("utf-8"))
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) == light - {"test", "docs"}
-
-
-def test_the_site_has_every_page() -> None:
-    """What leads to the pages of the site: each of ``docs/`` is there, and no other."""
-    text = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
-    listed = re.findall(r": (docs/[\w-]+\.md)$", text, re.MULTILINE)
-    assert sorted(listed) == sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
-
-
-def test_the_gallery_of_the_site_leads_to_a_page_of_every_network() -> None:
-    loader = SourceFileLoader("site_of_this_project", str(ROOT / ".ci" / "site"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    site = module_from_spec(spec)
-    loader.exec_module(site)
-    gallery = (ROOT / "reports" / "README.md").read_text("utf-8")
-    here = set(re.findall(r"\]\(([\w.-]+)\.md\)", gallery)) - {"verification"}
-    assert here < {*archlens.names()}
-    linked = site.linked(gallery, every=True)
-    there = set(re.findall(r"\]\(\.\./explorer/networks/([\w.-]+)\.html\)", linked))
-    assert there == {*archlens.names()} - here
-    pictures = re.findall(
-        r'<a href="(?:\.\./explorer/networks/)?([\w.-]+)\.html"><img src="pictures/([\w.-]+)-', linked
-    )
-    assert len(pictures) == gallery.count("<img")
-    assert all(page == picture for page, picture in pictures)
-    assert site.linked(gallery, every=False).count("<a href") == gallery.count("<a href")
-    assert "each with a page" in linked
