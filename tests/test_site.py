@@ -1,4 +1,4 @@
-"""The documentation site: its pages are built as ``.ci/site`` builds them, and what is wrong in one stops it."""
+"""The documentation site: its pages are built by ``.ci/site``, and a mistake in one stops the build."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_gallery_of_the_site_leads_to_a_page_of_every_network(site: ModuleTy
 
 @pytest.mark.slow
 def test_the_site_is_built_in_strict_mode(site: ModuleType, tmp_path: Path) -> None:
-    """All of its pages, as they are now; the explorer and the playground, which others test, are only led to."""
+    """All pages of this repository; the explorer and the playground have tests of their own."""
     config = site.staged(tmp_path, every=False)
     for name in ("explorer", "playground"):
         (config.parent / "pages" / name).mkdir()
@@ -72,7 +72,7 @@ def test_the_site_is_built_in_strict_mode(site: ModuleType, tmp_path: Path) -> N
     assert (tmp_path / "site" / "playground" / "index.html").is_file()
 
 
-#: What is wrong with a page, and what is said of it; of the first nothing is wrong.
+#: The text of a page, the entries that lead to it, and what is said of the mistake.
 PAGES = {
     "nothing": ("See [the top](#one) and [this page](one.md#one).", "  - One: one.md", None),
     "a link to no page": ("See [the other](other.md).", "  - One: one.md", "other.md"),
