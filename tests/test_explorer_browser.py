@@ -283,7 +283,7 @@ def test_the_chart_has_what_is_known_and_its_front(tab: browser.Page, here: Path
 def test_the_chart_says_whose_its_colours_are(tab: browser.Page, here: Path, tmp_path: Path) -> None:
     """Each family that has one of its own; of many those with most networks, and all others as one."""
     hue = 'querySelector(".disc").classList[1]'
-    keys = f'[...document.querySelectorAll(".hues li")].map(one => [one.{hue}, one.textContent])'
+    keys = f'[...document.querySelectorAll(".hues > g")].map(one => [one.{hue}, one.textContent])'
     discs = f'[...document.querySelectorAll(".chart .bubble")].map(one => [one.{hue}, one.dataset.name])'
     tab.open(here, "view=scatter&x=year&y=params&area=none")
     assert sorted(tab.run(keys)) == sorted([one, FAMILIES[name]] for one, name in tab.run(discs))
@@ -295,6 +295,40 @@ def test_the_chart_says_whose_its_colours_are(tab: browser.Page, here: Path, tmp
     assert {"vgg", "resnet"} < {*hues.values()}  # of which there are two each
     assert all(FAMILIES[name] == hues.get(one, FAMILIES[name]) for one, name in tab.run(discs))
     assert {FAMILIES[name] for one, name in tab.run(discs) if one == "hue7"}.isdisjoint(hues.values())
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_key_of_the_colours_is_in_the_picture(
+    tab: browser.Page, here: Path, tmp_path: Path, width: int
+) -> None:
+    """On the page below the plot, a mark beside its text and none over another, and in what is saved of it."""
+    page(tmp_path, *FAMILIES)
+    tab.size(width)
+    tab.open(tmp_path / "explorer.html", "view=scatter&set=all&x=year&y=params&area=none")
+    boxes = tab.run(
+        '[...document.querySelectorAll(".hues > g")].map(one => {'
+        "const r = one.getBoundingClientRect(); return [one.textContent, r.left, r.top, r.right, r.bottom] })"
+    )
+    ground = tab.run(
+        '(r => [r.left, r.right, r.bottom])(document.querySelector(".chart").getBoundingClientRect())'
+    )
+    axis = tab.run(
+        'Math.max(...[...document.querySelectorAll(".axis")].map(e => e.getBoundingClientRect().bottom))'
+    )
+    assert len(boxes) == 8
+    for text, left, top, right, bottom in boxes:
+        assert ground[0] <= left < right <= ground[1], text
+        assert axis <= top < bottom <= ground[2], text
+    for (one, *a), (other, *b) in permutations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (one, other)
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    taken_out(tab, saved, "SVG")
+    until_there(tab, saved, {"scatter.svg"})
+    root = fromstring((saved / "scatter.svg").read_text("utf-8"))
+    texts = [*root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"other families", "vgg", "resnet"} < {one.text for one in texts}
+    assert {one[0] for one in boxes} <= {one.text for one in texts}
 
 
 def test_the_table_has_no_column_that_says_what_another_says(tab: browser.Page, here: Path) -> None:

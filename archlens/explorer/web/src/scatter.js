@@ -9,6 +9,10 @@ import { axis, front, full, tick } from "./numbers.js";
 /** @typedef {import("./data.js").Metric} Metric */
 
 const FONT = "11px system-ui, sans-serif";
+const KEY = "12.5px system-ui, sans-serif";
+/** How high a line of the key of colours is, and where its texts begin after their marks. */
+const LINE = 20;
+const MARK = 16;
 /** How many networks that are not drawn are named. */
 const NAMED = 5;
 const HUES = 8;
@@ -55,13 +59,14 @@ export function scatter(state, wide, pick) {
   const radius = (/** @type {Network} */ one) =>
     area ? Math.max(2.5, most * Math.sqrt(value(one, area) / largest)) : 5;
   const hues = huesOf(drawn);
+  const keys = keysOf(drawn, hues, wide);
   const hueOf = (/** @type {Network} */ one) => hues.get(one.family) ?? HUES - 1;
   const said = `${y.title} over ${x.title}${area ? `, areas ${area.called}` : ""}: ${drawn.length} networks`;
   const svg = s("svg", {
     class: "chart scatter",
     width: wide,
-    height: high,
-    viewBox: `0 0 ${wide} ${high}`,
+    height: high + keys.high,
+    viewBox: `0 0 ${wide} ${high + keys.high}`,
     role: "group",
     "aria-label": said,
   });
@@ -120,13 +125,25 @@ export function scatter(state, wide, pick) {
       ),
     );
   }
+  if (keys.items.length) {
+    const key = s("g", { class: "hues", role: "list", "aria-label": "The colours of the families" });
+    for (const { called, hue, x, y } of keys.items)
+      key.append(
+        s(
+          "g",
+          { role: "listitem" },
+          s("circle", { class: `disc hue${hue}`, cx: x + 5, cy: high + y, r: 5 }),
+          s("text", { x: x + MARK, y: high + y + 4 }, called),
+        ),
+      );
+    svg.append(key);
+  }
   label([...best, ...(drawn.length <= 60 ? drawn : [])]);
   const rest = all.filter((one) => !drawn.includes(one));
   return h(
     "div",
     {},
     svg,
-    key(),
     rest.length
       ? h(
           "p",
@@ -135,27 +152,6 @@ export function scatter(state, wide, pick) {
         )
       : null,
   );
-
-  /** What the colours are. */
-  function key() {
-    /** @type {[string, number][]} */
-    const said = [...hues];
-    if (drawn.some((one) => !hues.has(one.family))) said.push(["other families", HUES - 1]);
-    if (said.length < 2) return null;
-    const items = said.map(([called, hue]) =>
-      h(
-        "li",
-        {},
-        s(
-          "svg",
-          { width: 12, height: 12, viewBox: "0 0 12 12", "aria-hidden": "true" },
-          s("circle", { class: `disc hue${hue}`, cx: 6, cy: 6, r: 5 }),
-        ),
-        called,
-      ),
-    );
-    return h("ul", { class: "hues", "aria-label": "The colours of the families" }, ...items);
-  }
 
   /** Names where there is room for them. @param {Network[]} named */
   function label(named) {
@@ -194,6 +190,26 @@ function huesOf(drawn) {
       ? families
       : families.sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0)).slice(0, HUES - 1);
   return new Map(own.map((family, i) => [family, i]));
+}
+
+/**
+ * What the colours are, in lines below a chart, and how high they are: none where there is one colour alone.
+ * @param {Network[]} drawn @param {Map<string, number>} hues @param {number} wide
+ */
+function keysOf(drawn, hues, wide) {
+  /** @type {[string, number][]} */
+  const said = [...hues];
+  if (drawn.some((one) => !hues.has(one.family))) said.push(["other families", HUES - 1]);
+  if (said.length < 2) return { high: 0, items: [] };
+  let [x, y] = [0, LINE / 2];
+  const items = said.map(([called, hue]) => {
+    const long = MARK + measured(called, KEY);
+    if (x && x + long > wide) [x, y] = [0, y + LINE];
+    const item = { called, hue, x, y };
+    x += long + 16;
+    return item;
+  });
+  return { high: y + LINE / 2 + 4, items };
 }
 
 /** The measures that an axis can have. */
