@@ -301,7 +301,7 @@ def test_the_chart_says_whose_its_colours_are(tab: browser.Page, here: Path, tmp
 def test_the_key_of_the_colours_is_in_the_picture(
     tab: browser.Page, here: Path, tmp_path: Path, width: int
 ) -> None:
-    """On the page below the plot, a mark beside its text and none over another, and in what is saved of it."""
+    """On the page below the plot, a mark beside its text none over another, and in what is saved."""
     page(tmp_path, *FAMILIES)
     tab.size(width)
     tab.open(tmp_path / "explorer.html", "view=scatter&set=all&x=year&y=params&area=none")
@@ -440,6 +440,39 @@ def test_the_page_of_many_has_the_layers_of_each(tab: browser.Page, tmp_path: Pa
     for name in ("resnet50", "vgg13", "resnet18"):
         tab.open(tmp_path / "explorer.html", f"view=network&net={name}&open=all&repeats=each")
         assert tab.run('document.querySelectorAll("[data-layer]").length') == len(network(name))
+
+
+def test_what_is_one_scope_is_open_at_first(tab: browser.Page, tmp_path: Path) -> None:
+    """And stays closed once it has been closed, also where its address is opened again."""
+    page(tmp_path, "gpt2", "lenet5")
+    shown = '[...document.querySelectorAll("[data-scope]")].map(one => one.getAttribute("aria-label"))'
+    tab.open(tmp_path / "explorer.html", "view=network&net=gpt2")
+    assert any("transformer.h" in one or one.startswith("+ h ") for one in tab.run(shown)), tab.run(shown)
+    assert "open=" not in tab.run("location.hash")
+    tab.run('[...document.querySelectorAll("button")].find(b => b.textContent === "Close all").click()')
+    tab.settle()
+    closed = tab.run(shown)
+    assert len(closed) == 1
+    assert "transformer" in closed[0]
+    address = tab.run("location.hash").removeprefix("#")
+    tab.open(tmp_path / "explorer.html", address)
+    assert tab.run(shown) == closed
+    tab.open(tmp_path / "explorer.html", "view=network&net=lenet5")  # whose layers are in no scope
+    assert tab.run(shown) == []
+
+
+@pytest.mark.parametrize("view", ["table", "beside&net=resnet50&with=googlenet"])
+def test_figures_are_in_sight_on_a_phone(tab: browser.Page, here: Path, view: str) -> None:
+    """Beside whose they are: the first figure of each line, and of two networks all."""
+    tab.size(390)
+    tab.open(here, f"view={view}&set=all")
+    rows = tab.run(
+        '[...document.querySelectorAll("#stage .wide tbody tr")].map(row => [...row.children]'
+        ".map(one => { const r = one.getBoundingClientRect(); return [r.left, r.right] }))"
+    )
+    assert len(rows) >= 5
+    for cells in rows:
+        assert cells[1 if view == "table" else -1][1] <= 390
 
 
 def test_layers_are_found_and_heated(tab: browser.Page, here: Path) -> None:

@@ -102,7 +102,7 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
 def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str, str]], dict[str, int]]:
     """The pictures, each with what it is, and which each network has.
 
-    Of many networks there is one for each kind of block in a family.
+    Of many networks there is one for each kind of block in a family; stages are a network's own.
     """
     pictures: list[tuple[str, str]] = []
     numbers: dict[str, int] = {}
@@ -111,7 +111,7 @@ def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str
     for one in subjects:
         name, scope = one.found.name, block(one.study)
         kind = one.found.family, one.study.network.blocks.get(scope, "")
-        if len(subjects) > PICTURED and kind in kinds:
+        if scope and len(subjects) > PICTURED and kind in kinds:
             drawn[name] = kinds[kind]
             continue
         found = drawing(one.study, scope)

@@ -12,7 +12,7 @@ const FONT = "11px system-ui, sans-serif";
 const KEY = "12.5px system-ui, sans-serif";
 /** How high a line of the key of colours is, and where its texts begin after their marks. */
 const LINE = 20;
-const MARK = 16;
+const MARK = 17;
 /** How many networks that are not drawn are named. */
 const NAMED = 5;
 const HUES = 8;
@@ -132,7 +132,7 @@ export function scatter(state, wide, pick) {
         s(
           "g",
           { role: "listitem" },
-          s("circle", { class: `disc hue${hue}`, cx: x + 5, cy: high + y, r: 5 }),
+          s("circle", { class: `disc hue${hue}`, cx: x + 6, cy: high + y, r: 5 }),
           s("text", { x: x + MARK, y: high + y + 4 }, called),
         ),
       );

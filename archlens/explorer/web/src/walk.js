@@ -14,6 +14,10 @@ import { whole } from "./numbers.js";
 
 /** How small a network is drawn at first: its smallest text has 11 px. */
 const READ = 11 / 9.5;
+/** How many boxes are enough to begin with. */
+const FEW = 4;
+/** How an address says that no scope is open; no scope is called so. */
+const CLOSED = ".";
 const HEATS = /** @type {[string, string][]} */ ([
   ["", "family"],
   ["params", "params"],
@@ -33,7 +37,7 @@ export function walk(network, state, set, how = {}) {
   const layers = inside.layers.map((_, i) => layerOf(inside, i));
   const byName = new Map(layers.map((layer, i) => [layer.name, i]));
   const scopeOf = new Map(inside.nested.scopes.map((scope, i) => [scope.name, i]));
-  const open = new Set([0, ...opened(state.open)]);
+  const open = new Set(opened(state.open));
   const view = h("div", { class: "graph" });
   const panel = h("div", { class: "panel", role: "region", "aria-label": "The layer" });
   const found = h("p", { class: "quiet", role: "status" });
@@ -145,19 +149,31 @@ export function walk(network, state, set, how = {}) {
     h("div", { class: "split" }, view, panel),
   );
 
-  /** @param {string} text */
+  /** The scopes that an address says are open, or those that are open at first. @param {string} text */
   function opened(text) {
+    if (!text) return atFirst();
     if (text === "all") return inside.nested.scopes.map((_, i) => i);
-    return text
-      .split(",")
-      .map((name) => scopeOf.get(name))
-      .filter((i) => i !== undefined);
+    const named = text.split(",").map((name) => scopeOf.get(name));
+    return [0, ...named.filter((i) => i !== undefined)];
+  }
+
+  /** None but the outermost, unless that is next to nothing to see: then level after level, until it is not. */
+  function atFirst() {
+    const found = new Set([0]);
+    for (;;) {
+      const boxes = compose(inside, 0, found, state.repeats === "each")?.boxes ?? [];
+      const closed = boxes.filter((one) => !one.layer && inside.nested.scopes[one.number].places !== null);
+      if (boxes.length >= FEW || !closed.length) return [...found];
+      for (const one of closed) found.add(one.number);
+    }
   }
 
   function keep() {
-    const all = open.size === inside.nested.scopes.length;
     const names = [...open].filter((i) => i).map((i) => inside.nested.scopes[i].name);
-    set({ open: all && names.length ? "all" : names.join(",") }, true);
+    const first = new Set(atFirst());
+    const asAtFirst = open.size === first.size && [...open].every((one) => first.has(one));
+    const all = open.size === inside.nested.scopes.length;
+    set({ open: asAtFirst ? "" : all ? "all" : names.join(",") || CLOSED }, true);
   }
 
   /** Open every scope down to a level. @param {number} depth */
