@@ -180,6 +180,14 @@ def test_pictures_are_those_of_diagram(tmp_path: Path) -> None:
     places = re.compile(r'<rect [^>]*?x="([\d.]+)" y="([\d.]+)"')
     assert places.findall(made) == places.findall(written)
     assert "no style" in ask("picture", style="../x", **given)["problem"]
+    assert (
+        run("diagram", "lenet5", "--style", "graph", "--fit", "358px", "-o", "y.svg", cwd=tmp_path).returncode
+        == 0
+    )
+    narrow = ask("picture", style="graph", fit="358px", **given)["svg"]
+    assert places.findall(narrow) == places.findall((tmp_path / "y.svg").read_text("utf-8"))
+    assert 'width="358"' in narrow.split(">", 2)[0] + narrow.split(">", 2)[1]
+    assert "there is no fit wide" in ask("picture", style="graph", fit="wide", **given)["problem"]
 
 
 def test_what_is_explained_is_what_explain_says() -> None:

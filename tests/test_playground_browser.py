@@ -161,6 +161,28 @@ def test_another_input_and_param_change_all_of_it(tab: browser.Page) -> None:
     assert "BROKEN" in tab.run('document.querySelector("tr.broken").textContent')
 
 
+def test_a_picture_follows_the_width_and_the_theme(tab: browser.Page) -> None:
+    """It is made for the room that it has, anew where that changes, and in the colours of the page."""
+    seen = """(e => e && e.complete && e.naturalWidth ? [e.naturalWidth, e.clientWidth, e.src] : null)(
+        document.querySelector('.pane img'))"""
+    try:
+        tab.size(390)
+        tab.click('[aria-label="Shown"] [data-value="picture"]')
+        until(tab, f"({seen})?.[0] <= 390")
+        natural, wide, light = tab.run(seen)
+        assert natural == wide  # so that no text is smaller than it was made
+        command = tab.run('document.querySelector(".command code").textContent')
+        assert command == f"archlens diagram network.yaml --style volumes --fit {wide}px -o network.svg"
+        tab.size(390, dark=True)
+        until(tab, f"({seen})?.[2] !== {light!r}")
+        label = '[...document.querySelectorAll(".foot button")].pop().textContent'
+        assert tab.run(label) == "Light"
+        tab.size(1280, dark=True)
+        until(tab, f"({seen})?.[0] > 390")
+    finally:
+        tab.size(1280)
+
+
 def test_ops_and_their_arguments_are_completed_with_what_they_mean(tab: browser.Page) -> None:
     shown = f'[...{EDITOR}.querySelectorAll(".cm-completionLabel")].map(e => e.textContent)'
     choose(tab, "global_avg_pool", "global_avg_pool")

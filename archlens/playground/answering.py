@@ -211,13 +211,17 @@ def limited(limits: Sequence[Sequence[str]] = (), **given: Any) -> dict[str, Any
     return {"held": [one.held for one in verdicts], **plain(check_table.table(report))}
 
 
-def drawn(style: str, dark: bool = False, **given: Any) -> dict[str, str] | None:
-    """The picture that ``archlens diagram`` draws in a style."""
+def drawn(style: str, dark: bool = False, fit: str | None = None, **given: Any) -> dict[str, str] | None:
+    """The picture that ``archlens diagram`` draws in a style, for a page as wide as ``--fit`` says."""
     asked = _asked(given)
     network = look(asked).network
     if network is None or not network.layers:
         return None
-    return {"svg": to_svg(network, style=style, theme="dark" if dark else "light")}
+    return {
+        "svg": to_svg(
+            network, style=style, theme="dark" if dark else "light", **({"fit": fit} if fit else {})
+        )
+    }
 
 
 def explained(layer: str, **given: Any) -> dict[str, str] | None:

@@ -83,6 +83,8 @@ window.addEventListener("popstate", () => {
   render();
 });
 
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themed);
+
 let before = 0;
 new ResizeObserver(() => {
   if (Math.abs(stage.clientWidth - before) > 2 && ["bars", "scatter", "beside"].includes(state.view))
@@ -465,5 +467,10 @@ function isDark() {
 
 function theme() {
   document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  themed();
+}
+
+function themed() {
   renderFoot();
+  further.find(({ key }) => key === state.view)?.themed?.();
 }

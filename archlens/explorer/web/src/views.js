@@ -8,6 +8,7 @@
  * @property {string} title
  * @property {(state: State, set: (change: Partial<State>, quiet?: boolean) => void) => HTMLElement} show
  * @property {(state: State) => string} command  what makes on the command line what it shows
+ * @property {() => void} [themed]  what it does when the page has turned light or dark
  */
 
 /** @type {View[]} */

@@ -37,6 +37,8 @@ const TABS = /** @type {[string, string][]} */ ([
   ["limits", "Budget"],
 ]);
 const STYLES = ["volumes", "graph", "stages", "profile"];
+/** How wide a picture is that says nothing of where it is read. */
+const README = 700;
 
 const live = /** @type {NonNullable<typeof data.live>} */ (data.live);
 const quiet = (/** @type {string} */ text) => h("p", { class: "quiet" }, text);
@@ -413,12 +415,35 @@ function askPart() {
       part("limits", { ...question(), limits: limits() });
       break;
     case "picture":
-      part("picture", { ...question(), style: STYLES.includes(state.style) ? state.style : STYLES[0], dark });
+      part("picture", {
+        ...question(),
+        style: STYLES.includes(state.style) ? state.style : STYLES[0],
+        dark,
+        fit: fit() || undefined,
+      });
       break;
     default:
       part("graph", question());
   }
 }
+
+/** What a picture is made for: the room that it has, where that is less than what it is made for anyway. */
+function fit() {
+  const wide = pane.clientWidth;
+  return wide && wide < README ? `${wide}px` : "";
+}
+
+/** Ask for what looks otherwise in other colours, or in another width. */
+function again() {
+  if (state.tab === "picture") askPart();
+}
+
+let across = 0;
+new ResizeObserver(() => {
+  const moved = across && Math.abs(pane.clientWidth - across) > 8;
+  if (pane.clientWidth) across = pane.clientWidth;
+  if (moved) again();
+}).observe(pane);
 
 const isDark = () => {
   const { theme } = document.documentElement.dataset;
@@ -602,10 +627,12 @@ function command(now) {
         .join("")}`;
     case "table":
       return `archlens shapes ${ends}`;
+    case "picture":
+      return `archlens diagram ${ends} --style ${now.style}${fit() ? ` --fit ${fit()}` : ""} -o network.svg`;
     default:
-      return `archlens diagram ${ends}${now.tab === "picture" ? ` --style ${now.style}` : ""} -o network.svg`;
+      return `archlens diagram ${ends} -o network.svg`;
   }
 }
 
 FIRST.view = "whatif";
-further.push({ key: "whatif", title: "What if", show: view, command });
+further.push({ key: "whatif", title: "What if", show: view, command, themed: again });
