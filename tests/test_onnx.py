@@ -2379,6 +2379,59 @@ def test_a_mask_that_the_graph_computes(length: int, behind: str, tmp_path: Path
     assert any("causal=true" in one for one in said) is (behind == "none"), said
 
 
+def test_a_mask_and_angles_that_many_layers_compute_are_looked_at_once(tmp_path: Path) -> None:
+    """Each layer computes its own, as exporters write them down; what is computed alike is told once."""
+
+    def calls(layers: int) -> int:
+        nodes, held = [], [tensor("last", [1], [-1], 7), floats("low", [], [-3.4e38])]
+        held += [tensor("nought", [], [0], 7), tensor("one", [], [1], 7)]
+        for i in range(layers):
+            x, y = ("x" if i == 0 else f"y{i - 1}"), f"y{i}"
+            nodes += [
+                node("Shape", x, f"n{i}", start=2, end=3),
+                node("Squeeze", f"n{i}", f"count{i}"),
+                node("Range", f"nought count{i} one", f"ids{i}"),
+                node("Unsqueeze", f"ids{i} last", f"column{i}"),
+                node("Greater", f"ids{i} column{i}", f"after{i}"),
+                node("Cast", f"after{i}", f"ones{i}", to=1),
+                node("Mul", f"ones{i} low", f"mask{i}"),
+                node("Transpose", x, f"t{i}", perm=[0, 1, 3, 2]),
+                node("MatMul", f"{x} t{i}", f"scores{i}"),
+                node("Add", f"scores{i} mask{i}", f"left{i}"),
+                node("Softmax", f"left{i}", f"weights{i}", axis=-1),
+                node("MatMul", f"weights{i} {x}", y),
+            ]
+        at = ["batch", HEADS, "seq", WIDTH]
+        data = model(nodes, held, [info("x", at)], [info(f"y{layers - 1}", at)])
+        made = []
+        count = calls_made(lambda: made.append(loaded(tmp_path, data, f"{HEADS}x3000x8")))
+        assert sum("causal=true" in str(layer.op) for layer in made[0]) == layers
+        return count
+
+    calls(1)  # what is imported and remembered once
+    one, four = calls(1), calls(4)
+    assert four < 4 * one + 3000, (one, four)
+    assert one < 9000  # for three thousand positions
+
+
+def test_a_mask_that_takes_ever_more_to_compute_is_none(tmp_path: Path) -> None:
+    """It is added to itself again and again, and each number of it would take 2**50 additions."""
+    rows = [0.0 if k <= q else -1e4 for q in range(70) for k in range(70)]
+    nodes = [node("Add", f"m{i} m{i}", f"m{i + 1}") for i in range(50)]
+    nodes += [
+        node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
+        node("MatMul", "x t", "scores"),
+        node("Add", "scores m50", "left"),
+        node("Softmax", "left", "weights", axis=-1),
+        node("MatMul", "weights x", "y"),
+    ]
+    at = ["batch", HEADS, 70, WIDTH]
+    mask = field(8, "m0")
+    data = model(nodes, [floats("m0", [1, 70, 70], rows)], [info("x", at)], [info("y", at)])
+    assert mask
+    assert loaded(tmp_path, data).output == (HEADS, 70, WIDTH)
+
+
 @pytest.mark.parametrize(
     ("op", "reads", "said"),
     [("LayerNormalization", "x g b", "layer_norm"), ("RMSNormalization", "x g", "rms_norm(eps=1e-05)")],

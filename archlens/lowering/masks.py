@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from random import Random
 from typing import Any, NamedTuple
 
 from .algebra import SAME, VIEWS, plain_number
-from .numbers import EACH
-from .reader import Of, Reader
+from .numbers import EACH, steps_of
+from .reader import Reader
 from .tape import BATCH, Node, Value
 
 #: What is added to a score, or stands in its place, so that nothing is left of it.
@@ -104,19 +105,22 @@ def is_low(fill: Any) -> bool:
 Triangle = tuple[Any, Any]
 
 
-def leaves(said: Masked, held: Of = lambda _: None) -> Leaves | None:
+def leaves(said: Masked, reader: Reader) -> Leaves | None:
     """Which scores a mask leaves: those of a query and of what stands before it; ``None`` for others.
 
     It is told by what constants of a file hold, and by what is computed of these.
 
     Args:
         said: how scores are masked.
-        held: what gives the numbers of a tensor of the file.
+        reader: what reads these.
     """
     rows, columns = said.mask.sizes[-2:] if len(said.mask.sizes) > 1 else (0, 0)
     if (rows, columns) != said.scores or rows != columns or rows < 2:
         return None
-    found = _Triangles().of(said.mask) or _looked(said.mask, held)
+    mask = said.mask
+    found = _Triangles().of(mask)
+    if found is None and not (mask.flows or mask.trains):
+        found = reader.once("mask", [mask], lambda: _looked(mask, reader))
     if found is None:
         return None
     low, high = found
@@ -129,31 +133,29 @@ def leaves(said: Masked, held: Of = lambda _: None) -> Leaves | None:
     return Leaves(causal=True) if causal else None
 
 
-def _looked(mask: Value, held: Of) -> Triangle | None:
+def _looked(mask: Value, reader: Reader) -> Triangle | None:
     """What a mask holds up to its diagonal and behind it; ``None`` where that differs.
 
     Of a long one these are looked at: both ends of each row, its diagonal and what is behind that, and of
     some rows more.
     """
-    if mask.flows or mask.trains or any(n > _MATRICES for n in mask.sizes[:-2] if n % BATCH):
+    if prod(n for n in mask.sizes[:-2] if n % BATCH) > _MATRICES:
         return None
     length, draw = mask.sizes[-1], Random(0)
-    found: list[set[Any]] = [set(), set()]
-    try:
-        of = Reader(held).of(mask)
-        for row in range(0, length, length // _ROWS + 1):
-            columns = {0, row, row + 1, length - 1}
-            if row % (length // _MATRICES + 1) == 0:
-                columns.update(
-                    range(length) if length <= _COLUMNS else draw.choices(range(length), k=_COLUMNS)
-                )
-            for first in product(*[range(n) if n % BATCH else range(1) for n in mask.sizes[:-2]]):
-                for column in columns - {length}:
-                    found[column > row].add(of((*first, row, column)))
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+    low: list[int] = []
+    high: list[int] = []
+    for row in range(0, length, length // _ROWS + 1):
+        columns = {0, row, row + 1, length - 1}
+        if row % (length // _MATRICES + 1) == 0:
+            columns.update(range(length) if length <= _COLUMNS else draw.choices(range(length), k=_COLUMNS))
+        for column in columns - {length}:
+            (high if column > row else low).append(row * length + column)
+    lead = zip(mask.sizes[:-2], steps_of(mask.sizes), strict=False)
+    starts = [*map(sum, product(*(range(0, n * step, step) if n % BATCH else (0,) for n, step in lead)))]
+    if len(starts) * (len(low) + len(high)) > reader.left:
         return None
-    low, high = found
-    return (low.pop(), high.pop()) if len(low) == len(high) == 1 else None
+    found = [{*reader.at(mask, [first + at for first in starts for at in own])} for own in (low, high)]
+    return (found[0].pop(), found[1].pop()) if [*map(len, found)] == [1, 1] else None
 
 
 def _is_low(fill: Any) -> bool:

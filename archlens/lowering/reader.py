@@ -1,10 +1,11 @@
-"""Constants that a file holds or computes, read number by number where something is told by them."""
+"""Constants that a file holds or computes, read where something is told by their numbers."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -13,148 +14,226 @@ from .algebra import SAME, VIEWS
 from .numbers import EACH, steps_of
 from .tape import Node, Value, taken
 
-#: The most operators behind one of them.
-_OPERATORS = 64
+#: The most operators behind one of them, one after the other.
+_DEEP = 64
+
+#: The most numbers that are read or computed of all constants of a file.
+_NUMBERS = 1 << 24
 
 #: The numbers of a tensor of a file, in row-major order; ``None`` where they are not known.
 Of = Callable[[Value], "Sequence[float] | None"]
 
-#: What gives the number at an index.
-At = Callable[[Sequence[int]], Any]
+#: Places in a tensor, counted in row-major order.
+Places = Sequence[int]
 
 
 class Reader:
-    """The numbers of a tensor that no input flows into, one by one, as what made it computes them.
+    """The numbers of tensors that no input flows into, at many places at once.
 
     Args:
         held: what gives the numbers of a tensor of the file.
     """
 
-    def __init__(self, held: Of) -> None:
+    def __init__(self, held: Of = lambda _: None) -> None:
         self.held = held
-        self.made: dict[Value, At] = {}
-        self.left = _OPERATORS
+        self.left, self.deep = _NUMBERS, 0
+        #: What was told by constants, by what asked and what these are.
+        self.told: dict[Hashable, Any] = {}
+        self._names: dict[Value, Hashable] = {}
+        self._called: dict[Hashable, int] = {}
 
-    def of(self, value: Any) -> At:
-        """What gives the number at an index.
+    def once(self, what: str, values: Sequence[Value], tell: Callable[[], Any], *more: Hashable) -> Any:
+        """What is told by constants, which is found once of all that hold or compute the same.
+
+        Args:
+            what: what asks.
+            values: the constants.
+            tell: what tells it.
+            more: what else it depends on.
+        """
+        key = (what, *more, *map(self.name, values))
+        if key not in self.told:
+            try:
+                self.told[key] = tell()
+            except (ArithmeticError, LookupError, TypeError, ValueError):
+                self.told[key] = None
+        return self.told[key]
+
+    def name(self, value: Any) -> Hashable:
+        """What is the same of constants that hold the same numbers, or compute them in the same way."""
+        if isinstance(value, list | tuple):
+            return (list, *map(self.name, value))
+        if not isinstance(value, Value):
+            return type(value), repr(value)
+        if value not in self._names:
+            said = self._said(value)
+            self._names[value] = value if said is None else self._called.setdefault(said, len(self._called))
+        return self._names[value]
+
+    def _said(self, value: Value) -> Hashable | None:
+        numbers = self.numbers(value)
+        if numbers is not None:
+            return value.sizes, value.dtype, bytes(numbers) if isinstance(numbers, array) else tuple(numbers)
+        if value.triangle is not None:
+            return value.sizes, value.dtype, value.triangle, 0
+        node = value.node
+        if value.key or value.flows or node is None or value not in node.outputs or self.deep > _DEEP:
+            return None
+        self.deep += 1
+        try:
+            return node.target, node.outputs.index(value), *map(self.name, node.args.items())
+        finally:
+            self.deep -= 1
+
+    def numbers(self, value: Value) -> Sequence[Any] | None:
+        """All numbers of a tensor that holds them; ``None`` of others."""
+        found = value.numbers or (self.held(value) if value.key else None)
+        return found if found is not None and len(found) == prod(value.sizes) else None
+
+    def at(self, value: Any, places: Places) -> Sequence[Any]:
+        """The numbers of a tensor at some places; a number is a tensor of that alone.
 
         Raises:
-            LookupError: the numbers are not known.
+            LookupError: they are not known, or too many were asked for.
         """
+        self.left -= len(places)
+        if self.left < 0 or self.deep > _DEEP:
+            raise LookupError
         if not isinstance(value, Value):
             if isinstance(value, int | float):
-                return lambda _: value
+                return [value] * len(places)
             raise LookupError
-        if value not in self.made:
-            self.made[value] = self._of(value)
-        return self.made[value]
-
-    def _of(self, value: Value) -> At:
-        numbers = value.numbers or (self.held(value) if value.key else None)
-        if numbers is not None and len(numbers) == prod(value.sizes):
-            steps = steps_of(value.sizes)
-            return lambda at: numbers[sum(map(operator.mul, at, steps))]
+        numbers = self.numbers(value)
+        if numbers is not None:
+            return [numbers[place] for place in places]
         if value.triangle is not None and value.triangle[0] == value.triangle[1]:
-            number = value.triangle[0]
-            return lambda _: number
-        self.left -= 1
-        if value.key or value.flows or value.node is None or self.left < 0:
+            return [value.triangle[0]] * len(places)
+        if value.key or value.flows or value.node is None:
             raise LookupError
-        return self._made(value, value.node)
+        self.deep += 1
+        try:
+            return self._made(value, value.node, places)
+        finally:
+            self.deep -= 1
 
-    def _made(self, value: Value, node: Node) -> At:
-        name, args = node.target.removeprefix("aten."), node.args
+    def _made(self, value: Value, node: Node, places: Places) -> Sequence[Any]:
+        name, args, sizes = node.target.removeprefix("aten."), node.args, value.sizes
         if name in ("cos", "sin"):
-            of, function = self.of(args["self"]), getattr(math, name)
-            return lambda at: function(of(at))
+            return [*map(getattr(math, name), self.at(args["self"], places))]
         if name in EACH:
-            read = [self._spread(one, value.sizes) for one in args.values()]
-            return lambda at: EACH[name](*(one(at) for one in read))
+            return [*map(EACH[name], *(self._spread(one, sizes, places) for one in args.values()))]
+        if name in ("tril", "triu"):
+            rows, columns = sizes[-2:]
+            ahead = [place % columns - place // columns % rows - args.get("diagonal", 0) for place in places]
+            of = zip(self.at(args["self"], places), ahead, strict=True)
+            return [one if (n <= 0 if name == "tril" else n >= 0) else 0 for one, n in of]
         if name == "arange":
             start, step = args["start"], args["step"]
-            return lambda at: start + at[0] * step
+            return [start + place * step for place in places]
         if name == "cat":
-            return self._joined(args["tensors"], args["dim"])
+            return self._joined(args["tensors"], args["dim"], sizes, places)
         if name == "gather_nd":
-            return self._gathered(value, args["self"], args["indices"])
+            return self._gathered(value, args["self"], args["indices"], places)
         part = taken(node, value)
         x = part.of if part is not None else args.get("self", args.get("input"))
         if not isinstance(x, Value):
             raise LookupError
-        of = self.of(x)
+        steps = steps_of(x.sizes)
         if part is not None:
-            dim, start, step, rest = part.dim, part.start, part.step, part.dim + (not part.drops)
-            own = (lambda at: start) if part.drops else (lambda at: start + at[dim] * step)
-            return lambda at: of([*at[:dim], own(at), *at[rest:]])
+            start = part.start * steps[part.dim]
+            steps[part.dim : part.dim + 1] = [] if part.drops else [steps[part.dim] * part.step]
+            return self.at(x, _moved(places, sizes, steps, start))
         if name == "permute":
-            order = [args["dims"].index(i) for i in range(len(x.sizes))]
-            return lambda at: of([at[i] for i in order])
+            return self.at(x, _moved(places, sizes, [steps[i] for i in args["dims"]]))
         if name == "cumsum":
-            return self._summed(x, args["dim"])
+            return self._summed(x, args["dim"], places)
         if name == "expand":
-            return self._spread(x, value.sizes)
+            return self._spread(x, sizes, places)
         if name == "index_select":
-            dim, which, rank = args["dim"], self.of(args["index"]), len(args["index"].sizes)
-            size = x.sizes[dim]
-            return lambda at: of([*at[:dim], which(at[dim : dim + rank]) % size, *at[dim + rank :]])
+            return self._selected(x, args["index"], args["dim"], places)
         if node.target == "torch.matmul" and x.sizes[-1:] == (1,):  # positions by frequencies
-            a, b = (
-                self._spread(args[own], (*value.sizes[:-2], *args[own].sizes[-2:]))
-                for own in ("input", "other")
-            )
-            return lambda at: a([*at[:-1], 0]) * b([*at[:-2], 0, at[-1]])
+            other = args["other"]
+            if min(len(x.sizes), len(other.sizes)) < 2:
+                raise LookupError
+            return [*map(operator.mul, *(self._spread(one, sizes, places) for one in (x, other)))]
         if node.target == "torch.linear" and x.sizes[-1:] == (1,) and args["bias"] is None:
-            weight = self.of(args["weight"])
-            return lambda at: of([*at[:-1], 0]) * weight([at[-1], 0])
-        if prod(x.sizes) == prod(value.sizes) and node.target in (*SAME, *VIEWS):
-            steps, sizes = steps_of(value.sizes), list(zip(steps_of(x.sizes), x.sizes, strict=True))
-
-            def viewed(at: Sequence[int]) -> Any:
-                place = sum(map(operator.mul, at, steps))
-                return of([place // step % n for step, n in sizes])
-
-            return of if x.sizes == value.sizes else viewed
+            by = self.at(args["weight"], [place % sizes[-1] for place in places])
+            return [*map(operator.mul, self._spread(x, sizes, places), by)]
+        if prod(x.sizes) == prod(sizes) and node.target in (*SAME, *VIEWS):
+            return self.at(x, places)
         raise LookupError
 
-    def _spread(self, value: Any, sizes: Sequence[int]) -> At:
-        """What gives the number of a tensor that is broadcast to these sizes."""
-        of = self.of(value)
+    def _spread(self, value: Any, sizes: Sequence[int], places: Places) -> Sequence[Any]:
+        """The numbers of a tensor that is broadcast to these sizes."""
         if not isinstance(value, Value) or value.sizes == tuple(sizes):
-            return of
-        skipped, own = len(sizes) - len(value.sizes), value.sizes
-        return lambda at: of([0 if n == 1 else i for i, n in zip(at[skipped:], own, strict=True)])
+            return self.at(value, places)
+        steps = [0 if n == 1 else step for n, step in zip(value.sizes, steps_of(value.sizes), strict=True)]
+        return self.at(value, _moved(places, sizes, [0] * (len(sizes) - len(steps)) + steps))
 
-    def _joined(self, tensors: Sequence[Value], dim: int) -> At:
-        parts = [(one.sizes[dim], self.of(one)) for one in tensors]
+    def _joined(
+        self, tensors: Sequence[Value], dim: int, sizes: Sequence[int], places: Places
+    ) -> Sequence[Any]:
+        found: list[Any] = [None] * len(places)
+        size, inner, first = sizes[dim], prod(sizes[dim + 1 :]), 0
+        along = [place // inner % size - first for place in places]
+        for one in tensors:
+            n = one.sizes[dim]
+            own = [i for i, at in enumerate(along) if first <= at < first + n]
+            outer = [places[i] // (inner * size) for i in own]
+            within = [(along[i] - first) * inner + places[i] % inner for i in own]
+            read = self.at(one, [a * n * inner + b for a, b in zip(outer, within, strict=True)])
+            for i, number in zip(own, read, strict=True):
+                found[i] = number
+            first += n
+        return found
 
-        def at_part(at: Sequence[int]) -> Any:
-            place = at[dim]
-            for size, of in parts:
-                if place < size:
-                    return of([*at[:dim], place, *at[dim + 1 :]])
-                place -= size
-            raise LookupError
+    def _selected(self, x: Value, index: Value, dim: int, places: Places) -> Sequence[Any]:
+        """The numbers at some indices of an axis."""
+        size, inner, count = x.sizes[dim], prod(x.sizes[dim + 1 :]), prod(index.sizes)
+        which = self.at(index, [place // inner % count for place in places])
+        return self.at(
+            x,
+            [
+                (place // (inner * count) * size + at % size) * inner + place % inner
+                for place, at in zip(places, which, strict=True)
+            ],
+        )
 
-        return at_part
-
-    def _gathered(self, value: Value, x: Value, indices: Value) -> At:
+    def _gathered(self, value: Value, x: Value, indices: Value, places: Places) -> Sequence[Any]:
         """The numbers of a tensor at rows of indices."""
-        of, which, rank, deep = self.of(x), self.of(indices), len(indices.sizes) - 1, indices.sizes[-1]
+        rank, deep, steps = len(indices.sizes) - 1, indices.sizes[-1], steps_of(x.sizes)
+        rest = prod(value.sizes[rank:])
+        found = [place % rest for place in places]
+        for i, (size, step) in enumerate(zip(x.sizes[:deep], steps, strict=False)):
+            which = self.at(indices, [place // rest * deep + i for place in places])
+            found = [at + one % size * step for at, one in zip(found, which, strict=True)]
+        return self.at(x, found)
 
-        def at_row(at: Sequence[int]) -> Any:
-            own = [which([*at[:rank], i]) % x.sizes[i] for i in range(deep)]
-            return of([*own, *at[rank:]])
-
-        return at_row
-
-    def _summed(self, x: Value, dim: int) -> At:
+    def _summed(self, x: Value, dim: int, places: Places) -> Sequence[Any]:
         """Sums of the numbers up to each along an axis."""
-        of, rows = self.of(x), {}
+        size, inner = x.sizes[dim], prod(x.sizes[dim + 1 :])
+        at = [place // inner % size for place in places]
+        starts = [place - i * inner for place, i in zip(places, at, strict=True)]
+        rows = dict.fromkeys(starts)
+        if len(rows) * size > self.left:
+            raise LookupError
+        sums = {start: [*accumulate(self.at(x, range(start, start + size * inner, inner)))] for start in rows}
+        return [sums[start][i] for start, i in zip(starts, at, strict=True)]
 
-        def at_place(at: Sequence[int]) -> Any:
-            row = (*at[:dim], *at[dim + 1 :])
-            if row not in rows:
-                rows[row] = [*accumulate(of([*at[:dim], i, *at[dim + 1 :]]) for i in range(x.sizes[dim]))]
-            return rows[row][at[dim]]
 
-        return at_place
+def _moved(places: Places, sizes: Sequence[int], steps: Sequence[int], start: int = 0) -> Places:
+    """Places in the tensor that one of some sizes is made of, a step further for each along its axes."""
+    parts: list[tuple[int, int, int]] = []  # how far its neighbours lie, how many, and how far the others'
+    inner = 1
+    for n, step in zip(reversed(sizes), reversed(steps), strict=True):
+        if n != 1:
+            last = parts[-1] if parts else (0, 0, 0)
+            if parts and step == last[1] * last[2]:
+                parts[-1] = (last[0], last[1] * n, last[2])
+            else:
+                parts.append((inner, n, step))
+        inner *= n
+    if parts == [(1, inner, 1)]:
+        return [start + place for place in places] if start else places
+    moved = [[place // own % n * step for place in places] for own, n, step in parts if step]
+    return [start + sum(one) for one in zip(*moved, strict=True)] if moved else [start] * len(places)

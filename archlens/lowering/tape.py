@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, NamedTuple
@@ -103,16 +103,18 @@ class Turns(NamedTuple):
     #: Whether the last axis turns the first pairs.
     is_reversed: bool = False
 
-    def angle(self, position: int, pair: int, pairs: int) -> float:
-        """By which one of so many pairs is turned at a position."""
-        axis, i = divmod(pair, pairs // (len(self.grid) or 1))
+    def along(self, pair: int, pairs: int) -> Callable[[int], float]:
+        """What gives the angle by which one of so many pairs is turned at a position."""
+        axes = len(self.grid) or 1
+        axis, i = divmod(pair, pairs // axes)
         if self.is_reversed:
-            axis = len(self.grid) - 1 - axis
-        if self.grid:
-            position = position // prod(self.grid[axis + 1 :]) % self.grid[axis]
+            axis = axes - 1 - axis
         start, step = (one[axis] if isinstance(one, tuple) else one for one in (self.start, self.step))
-        rate: float = self.base ** (-i * (len(self.grid) or 1) / pairs)
-        return (start + step * position) * rate
+        rate: float = self.base ** (-i * axes / pairs)
+        if not self.grid:
+            return lambda position: (start + step * position) * rate
+        behind, size = prod(self.grid[axis + 1 :]), self.grid[axis]
+        return lambda position: (start + step * (position // behind % size)) * rate
 
     @property
     def back(self) -> Turns:

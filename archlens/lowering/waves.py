@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from math import isclose, pi
 
-from .reader import Of, Reader
+from .reader import Reader
 from .tape import Lies, Turns, Value
 
 #: How near an angle is, by its size; and a cosine or a sine, for each position.
@@ -33,27 +34,50 @@ _BASE = 10000
 #: The largest denominators of a number that is meant as a fraction, and as part of a turn.
 _FRACTION, _TURN = 64, 512
 
-#: The cosine and the sine at a position and a channel.
-Wave = Callable[[int, int], tuple[float, float]]
-
-#: The angle of a pair at a position, within half a turn.
-Angle = Callable[[int, int], float]
+#: The cosines and the sines at so many positions and channels, one by one.
+Waves = Callable[[Sequence[int], Sequence[int]], tuple[Sequence[float], Sequence[float]]]
 
 
-def _told(angle: Angle, length: int, pairs: int) -> Iterator[Turns]:
+class _Angles:
+    """The angles of pairs, within half a turn, as cosines and sines are of them.
+
+    Args:
+        waves: what gives these.
+        length: how many positions there are.
+        channels: the first channel of each pair.
+    """
+
+    def __init__(self, waves: Waves, length: int, channels: Sequence[int]) -> None:
+        self.waves, self.length, self.channels = waves, length, channels
+        self.at, self.of = cache(self._at), cache(self._of)
+
+    def _at(self, position: int) -> Sequence[float]:
+        """Those of all pairs at a position."""
+        return self._read([position] * len(self.channels), self.channels)
+
+    def _of(self, pair: int) -> Sequence[float]:
+        """Those of a pair at all positions."""
+        return self._read(range(self.length), [self.channels[pair]] * self.length)
+
+    def _read(self, positions: Sequence[int], channels: Sequence[int]) -> Sequence[float]:
+        cosines, sines = self.waves(positions, channels)
+        return [*map(math.atan2, sines, cosines)]
+
+
+def _told(angles: _Angles, length: int, pairs: int) -> Iterator[Turns]:
     """What the angles of so many positions and pairs would be, if one to three axes turned their share.
 
     It is told by the slowest pairs of each axis, whose angles are of less than half a turn, and by the first
     and the last position along it.
     """
     for axes in range(1, _AXES + 1):
-        found = _along(angle, length, pairs // axes, axes) if pairs % axes == 0 else None
+        found = _along(angles, length, pairs // axes, axes) if pairs % axes == 0 else None
         if found is not None:
             yield found
 
 
-def _along(angle: Angle, length: int, pairs: int, axes: int) -> Turns | None:
-    slow = [[angle(at, (axis + 1) * pairs - 1) for at in range(length)] for axis in range(axes)]
+def _along(angles: _Angles, length: int, pairs: int, axes: int) -> Turns | None:
+    slow = [angles.of((axis + 1) * pairs - 1) for axis in range(axes)]
     strides = [next((i for i, one in enumerate(a) if abs(one - a[0]) > _SAME), length) for a in slow]
     order = sorted(range(axes), key=lambda axis: -strides[axis])
     is_reversed = axes > 1 and order == [*range(axes)][::-1] and order != [*range(axes)]
@@ -63,7 +87,7 @@ def _along(angle: Angle, length: int, pairs: int, axes: int) -> Turns | None:
     if ends[-1] != 1 or any(a % b for a, b in pairwise(ends)):
         return None
     sizes = [a // b for a, b in pairwise(ends)]
-    lines = [_Line(angle, n, strides[axis], pairs, axis) for axis, n in zip(order, sizes, strict=True)]
+    lines = [_Line(angles, n, strides[axis], pairs, axis) for axis, n in zip(order, sizes, strict=True)]
     base = max(lines, key=lambda line: line.length).base()
     places = [line.places(base) for line in lines] if base else []
     if not base or not all(line.fits(base, *place) for line, place in zip(lines, places, strict=True)):
@@ -75,16 +99,16 @@ def _along(angle: Angle, length: int, pairs: int, axes: int) -> Turns | None:
 class _Line:
     """The angles of the pairs that an axis turns, along it."""
 
-    def __init__(self, angle: Angle, length: int, stride: int, pairs: int, axis: int) -> None:
-        self.angle, self.length, self.stride, self.pairs = angle, length, stride, pairs
+    def __init__(self, angles: _Angles, length: int, stride: int, pairs: int, axis: int) -> None:
+        self.angles, self.length, self.stride, self.pairs = angles, length, stride, pairs
         self.first = axis * pairs
 
     def at(self, place: int, pair: int) -> float:
-        return self.angle(place * self.stride, self.first + pair)
+        return self.angles.at(place * self.stride)[self.first + pair]
 
     def grown(self, pair: int) -> float:
         """How far a pair turns from the first place to the last, by less than half a turn at each."""
-        line = [self.at(place, pair) for place in range(self.length)]
+        line = self.angles.of(self.first + pair)[: self.length * self.stride : self.stride]
         return sum((b - a + pi) % (2 * pi) - pi for a, b in pairwise(line))
 
     def base(self) -> float | None:
@@ -154,23 +178,23 @@ def _one(values: Sequence[float]) -> float | tuple[float, ...]:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def _coarsely(angle: Angle, pairs: int, near: float) -> Iterator[Turns]:
+def _coarsely(angles: _Angles, pairs: int, near: float) -> Iterator[Turns]:
     """What angles of positions that are counted one by one would be, told by a few digits of them."""
-    first = [angle(1, i) for i in range(pairs)]
+    first = angles.at(1)
     for digits in _DIGITS if first[-1] > 0 else ():
         base = _digits(first[-1] ** (-pairs / (pairs - 1)), digits) if pairs > 1 else _BASE
         if base and all(isclose(one, base ** (-i / pairs), rel_tol=near) for i, one in enumerate(first)):
             yield Turns(base)
 
 
-def turns(wave: Wave, length: int, channels: int, lies: Lies, coarse: float = 0.0) -> Turns | None:
+def turns(waves: Waves, length: int, channels: int, lies: Lies, coarse: float = 0.0) -> Turns | None:
     """The angles of rotary positions; ``None`` where cosines and sines are of others.
 
     They are compared with what is said at many positions from the first to the last, and with the first and
     the last pair at all of them.
 
     Args:
-        wave: the cosine and the sine at a position and a channel.
+        waves: what gives these.
         length: how many positions there are.
         channels: and how many channels.
         lies: how cosines and sines lie along them.
@@ -179,52 +203,49 @@ def turns(wave: Wave, length: int, channels: int, lies: Lies, coarse: float = 0.
     if channels % (1 if lies == "each" else 2) or not channels:
         return None
     pairs = channels if lies == "each" else channels // 2
-
-    def pair(i: int) -> tuple[int, ...]:
-        return {"each": (i,), "neighbours": (2 * i, 2 * i + 1), "halves": (i, i + pairs)}[lies]
-
-    def angle(position: int, i: int) -> float:
-        c, s = wave(position, pair(i)[0])
-        return math.atan2(s, c)
+    firsts = range(0, channels, 2) if lies == "neighbours" else range(pairs)
+    beside = {"each": (0,), "neighbours": (0, 1), "halves": (0, pairs)}[lies]
+    some = [*range(0, length, max(1, length * pairs // _MOST)), length - 1]
 
     def alike(found: Turns) -> bool:
         near = coarse or _WAVE * max(found.grid or (length,)) + _ANGLE
-        step = max(1, length * pairs // _MOST)
-        for position in range(length):
-            whole = position % step == 0 or position == length - 1
-            for i in range(pairs) if whole else (0, pairs - 1):
-                said = found.angle(position, i, pairs)
-                for c, s in (wave(position, channel) for channel in pair(i)):
-                    if abs(c - math.cos(said)) > near or abs(s - math.sin(said)) > near:
+        for i, first in enumerate(firsts):
+            positions = range(length) if i in (0, pairs - 1) else some
+            said = [*map(found.along(i, pairs), positions)]
+            cosines, sines = [*map(math.cos, said)], [*map(math.sin, said)]
+            for channel in beside:
+                read = waves(positions, [first + channel] * len(positions))
+                for own, other in zip(read, (cosines, sines), strict=True):
+                    if not all(abs(a - b) <= near for a, b in zip(own, other, strict=True)):
                         return False
         return True
 
-    candidates = _coarsely(angle, pairs, coarse) if coarse else _told(angle, length, pairs)
+    angles = _Angles(waves, length, firsts)
+    candidates = _coarsely(angles, pairs, coarse) if coarse else _told(angles, length, pairs)
     return next(filter(alike, candidates), None)
 
 
-def turns_of(cos: Value, sin: Value, lies: Lies, held: Of) -> Turns | None:
+def turns_of(cos: Value, sin: Value, lies: Lies, reader: Reader) -> Turns | None:
     """The angles of rotary positions, of constants that a file holds or computes.
 
     Args:
         cos: the cosines, by positions and channels, with axes of 1 beside.
         sin: the sines.
         lies: how both lie along the channels.
-        held: what gives the numbers of a tensor of the file.
+        reader: what reads them.
     """
-    places = [place for place, n in enumerate(cos.sizes[:-1]) if n != 1]
-    if len(places) != 1:
+    lengths = [n for n in cos.sizes[:-1] if n != 1]
+    if len(lengths) != 1:
         return None
-    try:
-        reader = Reader(held)
-        cosines, sines = (reader.of(one) for one in (cos, sin))
+    channels = cos.sizes[-1]
+    coarse = max(_COARSE.get(one.dtype, 0.0) for one in (cos, sin))
 
-        def wave(position: int, channel: int) -> tuple[float, float]:
-            index = [0] * len(cos.sizes)
-            index[places[0]], index[-1] = position, channel
-            return float(cosines(index)), float(sines(index))
+    def waves(positions: Sequence[int], own: Sequence[int]) -> tuple[Sequence[float], Sequence[float]]:
+        places = [at * channels + i for at, i in zip(positions, own, strict=True)]
+        return reader.at(cos, places), reader.at(sin, places)
 
-        coarse = max(_COARSE.get(one.dtype, 0.0) for one in (cos, sin))
-        return turns(wave, cos.sizes[places[0]], cos.sizes[-1], lies, coarse)
-    except (ArithmeticError, LookupError, TypeError, ValueError):
-        return None
+    def told() -> Turns | None:
+        return turns(waves, lengths[0], channels, lies, coarse)
+
+    found: Turns | None = reader.once("turns", [cos, sin], told, lies)
+    return found

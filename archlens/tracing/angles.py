@@ -31,6 +31,7 @@ def turns_of(cos: Value, sin: Value, lies: Lies) -> Turns | None:
                 waves = [waves[0].real, waves[0].imag]
             c, s = (wave.double().reshape(-1, wave.shape[-1]).numpy() for wave in waves)
             length, channels = c.shape
-            return turns(lambda at, i: (float(c[at, i]), float(s[at, i])), length, channels, lies)
+            read = lambda at, i: (c[at, i].tolist(), s[at, i].tolist())  # noqa: E731
+            return turns(read, length, channels, lies)
     except Exception:  # whatever it raises where it does not run again
         return None

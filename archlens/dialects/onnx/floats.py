@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable
+import sys
+from array import array
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import BinaryIO
 
@@ -15,7 +17,7 @@ from .proto import RAW, Held
 _MOST = 1 << 20
 
 
-def floats(held: Held, path: str, again: Callable[[], BinaryIO] | None) -> tuple[float, ...] | None:
+def floats(held: Held, path: str, again: Callable[[], BinaryIO] | None) -> Sequence[float] | None:
     """The numbers of a tensor, in row-major order; ``None`` where they are too many, or do not lie there.
 
     Args:
@@ -38,7 +40,9 @@ def floats(held: Held, path: str, again: Callable[[], BinaryIO] | None) -> tuple
         if held.dtype == "bfloat16":  # which are the upper halves of others
             data = b"".join(b"\0\0" + data[i : i + 2] for i in range(0, len(data), 2))
             form = "f"
-        return struct.unpack(f"<{count}{form}", data)
+        if form in "e?" or sys.byteorder != "little":
+            return struct.unpack(f"<{count}{form}", data)
+        return array(form, data)
     except (OSError, ValueError, struct.error):
         return None
 

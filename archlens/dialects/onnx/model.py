@@ -185,7 +185,7 @@ class Onnx(Model):
             warn(Caution(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
-        own = partial(leaves, held=run.numbers), partial(turns_of, held=run.numbers)
+        own = partial(leaves, reader=run.reader), partial(turns_of, reader=run.reader)
         lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of)
         try:
             lowering.run()

@@ -14,6 +14,7 @@ from typing import Any
 from ...bounds import allowed, worked
 from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
+from ...lowering.reader import Reader
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
 from .proto import DEPTH, NODES, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference, written
@@ -253,7 +254,9 @@ class Run:
         self.keys: dict[str, str] = {}
         self.called_so: dict[str, str] = {}
         #: What gives the floating-point numbers of one of them.
-        self.floats: Callable[[Held], tuple[float, ...] | None] = lambda _: None
+        self.floats: Callable[[Held], Sequence[float] | None] = lambda _: None
+        #: What reads the numbers of constants.
+        self.reader = Reader(self.numbers)
         #: Where the graph stands that a branch is part of.
         self.around: dict[str, str] = {}
         #: What the file says of tensors, by their names and where they stand.
@@ -310,7 +313,9 @@ class Run:
         numbers = self.floats(found) if found is not None else None
         count = prod(value.sizes)
         if numbers is not None and len(numbers) == count * self.samples:  # each sample's, which stand once
-            numbers = numbers[:count] if numbers == numbers[:count] * self.samples else None
+            own = numbers[:count]
+            alike = all(numbers[i : i + count] == own for i in range(count, len(numbers), count))
+            numbers = own if alike else None
         value.numbers = numbers
         return numbers
 

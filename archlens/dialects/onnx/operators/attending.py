@@ -169,7 +169,7 @@ def _turned(
         taken = {"self": table, "dim": 0, "index": Tensor((length,), "int64", places)}
         args[name] = at.write("aten.index_select", taken, (length, half), dtype=table.dtype)
     cos, sin = (at.run.value(args[name]) for name in ("cos", "sin"))
-    args["turns"] = turns_of(cos, sin, "each", at.run.numbers)
+    args["turns"] = turns_of(cos, sin, "each", at.run.reader)
     if args["turns"] is None and not at.run.dry:
         return None
     return at.write("archlens.rotary", args, x.sizes)
