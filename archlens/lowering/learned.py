@@ -50,9 +50,24 @@ def by_learned(lowering: Lowering, node: Node, left: Value, right: Value) -> Hel
 def computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
     """What is computed of parameters and constants alone, as layers that read the number of samples.
 
+    What is read several times on the way to it is computed once.
+
     Raises:
         NotSaid: by an operator that is none of these.
     """
+    known = lowering.computed
+    if known is None:
+        lowering.computed = {}
+        try:
+            return computed(lowering, value, beside)
+        finally:
+            lowering.computed = None
+    if value not in known:
+        known[value] = _computed(lowering, value, beside)
+    return known[value]
+
+
+def _computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
     node = value.node
     if value.key and value.trains:
         draft = lowering.parameter(value, beside)

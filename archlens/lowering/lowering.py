@@ -192,6 +192,8 @@ class Lowering:
         self.reasons: dict[Node, str] = {}
         #: What was placed to move values, by what was moved and how.
         self.made: dict[Any, Draft] = {}
+        #: What is computed of parameters and constants alone, while what reads it is placed.
+        self.computed: dict[Value, Held] | None = None
         #: The tensors that some layer has already.
         self.counted: set[Value] = set()
         #: The nodes that no input flows through whose work some layer has already; and the present one has.
