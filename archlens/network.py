@@ -102,6 +102,8 @@ class Layer(NamedTuple):
     again: str = ""
     #: The experts that have such a layer each; ``None`` outside of experts.
     copies: Copies | None = None
+    #: Whether it is made once for a whole batch: it reads nothing but what is.
+    once: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -139,6 +141,16 @@ class Layer(NamedTuple):
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and matrix products, for one sample."""
         return self.facts.macs
+
+    @property
+    def macs_once(self) -> int:
+        """The part of them that a whole batch takes once, however many samples it has."""
+        return self.facts.macs if self.once else self.op.macs_once(self.facts, *self.input_shapes)
+
+    def macs_of(self, batch: Any) -> Any:
+        """The same for so many samples, of which those that are made once are made once."""
+        once = self.macs_once
+        return (self.facts.macs - once) * batch + once if once else self.facts.macs * batch
 
     @property
     def total_macs(self) -> int:

@@ -1224,7 +1224,7 @@ def check(drawn: Drawn) -> archlens.Network:
         outputs = run(network, "meta")
     assert [outputs[layer.name].shape[1:] for layer in network] == drawn.shapes, drawn.text
     # a batch of 2, but for what a batch takes once; and 2 operations to a product
-    once = sum(layer.op.macs_once(layer.facts, *layer.input_shapes) for layer in network)
+    once = sum(layer.macs_once for layer in network)
     assert (network.macs * 2 - once) * 2 == counter.get_total_flops(), drawn.text
     return network
 

@@ -235,6 +235,8 @@ def test_strides(text: str) -> None:
     said = memory._places(network, footprints, 2, training=False).lying[network.layers[-1].name]
     with torch.no_grad():
         output = archlens.build(network).eval()(*inputs_of(network, 2))
+    if network.layers[-1].once:
+        output = output[:1]  # which is repeated, without a copy
     for size, stride, found in zip(output.shape, said, output.stride(), strict=True):
         assert size == 1 or stride == found
 
@@ -499,6 +501,31 @@ WIRING = {
           - matmul: [identity, ref(heads) >> linear(5)]
           - rearrange("h l c -> c h l")
           - matmul(transpose=true): [layer_norm, identity]
+        """,
+    # one tensor for both samples, which each of them reads without a copy
+    "what is made once": """
+        input: 6x20
+        layers:
+          - tokens
+          - linear(8)
+          - add:
+              - identity
+              - sinusoidal_positions(size=20, width=4, once=true) >> linear(8) >> relu
+          - concat(axis="length"): ["parameter([3, 5], once=true) >> linear(8)", identity]
+        """,
+    "what a bias network makes once": """
+        input: 8x9
+        layers:
+          - tokens
+          - attention:
+              q: linear(8)
+              k: linear(8)
+              v: linear(8)
+              bias:
+                - relative_coordinates(3, once=true) >> linear(5) >> relu >> linear(2)
+                - relative_positions((3, 3)) >> rearrange("q k h -> h q k")
+              heads: 2
+          - linear(4)
         """,
     # no kernel is fused, and the mask is numbers that are added, once for the whole batch
     "what comes later is masked": """

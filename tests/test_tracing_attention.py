@@ -557,7 +557,7 @@ ADDED[WithClassToken] = [
     ADDED[OfOffsets][-1],
 ]
 ADDED[Measured] = [
-    "relative_coordinates((2, 3), plain=true)",
+    "relative_coordinates((2, 3), plain=true, once=true)",
     "linear(5)",
     "relu",
     "linear(3)",

@@ -503,9 +503,9 @@ class OtherOffsets(Continuous):
 
 
 CONTINUOUS = {
-    Continuous: "relative_coordinates((2, 3))",
-    Measured: "relative_coordinates((2, 3), of=(4, 12))",
-    Logarithms: "relative_coordinates((2, 3), plain=true)",
+    Continuous: "relative_coordinates((2, 3), once=true)",
+    Measured: "relative_coordinates((2, 3), of=(4, 12), once=true)",
+    Logarithms: "relative_coordinates((2, 3), plain=true, once=true)",
     OtherOffsets: "",
 }
 

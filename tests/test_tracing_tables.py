@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
 from archlens.backends.checks import FAILED
 from archlens.backends.reference import Reference
 from archlens.backends.verification import verify
+from archlens.source import emit
 
 from .test_tracing_tensors import check
 
@@ -255,13 +259,52 @@ COMPUTED: dict[type[nn.Module], tuple[tuple[int, ...], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [Projected, Pairwise])
-def test_hooks_see_what_is_made_once(kind: Callable[[], nn.Module]) -> None:
-    module = kind().eval()
-    x = torch.rand(1, 6, 8) if kind is Pairwise else torch.rand(1, 3, 12, 20)
-    network = archlens.trace(module, tuple(x.shape[1:]))
-    result = verify(network, reference=Reference(module, (x,), {}, (x,)), batch=1)
+class Repeated(nn.Module):
+    """A parameter that is multiplied once for each sample, or once, as DETR's queries and others are."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.queries, self.fc, self.first = nn.Parameter(torch.rand(5, 4)), nn.Linear(4, 8), first
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = self.queries[None]
+        own = self.fc(own.expand(len(x), 5, 4)) if self.first else self.fc(own).expand(len(x), 5, 8)
+        return torch.cat((own, x), 1)
+
+
+ONCE: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
+    "a map of positions": (Projected, (3, 12, 20), 6 * 15 * 8),
+    "positions of each sample": (Counted, (3, 12, 20), 0),
+    "a bias network": (Pairwise, (6, 8), 36 * (2 * 7 + 7 * 2)),
+    "queries": (lambda: Repeated(False), (6, 8), 5 * 4 * 8),
+    "queries of each sample": (lambda: Repeated(True), (6, 8), 0),
+}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", ONCE)
+def test_what_a_batch_takes_once(name: str, batch: int) -> None:
+    """A module, its network and what is written of that multiply as often, by torch's counter and hooks."""
+    torch.manual_seed(2)
+    kind, sizes, once = ONCE[name]
+    module, x = kind().eval().requires_grad_(False), torch.rand(batch, *sizes)
+    network = archlens.trace(module, sizes)
+    assert sum(layer.macs_once for layer in network) == once
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        said = module(x)
+    assert 2 * sum(layer.macs_of(batch) for layer in network) == counter.get_total_flops()
+    result = verify(network, reference=Reference(module, (x,), {}, (x,)), batch=batch)
     assert [one for one in result.checks if one.status == FAILED] == []
+    written = archlens.loads(archlens.convert(network))
+    assert [one for one in verify(written, batch=batch).checks if one.status == FAILED] == []
+    assert sum(layer.macs_once for layer in written) == once
+    place: dict[str, Any] = {}
+    exec(emit(written), place)
+    made = next(one for key, one in reversed(place.items()) if isinstance(one, type) and key != "Tensor")()
+    for one in (archlens.build(written), made):
+        one.load_state_dict(module.state_dict(), strict=True)
+        with torch.no_grad():
+            torch.testing.assert_close(one.eval()(x), said)
 
 
 @pytest.mark.parametrize("kind", COMPUTED)

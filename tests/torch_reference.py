@@ -80,7 +80,7 @@ class WithParameter(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.target == "archlens.rows_of_pairs":
             return self.rows(x)
-        if self.target == "archlens.expanded":
+        if self.target in ("archlens.expanded", "archlens.expanded_once"):
             filled = self.own.view(self.shape) if self.own.ndim else self.own.expand(self.shape)
             return torch.stack([filled for _ in x])
         if self.target == "archlens.prepend":
@@ -764,7 +764,12 @@ class SinusoidalPositions(nn.Module):
     """One number after the other, in Python."""
 
     def __init__(
-        self, sizes: Any, channels_last: bool = False, base: float = 10000.0, normalized: bool = False
+        self,
+        sizes: Any,
+        channels_last: bool = False,
+        base: float = 10000.0,
+        normalized: bool = False,
+        once: bool = False,  # by itself it is repeated for each sample
     ) -> None:
         super().__init__()
         channels, spatial = (sizes[-1], sizes[:-1]) if channels_last else (sizes[0], sizes[1:])
@@ -827,7 +832,7 @@ class WindowMask(nn.Module):
 class RelativeCoordinates(nn.Module):
     """Number by number, in Python."""
 
-    def __init__(self, size: Any, of: Any = None) -> None:
+    def __init__(self, size: Any, of: Any = None, once: bool = False) -> None:
         super().__init__()
 
         def away(r: int, axis: int) -> float:

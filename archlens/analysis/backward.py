@@ -28,7 +28,6 @@ from ..grouping import grouped
 from ..network import Layer, Network
 from ..ops import NOWHERE
 from ..ops.footprint import Footprint
-from ..shape import Shape
 
 
 class Moment(NamedTuple):
@@ -125,10 +124,11 @@ def moments(
     kept: Saved,
     turned: Collection[str],
     *,
-    size: Callable[[Shape], int],
+    size: Callable[[str], int],
+    whole: Callable[[str], int],
     weights: Callable[[Layer], int],
     added: Callable[[Layer], int],
-    temporaries: Callable[[Footprint], int],
+    temporaries: Callable[[Layer, Footprint], int],
 ) -> list[Moment]:
     """The moments of the backward pass, of which one or the other is the peak.
 
@@ -137,7 +137,8 @@ def moments(
         footprints: what each layer asks of memory.
         kept: what is saved.
         turned: layers whose input does not lie in row-major order.
-        size: bytes of a tensor, by its shape for one sample.
+        size: bytes of the output of a layer, or of an input, by its name.
+        whole: the same for each sample, also of what is made once.
         weights: bytes of the gradients of a layer's weights.
         added: bytes of those that are added to gradients of the same weights, and of the sums.
         temporaries: bytes of what an op makes for a moment.
@@ -145,11 +146,15 @@ def moments(
     flowing = _Gradients()
     for output in dict.fromkeys(network.outputs.values()):
         if kept.trained[output]:
-            flowing.waiting[output] = flowing.make(size(network.shape_of(output)))
+            flowing.waiting[output] = flowing.make(size(output))
+    # the caller's, of what is made once: the sum over the samples is the layer's
+    summed = sum(
+        whole(output) for output in flowing.waiting if output in network.index and network[output].once
+    )
     leaving = grouped((position, name) for name, position in kept.until.items())
     gradients, saved = 0, kept.bytes
     activations = sum(size for name, size in kept.held.items() if name not in kept.until)
-    found = [Moment("backward pass", "", 0, saved, activations, flowing.bytes, 0)]
+    found = [Moment("backward pass", "", 0, saved, activations, flowing.bytes + summed, 0)]
 
     def see(flows: int, beside: int) -> None:
         found.append(Moment("backward pass", layer.name, gradients, saved, activations, flows, beside))
@@ -160,13 +165,15 @@ def moments(
         handed: list[tuple[str, _Gradient, int]] = []
         if given is not None:
             gradients += weights(layer)
-            beside = temporaries(footprint) + added(layer)
+            beside = temporaries(layer, footprint) + added(layer)
             for source, shape in zip(layer.inputs, layer.input_shapes, strict=True):
                 if not kept.trained[source] or layer.facts.reach is NOWHERE:
                     continue
-                own = size(shape)
+                own = size(source)
                 alike = shape.numel == layer.shape.numel
-                if footprint.passes and (alike or not footprint.chained):
+                if not layer.once and source in network.index and network[source].once:
+                    handed.append((source, flowing.make(own), own))  # the sum over the samples
+                elif footprint.passes and (alike or not footprint.chained):
                     handed.append((source, flowing.share(given), own))
                 elif not (footprint.moves or (footprint.part and alike)):
                     handed.append((source, flowing.make(own), own))

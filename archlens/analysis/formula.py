@@ -200,10 +200,7 @@ class Formula:
 
     def macs_of(self, layer: Layer) -> Form:
         """The multiply-accumulates of a layer, for all samples; what a batch takes once is taken once."""
-        if not self.batch:
-            return form_of(layer.macs)
-        once = layer.op.macs_once(layer.facts, *layer.input_shapes) if layer.macs else 0
-        return form_of((layer.macs - once) * self.samples + once)
+        return form_of(layer.macs_of(self.samples) if self.batch and layer.macs else layer.macs)
 
     def total_macs(self, network: Network) -> Form:
         """The multiply-accumulates of an inference with the formulas of a piece."""

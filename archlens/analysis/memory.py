@@ -332,10 +332,11 @@ def course(
             places.footprints,
             kept,
             places.turned,
-            size=held.of,
+            size=lambda name: held.at(network, name).of(network.shape_of(name)),
+            whole=lambda name: held.of(network.shape_of(name)),
             weights=lambda layer: gradients_of.new[layer.name],
             added=lambda layer: gradients_of.added[layer.name],
-            temporaries=lambda footprint: held.extra(footprint.backward),
+            temporaries=lambda layer, footprint: held.by(layer).extra(footprint.backward),
         )
         way = "foreach" if step.foreach > step.single else "each tensor"
         stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
@@ -344,7 +345,7 @@ def course(
         activations,
         weights,
         buffer_bytes(network, dtype if dtype in FLOATS else "float32"),
-        sum(held.size(step.values) for step in steps if step.own),
+        sum(held.by(step.layer).size(step.values) for step in steps if step.own),
         _lives(network, steps, held),
         _lives(network, steps, held, in_place=True),
         _lives(network, steps, held, eager=True),
@@ -519,6 +520,14 @@ class _Held(NamedTuple):
     #: Of how many bytes each tensor takes a multiple.
     align: int
 
+    def by(self, layer: Layer) -> _Held:
+        """How what a layer makes is held: once, where it is made once for the whole batch."""
+        return self._replace(batch=1) if layer.once else self
+
+    def at(self, network: Network, name: str) -> _Held:
+        """The same for what the layer of that name makes, or an input."""
+        return self.by(network[name]) if name in network.index else self
+
     def size(self, values: int) -> int:
         """Bytes of a tensor that has so many values for one sample."""
         return _rounded(_bytes(values * self.batch, self.dtype), self.align)
@@ -644,35 +653,43 @@ def _places(
     copied: dict[str, tuple[int, ...]] = {}
     turned: set[str] = set()
     settled: list[Footprint | None] = []
+    once: set[str] = set()
     for layer, footprint in zip(network.layers, footprints, strict=True):
         name, source = layer.name, layer.inputs[0]
         owner[name] = name
+        samples = 1 if layer.once else batch
+        # what is there once is repeated where each sample reads it, without a copy
+        lies = {one: lying[one] for one in layer.inputs}
+        if layer.once:
+            once.add(name)
+        elif once:
+            lies |= {one: (0, *lying[one][1:]) for one in once.intersection(lies)}
         if footprint is not None and footprint.by_lying is not None:
             asked, made = footprint.by_lying
             footprint = made(
                 *(
-                    _fits(how, (batch, *layer.input_shapes[index]), lying[layer.inputs[index]])
+                    _fits(how, (samples, *layer.input_shapes[index]), lies[layer.inputs[index]])
                     for index, how in asked
                 )
             )
         settled.append(footprint)
         if footprint is None:
-            lying[name] = strides.rows((batch, *layer.facts.shape))
+            lying[name] = strides.rows((samples, *layer.facts.shape))
             continue
-        sizes = (batch, *layer.input_shapes[0])
-        if not strides.in_rows(sizes, lying[source]):
+        sizes = (samples, *layer.input_shapes[0])
+        if not strides.in_rows(sizes, lies[source]):
             turned.add(name)
         found: strides.Strides | None
         if footprint.part or (footprint.inert and not training):
             steps = (1, *(footprint.steps or (1,) * len(sizes[1:])))
-            found = tuple(stride * step for stride, step in zip(lying[source], steps, strict=True))
+            found = tuple(stride * step for stride, step in zip(lies[source], steps, strict=True))
             owner[name] = owner[source]
         elif footprint.moves:
-            found, moved = _moved(footprint, sizes, lying[source], layer.facts.shape)
+            found, moved = _moved(footprint, sizes, lies[source], layer.facts.shape)
             owner[name] = name if moved else owner[source]
         else:
-            found = _written(layer, footprint, batch, [lying[source] for source in layer.inputs])
-            copies = tuple(_unfit(layer, footprint.needs, batch, [lying[one] for one in layer.inputs]))
+            found = _written(layer, footprint, samples, [lies[source] for source in layer.inputs])
+            copies = tuple(_unfit(layer, footprint.needs, samples, [lies[one] for one in layer.inputs]))
             if copies:
                 copied[name] = copies
         lying[name] = found
@@ -784,7 +801,7 @@ def _lives(
     ``keeping`` is what each layer's op saves beside its output, which then stays. It is taken to be there as
     long as the op runs, beside what exists on the way, though it may be the same.
     """
-    inputs, size = network.inputs, held.size
+    inputs = network.inputs
     made = {name: Alive(name, shape, held.of(shape)) for name, shape in inputs.items()}
     born = dict.fromkeys(inputs, -1)
     gone: dict[str, int] = {}
@@ -794,7 +811,8 @@ def _lives(
     for position, (layer, footprint, values, copied, sources, own, leaving) in enumerate(steps):
         kept = keeping[position] if keeping else 0
         if own:
-            filled = size(max(values, footprint.room) if eager else values)
+            here = held.by(layer)
+            filled = here.size(max(values, footprint.room) if eager else values)
             if in_place and footprint.in_place:
                 free = set(leaving) - inputs.keys()
                 over = next((name for name in sources if name in free and made[name].bytes == filled), None)
@@ -807,13 +825,13 @@ def _lives(
             born[layer.name] = position
             moments = [total]
             if eager and footprint.chained and len(sources) > 2:
-                results = [size(shape.numel) for shape in pairwise_shapes(layer.input_shapes)]
+                results = [here.size(shape.numel) for shape in pairwise_shapes(layer.input_shapes)]
                 free = set(leaving) - inputs.keys()
                 moments = [before + _chain(sources, free, made, results) + kept]
             elif eager:
-                moments = [before + held.extra(moment) for moment in footprint.before]
-                moments.append(total + held.extra(footprint.workspace))
-                moments[0] += size(copied)
+                moments = [before + here.extra(moment) for moment in footprint.before]
+                moments.append(total + here.extra(footprint.workspace))
+                moments[0] += here.size(copied)
                 moments = [moment + kept for moment in moments]
             instants += [Instant(one + stored, position, one + stored - total) for one in moments]
         stored += kept
@@ -864,6 +882,7 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
     beside = []
     for position, (layer, footprint) in enumerate(zip(network.layers, places.footprints, strict=True)):
         weights, inputs = bool(layer.whole.facts.weights), layer.inputs
+        here = held.by(layer)
         trained[layer.name] = weights or any(trained[source] for source in inputs)
         beside.append(0)
         if footprint is None or not trained[layer.name]:
@@ -877,7 +896,7 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
                 if index not in read:
                     pass
                 elif (weights or others) and index in copied.get(layer.name, ()):
-                    beside[-1] += held.size(layer.input_shapes[index].numel)
+                    beside[-1] += here.size(layer.input_shapes[index].numel)
                 elif weights or others:
                     until.setdefault(owner[source], position)
                 others = so_far = so_far or trained[source]
@@ -886,12 +905,12 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
         extras = footprint.saved
         if footprint.chained:  # a product so far is needed for the gradient of the next factor
             extras = tuple(e for e, factor in zip(extras, inputs[2:], strict=False) if trained[factor])
-        beside[-1] += held.extra(extras)
+        beside[-1] += here.extra(extras)
     ends = dict.fromkeys((*network.inputs, *[owner[output] for output in network.outputs.values()]))
-    sizes = {name: held.of(network.shape_of(name)) for name in {**until, **ends}}
+    sizes = {name: held.at(network, name).of(network.shape_of(name)) for name in {**until, **ends}}
     for layer, footprint in zip(network.layers, places.footprints, strict=True):
         if footprint is not None and layer.name in sizes:
-            sizes[layer.name] = max(sizes[layer.name], held.size(footprint.room))
+            sizes[layer.name] = max(sizes[layer.name], held.by(layer).size(footprint.room))
     return Saved(
         trained,
         until,

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from ..counts import AtLeast
 from ..errors import did_you_mean, shorten, usage
 from ..network import Layer, Network
+from ..shape import Shape
 from .deployment import ACTIVATIONS, WEIGHTS
 from .memory import weight_bytes
 
@@ -116,22 +117,30 @@ def find(network: Network, *, weights: str = "int8", activations: str = "int8", 
     for name, known in ((weights, WEIGHTS), (activations, ACTIVATIONS)):
         if name not in known:
             raise usage(f"there is no {shorten(name)}", help=did_you_mean(name, known))
-    width = ACTIVATIONS[activations] * batch
+    width = ACTIVATIONS[activations]
+    once = {layer.name for layer in network.layers if layer.once}
+
+    def values(name: str, shape: Shape) -> int:
+        """Of a tensor, for all samples."""
+        return shape.numel * (1 if name in once else batch)
+
     loads = []
     for layer in network.layers:
         if layer.training:
             continue
-        moved = layer.shape.numel + sum(shape.numel for shape in layer.input_shapes)
+        moved = values(layer.name, layer.shape)
+        moved += sum(map(values, layer.inputs, layer.input_shapes))
         footprint = layer.op.footprint(layer.facts, *layer.input_shapes)
         if footprint is not None and (footprint.moves or footprint.part or footprint.inert):
             moved = 0  # a view, or nothing at inference
         held = -(-int(layer.whole.params) * WEIGHTS[weights] // 8)
-        loads.append(Load(layer, layer.macs * batch, moved * width + held))
-    ends = [*network.inputs.values()]
-    ends += [network.index[name].shape for name in network.outputs.values() if name in network.index]
+        loads.append(Load(layer, layer.macs_of(batch), moved * width + held))
+    moved = sum(values(name, shape) for name, shape in network.inputs.items())
+    ends = [network[name] for name in network.outputs.values() if name in network.index]
+    moved += sum(values(layer.name, layer.shape) for layer in ends)
     bits = WEIGHTS[weights]
-    values = weight_bytes(network, "float32") // 4
-    least = -(-values * bits // 8) + width * sum(shape.numel for shape in ends)
+    held = weight_bytes(network, "float32") // 4
+    least = -(-held * bits // 8) + width * moved
     return Roofline(network, weights, activations, tuple(loads), least)
 
 

@@ -938,6 +938,16 @@ def expanded(x: Tensor, own: Tensor, shape: Any) -> Tensor:
     return own.expand(x.shape[0], *shape).clone()
 
 
+def expanded_once(x: Tensor, own: Tensor, shape: Any) -> Tensor:
+    """A tensor that is learned, once for all samples."""
+    return own.expand(1, *shape).clone()
+
+
+def repeated(x: Tensor, beside: Tensor) -> Tensor:
+    """What a batch has once, for each sample of another tensor."""
+    return x.expand(beside.shape[0], *x.shape[1:])
+
+
 def stand_in(*given: Any) -> Tensor:
     """A tensor in the place of what nobody can compute of some, given with its shape; it depends on them."""
     sums = [x.flatten(1).sum(1) for x in given if isinstance(x, Tensor)]
@@ -1052,9 +1062,15 @@ class SinusoidalPositions(nn.Module):
     table: Tensor
 
     def __init__(
-        self, sizes: Any, channels_last: bool = False, base: float = 10000.0, normalized: bool = False
+        self,
+        sizes: Any,
+        channels_last: bool = False,
+        base: float = 10000.0,
+        normalized: bool = False,
+        once: bool = False,
     ) -> None:
         super().__init__()
+        self.once = once
         channels, spatial = (sizes[-1], sizes[:-1]) if channels_last else (sizes[0], sizes[1:])
         part = channels // len(spatial)
         rates = base ** (-torch.arange(0, part, 2, dtype=torch.float64) / part)
@@ -1072,7 +1088,7 @@ class SinusoidalPositions(nn.Module):
         self.register_buffer("table", table, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.table.repeat(x.shape[0], *(1,) * self.table.dim())
+        return self.table.repeat(1 if self.once else x.shape[0], *(1,) * self.table.dim())
 
 
 class LinearBiases(nn.Module):
@@ -1114,8 +1130,9 @@ class RelativeCoordinates(nn.Module):
 
     table: Tensor
 
-    def __init__(self, size: Any, of: Any = None) -> None:
+    def __init__(self, size: Any, of: Any = None, once: bool = False) -> None:
         super().__init__()
+        self.once = once
         table = torch.stack(torch.meshgrid(*(torch.arange(1.0 - n, n) for n in size), indexing="ij"), -1)
         if of is not None:
             table = table * 8 / (torch.tensor(of) - 1)
@@ -1123,7 +1140,7 @@ class RelativeCoordinates(nn.Module):
         self.register_buffer("table", (away if of is None else away / log(8)).flatten(0, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.table.repeat(x.shape[0], 1, 1)
+        return self.table.repeat(1 if self.once else x.shape[0], 1, 1)
 
 
 class PositionEmbedding(nn.Module):

@@ -487,7 +487,7 @@ def _of_function(layer: Layer, x: Tensor, *, whole: bool) -> Callable[..., Tenso
         return lambda x: x  # a constant hides no NaN and makes none
     if isinstance(layer.op, Elementwise):
         return lambda *xs: _merged(target, xs, None if whole else place)
-    if target is modules.expanded:
+    if target in (modules.expanded, modules.expanded_once):
         own = torch.zeros(layer.shape)
         return lambda x: own.expand(x.shape[0], *own.shape)
     if target is modules.rows_of_pairs and call.parameter is not None:

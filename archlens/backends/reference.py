@@ -21,7 +21,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..counts import AtLeast
 from ..errors import UsageError, printable, usage
 from ..network import Layer, Network
-from ..ops.op import NOWHERE
 from ..shape import Ids
 from .checks import FAILED, NOT_APPLICABLE, OUTPUT, PASSED, Check
 from .conformance import as_it_was, batch_axis, in_rows, is_one_layer, slots, tensors, without
@@ -203,10 +202,7 @@ def _several(value: Tensor) -> list[int]:
 
 def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
     """The shape and the products of each layer, by hooks."""
-    once: set[str] = set()  # what no input flows into
     for layer in network:
-        if layer.facts.reach is NOWHERE or once.issuperset(layer.inputs):
-            once.add(layer.name)
         calls = seen.parts.get(layer.name)
         if calls is None:
             for what in ("shape", "macs"):
@@ -221,8 +217,8 @@ def checks(network: Network, seen: Seen, batch: int) -> Iterator[Check]:
         if single:  # an id of each sample, which has no axis of its own
             apart += [((1, *shape), flops) for shape, flops in apart]
         apart += [(says, flops) for sizes, flops in calls if in_rows(sizes, says, batch)]
-        if layer.name in once:  # the module makes it for all samples, and lays it out as it likes
-            apart[:0] = [(says, flops * batch) for sizes, flops in calls if prod(sizes) == prod(says)]
+        if layer.once:  # the module lays it out as it likes
+            apart[:0] = [(says, flops) for sizes, flops in calls if prod(sizes) == prod(says)]
         shape, flops = next((call for call in apart if call[0] == says), apart[0])
         yield Check(
             layer.name,
@@ -248,5 +244,4 @@ def products(layer: Layer, flops: int, batch: int) -> Check:
 
 def of_batch(layer: Layer, batch: int) -> int:
     """Products of a layer on a whole batch, of which it may take some only once."""
-    once = layer.op.macs_once(layer.facts, *layer.input_shapes)
-    return (int(layer.macs) - once) * batch + once  # what is known of them
+    return int(layer.macs_of(batch))  # what is known of them

@@ -14,6 +14,7 @@ import torch
 from torch import fx, nn
 from torch.fx.graph import CodeGen, _format_target
 
+from ..analysis.repeating import with_repeats
 from ..errors import shorten, usage
 from ..network import Layer, Network
 from ..ops import Call
@@ -83,6 +84,7 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
         dtype: another type than torch's default.
     """
     network.require_calls("built")
+    network = with_repeats(network)
     plan = Plan(
         network.name,
         tuple(network.inputs),

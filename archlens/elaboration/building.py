@@ -263,6 +263,7 @@ class Builder:
         self.of_blocks: tuple[dict[str, Any], ...] = (self.labels, self.arguments)
         self.scopes: list[tuple[str, Tensor]] = []  # path and output of each scope
         self.training = False
+        self.once: set[str] = set()  # the layers that are made once for a whole batch
         self.heads: set[str] = set()  # the layers of heads for training
         self.aliases: dict[str, str] = {}  # further keys of tied tensors, each with the key of its owner
         self.root = self.inside = Place("", None, {})
@@ -543,7 +544,11 @@ class Builder:
         self.connect(len(inputs), where)
         if len(inputs) > 1:
             self.steps += sum([len(source) for source in sources]) >> 6
-        self.layers.append(Layer(name, known.op, sources, shapes, facts, where, self.training))
+        once = known.op.stands_once or (bool(self.once) and self.once.issuperset(sources))
+        if once:
+            self.once.add(name)
+        made = Layer(name, known.op, sources, shapes, facts, where, self.training)
+        self.layers.append(made._replace(once=True) if once else made)
         self.x = Tensor(name, facts.shape)
 
     def owns(self, known: Known, read: Shape, where: Located | None) -> bool:

@@ -1046,7 +1046,10 @@ class Walk(Mixing):
                 scope, chosen = (path + name[cut:] for name in (layer.copies.scope, layer.copies.chosen))
                 builder.steps += len(layer.facts.weights)
                 copies = layer.copies._replace(scope=scope, chosen=chosen)
-                builder.layers[number] = again._replace(copies=copies)
+                builder.layers[number] = again = again._replace(copies=copies)
+            if builder.once and (again.op.stands_once or builder.once.issuperset(again.inputs)):
+                builder.once.add(again.name)
+                builder.layers[number] = again._replace(once=True)
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
             for inner, end in builder.scopes[made.scopes]

@@ -1024,6 +1024,9 @@ def _with_tokens(
         leaf, (samples, *rows) = _given(value), _first(value.sizes, place)
         own = leaf.sizes if len(leaf.sizes) > 1 else (1, *leaf.sizes)
         alike = own in ((*rows,), (1, *rows)) and samples == lowering.tape.batch
+        if not leaf.key and dim == 1 and place == 0 and any(one.trains for one in sources(value)):
+            parts.append(_made_for_each(lowering, value, beside))
+            continue
         if not (leaf.key and leaf.trains and alike) or dim != 1 or len(rows) != 2:
             raise NotSaid("not all of it flows")
         first = len(tensors) == 2 and value is tensors[0] and leaf.sizes == (1, 1, rows[1])
@@ -1037,6 +1040,14 @@ def _with_tokens(
             batch = {"batch": True} if len(leaf.sizes) == 3 else {}
             parts.append(lowering.parameter(leaf, beside, rows, **batch))
     return concatenated(lowering, parts, dim)
+
+
+def _made_for_each(lowering: Lowering, value: Value, beside: Draft) -> Draft:
+    """What is computed of parameters, and is the same for each sample."""
+    made = computed(lowering, value, beside)
+    if made.axes[0] not in ((Part(REPEATED, 0, lowering.tape.batch),), made.draft.straight[0]):
+        raise NotSaid("not all of it flows")
+    return settled(lowering, Held(made.draft, made.axes[1:], made.call))
 
 
 def _first(sizes: Sequence[int], place: int) -> tuple[int, ...]:

@@ -100,6 +100,7 @@ def _computed(lowering: Lowering, value: Value, beside: Draft) -> Held:
         if not axes:
             raise NotSaid("the axes cannot be told apart")
         made = lowering.put(op, draft, own=own, call=node.call)
+        lowering.ran_once[made] = node.macs
         return Held(made, (*axes[:-1], made.straight[-1]))
     if node.target in _LAYERS:
         return _of_map(lowering, node, held)
@@ -148,6 +149,7 @@ def _of_map(lowering: Lowering, node: Node, held: Held) -> Held:
         lowering.node = before
     if not isinstance(made, Held) or isinstance(made.draft.op, Opaque):
         raise NotSaid("it reads what was computed without the input")
+    lowering.ran_once[made.draft] = node.macs
     return Held(made.draft, (one, *made.axes[1:]), node.call)
 
 

@@ -188,6 +188,8 @@ class Lowering:
         self.node: Node | None = None
         #: Whether what is placed serves to move values.
         self.moving = False
+        #: Of layers that are made of parameters and constants alone: the products that ran, for all samples.
+        self.ran_once: dict[Draft, int | None] = {}
         #: Why an operator is not said in archlens' ops.
         self.reasons: dict[Node, str] = {}
         #: What was placed to move values, by what was moved and how.
@@ -725,7 +727,8 @@ class Lowering:
         else:
             found = lowering(self, node, dict(node.args))
         found = [found] if isinstance(found, Held) else found
-        macs = sum(draft.facts.macs for draft in self.drafts[before:] if not isinstance(draft.op, Opaque))
+        here = [one for one in self.drafts[before:] if one not in self.ran_once]
+        macs = sum(draft.facts.macs for draft in here if not isinstance(draft.op, Opaque))
         counted = node.macs is not None and node.module is None and node is not self.checked
         if counted and macs != self.known(node.macs):
             raise NotSaid(f"{macs:,} MACs are said, and {self.known(node.macs):,} ran")
@@ -1068,6 +1071,7 @@ class Lowering:
         self._drop_unread(set(ends.values()))
         self._keep_buffers()
         self._look_up(heads)
+        self._stand_once()
         names = self._names()
         again = self._again() | self._applied(names)
         tensors: dict[Draft, Any] = {}
@@ -1086,6 +1090,25 @@ class Lowering:
         own = (value for draft in self.drafts for value in draft.own.values() if value.trains)
         dtypes = {value.key: value.dtype for value in own if value.dtype != "float32"}
         return replace(builder.network(outputs.pop("out"), **outputs), dtypes=dtypes)
+
+    def _stand_once(self) -> None:
+        """Let what is made of parameters and constants alone stand once for a batch, where it ran so.
+
+        How often it ran is told by its products: a module may repeat a parameter before it multiplies it.
+        """
+        made_of: dict[Draft, frozenset[Draft]] = {}
+        once: set[Draft] = set()
+        each: set[Draft] = set()
+        for draft in self.drafts:
+            if draft.facts.reach is NOWHERE and "once" in signature(type(draft.op)):
+                made_of[draft] = frozenset([draft])
+            elif draft.inputs and all(one in made_of for one in draft.inputs):
+                made_of[draft] = frozenset().union(*(made_of[one] for one in draft.inputs))
+                if draft.facts.macs:
+                    (once if self.ran_once.get(draft) == draft.facts.macs else each).update(made_of[draft])
+        for draft in once - each:
+            draft.op = self.call(draft.op.kind, **draft.op.attributes() | {"once": True})
+            draft.facts = draft.op.facts(*[one.shape for one in draft.inputs])
 
     def _look_up(self, heads: Lowering | None) -> None:
         """Say the inputs that are ids as such: tables of one length are looked up by them.

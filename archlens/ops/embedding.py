@@ -241,11 +241,19 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
             )
 
 
+#: What the flag means that lets work on what no input flows into be done once.
+_ONCE = "whether it stands once for a whole batch, and so does what is made of it alone"
+
+
 class _FromNothing(Op, family="attention"):
     """What depends on no input: of what flows in only the number of samples is read."""
 
     # what is learned has a sum over the samples for gradient
     saved_for_backward = NOTHING._replace(lies=ROWS)
+
+    @property
+    def stands_once(self) -> bool:
+        return bool(vars(self).get("once"))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         return (0,)
@@ -286,6 +294,7 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
     normalized: Annotated[Flag, "whether positions are shares of a full turn"] = False
     size: Annotated[OptionalSize, "positions along each axis, if others than the input's"] = None
     width: Annotated[OptionalCount, "channels, if others than the input's"] = None
+    once: Annotated[Flag, _ONCE] = False
 
     incidental = {"base": "base", "normalized": "range"}
     names = Names(keras="", onnx="", also="sineposition positionembeddingsine sinepositionalencoding")
@@ -294,6 +303,7 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
         "8x4x5 >> sinusoidal_positions(normalized=true)",
         "12x2x3x4 >> channels_last >> sinusoidal_positions(base=100)",
         "6x5 >> tokens >> sinusoidal_positions(normalized=true, size=(3, 2), width=8)",
+        "8x4x5 >> sinusoidal_positions(once=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -317,6 +327,7 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
                 channels_last=Argument(last, default=False),
                 base=Argument(self.base, default=10000.0),
                 normalized=Argument(self.normalized, default=False),
+                once=Argument(self.once, default=False),
             ),
         )
 
@@ -418,12 +429,14 @@ class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
     size: Annotated[Size, "positions of a window along each axis"]
     of: Annotated[OptionalSize, "the window that offsets are measured by, n, if another"] = None
     plain: Annotated[Flag, "whether offsets are not measured by a window"] = False
+    once: Annotated[Flag, _ONCE] = False
 
     names = Names(keras="", onnx="", also="logcpb continuouspositionbias relativecoordstable")
     examples = (
         "16 >> relative_coordinates((2, 3))",
         "6x4x4 >> relative_coordinates(4, of=(6, 8))",
         "16 >> relative_coordinates((1, 3), plain=true)",
+        "16 >> relative_coordinates(2, once=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -443,6 +456,7 @@ class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
                 "archlens.RelativeCoordinates",
                 size=size,
                 of=Argument(None if self.plain else of, default=None),
+                once=Argument(self.once, default=False),
             ),
         )
 
@@ -454,6 +468,8 @@ class Learned(_FromNothing, kind="parameter"):
     of samples is read, for each of which it stands once more. It has its values as torch's ``nn.Parameter``,
     under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes. With
     ``trained=false`` it is a buffer, such as a mask or a table of positions, whose values the state dict has.
+    With ``once`` what follows is computed once for a whole batch, up to where it meets what flows in:
+    ``parameter([49, 2], once=true) >> linear(8)`` multiplies as much for a hundred samples as for one.
 
     Output: the shape that is given.
     Parameters: as many as it has values; 1 with ``scalar=true``, none with ``trained=false``.
@@ -467,6 +483,7 @@ class Learned(_FromNothing, kind="parameter"):
     batch: Annotated[Flag, "whether it has an axis of one position for the batch"] = False
     scalar: Annotated[Flag, "whether it is one number without any axis, which fills the shape"] = False
     trained: Annotated[Flag, "whether it is trained, and not a buffer"] = True
+    once: Annotated[Flag, _ONCE] = False
 
     names = Names(keras="", onnx="", also="learned weight variable query queries latents prompt")
     examples = (
@@ -475,6 +492,7 @@ class Learned(_FromNothing, kind="parameter"):
         "16 >> parameter([1])",
         "24x49 >> tokens >> parameter([1, 6], scalar=true)",
         "24x49 >> tokens >> parameter([49, 24], batch=true, trained=false)",
+        "24x49 >> parameter([10, 32], once=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -492,7 +510,7 @@ class Learned(_FromNothing, kind="parameter"):
             other={},
             reach=NOWHERE,
             torch=Call(
-                "archlens.expanded",
+                "archlens.expanded_once" if self.once else "archlens.expanded",
                 shape=tuple(self.shape),
                 parameter=Call("archlens.normal", sizes=own, deviation=0.02)
                 if self.trained

@@ -415,6 +415,11 @@ class Op:
         """
         return 1
 
+    @property
+    def stands_once(self) -> bool:
+        """Whether it makes one tensor for a whole batch, whatever it reads."""
+        return False
+
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint | None:
         """What it asks of memory beside weights and output; ``None`` where nobody has said."""
         return self.saved_for_backward

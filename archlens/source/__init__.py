@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from ..analysis.repeating import with_repeats
 from ..errors import shorten
 from ..network import Network
 from . import scopes
@@ -40,7 +41,7 @@ def emit(network: Network) -> str:
     """
     network.require_calls(scopes.WRITTEN)
     network.require_names(scopes.WRITTEN)
-    network = scopes.with_stacked_apart(network)
+    network = with_repeats(scopes.with_stacked_apart(network))
     own = own_modules()
     functions = frozenset(f"archlens.{name}" for name, one in own.items() if one.is_function)
     brought = sorted({t for layer in network if scopes.package_of(t := layer.facts.torch.target)})

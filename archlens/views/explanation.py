@@ -59,7 +59,8 @@ def lines(layer: Layer) -> Iterator[tuple[str, str]]:
         saved = ", ".join(f"{name} {times(size) or 'scalar'}" for name, size in facts.kept.items())
         yield "saved", f"{saved}: kept with the weights, not trained"
     if facts.macs:
-        yield "MACs", layer.op.why_macs(layer.whole.facts, *inputs)
+        whole = ", once for a whole batch" if layer.once else ""
+        yield "MACs", f"{layer.op.why_macs(layer.whole.facts, *inputs)}{whole}"
         if layer.copies is not None:
             each, copies = facts.macs // layer.copies.active, layer.copies
             yield "total", f"{each:,} x all {copies.experts:,} experts = {layer.total_macs:,}"

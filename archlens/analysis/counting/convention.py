@@ -222,6 +222,6 @@ def attending(layer: Layer) -> tuple[int, int]:
         return positions, facts.macs - positions * projections
     index = facts.kept.get("relative_position_index")  # one for each two positions of a window
     seen = layer.shape.spatial[0] if index is None else isqrt(prod(index))
-    products = facts.macs - layer.op.macs_once(facts, *layer.input_shapes)
+    products = facts.macs - layer.macs_once
     positions = products // (2 * channels * (2 * channels + seen))
     return positions, 2 * positions * seen * channels
