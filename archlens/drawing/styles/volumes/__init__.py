@@ -25,6 +25,8 @@ __all__ = ["draw"]
 _SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (64.0, 3))
 #: How many slabs beside the input there are at least where levels are folded so that one line holds them.
 _SLABS = 6
+#: How many stages there may be.
+_STAGES = 24
 
 
 def draw(request: Request) -> Picture:
@@ -66,6 +68,14 @@ class _Way(NamedTuple):
     valley: Valley | None
     stacked: bool
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether a page may hold it at all.
+
+        Several boxes that repeat together cannot stand side by side: their scope is shown as one.
+        """
+        return len(self.stages) <= _STAGES and not any(box.repeats > box.fold for box in self.plan.boxes)
+
     def artist(self, request: Request) -> Artist:
         """Who draws them so, each stage in a place of its own."""
         stages = [copy(stage) for stage in self.stages]
@@ -81,6 +91,8 @@ def _chosen(request: Request) -> tuple[_Way, Picture]:
         ways = (*product(valleys, (False, True)), (None, False))
         for (valley, stacked), (tall, most) in product(ways, _SIZES):
             way = _Way(plan, stages, tall, most, valley, stacked)
+            if not way.is_possible:
+                continue
             artist = way.artist(request)
             whole = artist.is_whole and (held is None or artist.slabs >= _SLABS)
             if not artist.is_held or not (whole or held is None):
@@ -91,7 +103,7 @@ def _chosen(request: Request) -> tuple[_Way, Picture]:
             if whole:
                 return way, picture
             held = way, picture
-    return held or (way, artist.picture())
+    return held or (way, way.artist(request).picture())
 
 
 def _ends(request: Request, picture: Picture) -> bool:

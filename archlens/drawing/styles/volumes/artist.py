@@ -49,8 +49,8 @@ _BAND, _BOW = 3.0, 9.0
 _GAP, _SLIT, _ROW, _CAPTION = 26.0, 2.0, 24.0, 12.0
 #: How long an arrow is at least that is seen, and how far captions stand apart.
 _ARROW, _APART = 11.0, 4.0
-#: The widest caption, how many of its lines say what there is, and how many stages there may be.
-_WORDS, _WHAT, _STAGES = 100.0, 3, 24
+#: The widest caption, and how many of its lines say what there is.
+_WORDS, _WHAT = 100.0, 3
 #: The widest caption beside a stage of a U, by how tall that is drawn.
 _BESIDE = ((90.0, 120.0), (70.0, 62.0), (0.0, 50.0))
 #: The same where those of both sides stand one beneath the other, at least.
@@ -258,11 +258,8 @@ class Artist:
         """Whether the page holds it, each of its volumes where it can be seen."""
         wide, high = self.room
         return (
-            len(self.stages) <= _STAGES
-            and self.size[0] <= wide
+            self.size[0] <= wide
             and self.size[1] <= high
-            # several boxes that repeat together cannot stand side by side: their scope is shown as one
-            and not any(box.repeats > box.fold for box in self.plan.boxes)
             and all(self.is_open(column) for column in self.breaks if column < self.stages[-1].column)
         )
 
