@@ -176,8 +176,12 @@ def _cross(a: list[Segment], b: list[Segment]) -> bool:
     """Whether two connections cross."""
     if not a or not b or not _overlap(_around(a), _around(b)):
         return False
-    # a corner that lies on the other lies beside it so
-    b = [((x + 0.013, y + 0.007), (to_x + 0.013, to_y + 0.007)) for (x, y), (to_x, to_y) in b]
+    # what lies on the other lies beside it so, on the side on which they cross least
+    return all(_cross_beside(a, b, x, y) for x in (0.013, -0.013) for y in (0.007, -0.007))
+
+
+def _cross_beside(a: list[Segment], b: list[Segment], dx: float, dy: float) -> bool:
+    b = [((x + dx, y + dy), (to_x + dx, to_y + dy)) for (x, y), (to_x, to_y) in b]
     return any(_meet(s, t) for s in a if _overlap(_around([s]), _around(b)) for t in b)
 
 

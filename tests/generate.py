@@ -1,8 +1,8 @@
 """Writes everything in this repository that archlens itself writes: ``python tests/generate.py``.
 
 That is ``specs/index.json``, ``archlens.lock``, ``docs/ops.md``, the outputs shown in the README and in
-``docs/``, and ``reports/``: the gallery, the pages of :data:`PAGES` with their pictures, and a digest of each
-other page.
+``docs/``, pictures there for phones, and ``reports/``: the gallery, the pages of :data:`PAGES` with their
+pictures, and a digest of each other page.
 What torch says of the zoo, ``reports/verification.md`` and ``.json``, takes minutes and is written with
 ``--verification``.
 ``--check`` writes nothing and says what is stale, of all of it; ``.ci/check`` runs that, and
@@ -33,6 +33,7 @@ from archlens.analysis import comparison
 from archlens.bounds import shown, together
 from archlens.cli import cli
 from archlens.cli.commands.list import laid_out
+from archlens.drawing import Request, to_bytes
 from archlens.forms import markdown
 from archlens.library import finding, index
 from archlens.network import Network
@@ -51,6 +52,8 @@ PAGES = (
     "unet", "c3d", "m5", "vit_b_16", "swin_t",  # segmentation, video, sound, tokens, and tokens in windows
 )  # fmt: skip
 
+#: What a page leaves of the narrowest phones that are sold.
+PHONE = "328px"
 #: The file with the digests of all other pages and their pictures.
 DIGESTS = "digests.json"
 
@@ -114,6 +117,14 @@ def specs_index() -> Files:
         for stem, names in finding.families().items()
     }
     return {f"specs/{index.NAME}": index.to_text(families).encode()}
+
+
+def phones() -> Files:
+    """The pictures of the README and of the tutorials once more, for those who read on a phone."""
+    return {
+        f"docs/pictures/{name}-phone.svg": to_bytes(Request(archlens.load(name), "volumes", fit=PHONE), "svg")
+        for name in ("alexnet_2012", "vgg16")
+    }
 
 
 def lock() -> Files:
@@ -205,6 +216,7 @@ PARTS: dict[str, Callable[[], Files]] = {
     "lock": lock,
     "ops": ops,
     "gallery": gallery,
+    "phones": phones,
 }
 
 

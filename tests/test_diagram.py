@@ -976,7 +976,7 @@ def test_no_words_of_volumes_run_into_others(name: str, fit: str, said: str) -> 
         assert min(over) <= 0.1, (one, other)
 
 
-@pytest.mark.parametrize("fit", ["column", "page", "readme"])
+@pytest.mark.parametrize("fit", ["column", "page", "readme", "slide"])
 def test_volumes_with_a_further_input_and_several_ways_across_are_a_u(fit: str) -> None:
     """Ho et al. 2020: each resolution of DDPM's decoder reads the maps of its own and the one beneath."""
     request = Request(archlens.load("ddpm_cifar10"), "volumes", fit=fit)
@@ -995,6 +995,10 @@ def test_volumes_with_a_further_input_and_several_ways_across_are_a_u(fit: str) 
     ]  # fmt: skip
     for left, right in sides:  # each level on a line, and what lies in the middle there
         assert len({round(stages[i].y) for i in (left[-1], right[0])}) == 1
+    # the line from what stands aside turns where neither a map nor words are
+    before, goal = stages[called.index("conv_in")], stages[called.index("down_0")]
+    turn = artist.entry(goal)[0] - 13
+    assert max(artist.right(before), artist.middle(before) + artist.half(before)) < turn
     start, end = artist.middle(stages[sides[-1][0][-1]]), artist.middle(stages[sides[-1][1][0]])
     assert start < artist.middle(stages[bottom[0]]) < artist.middle(stages[bottom[1]]) < end
     middle = sum(artist.middle(stages[i]) for i in bottom) / 2

@@ -145,6 +145,51 @@ def test_cells_cross_as_often_as_they_must(name: str, cell: str, forced: int) ->
     assert drawn.measured(request).crossings == forced
 
 
+@pytest.mark.parametrize(
+    ("name", "forced"),
+    [
+        *((name, 0) for name in ("clip_vit_b_32", "yolov4", "nasnet_a_large", "pvt_small")),
+        ("stable_diffusion_1", 1),  # two of its inputs flow into all three of its parts
+        ("ssd300_vgg16", 1),  # two maps flow into each of two heads side by side
+    ],
+)
+@pytest.mark.parametrize("fit", ["readme", "column"])
+def test_networks_cross_as_often_as_they_must(name: str, fit: str, forced: int) -> None:
+    request = Request(loaded(name), fit=fit)
+    plan = chosen(request).plan
+    edges = contracted((edge.tail, edge.head) for edge in plan.edges)
+    heads, tails = {head for _, head in edges}, {tail for tail, _ in edges}
+    last = heads - tails if name == "ssd300_vgg16" else ()
+    around = [(1000, box) for box in tails - heads] + [(box, 1001) for box in last] + [(1000, 1001)]
+    least = next(times for times in range(3) if can_cross(edges, around, times))
+    assert drawn.crossings(chosen(request).layout) == least <= forced
+
+
+@pytest.mark.parametrize("fit", ["readme", "column"])
+def test_the_queries_of_detr_cross_one_line(fit: str) -> None:
+    """They are a parameter on the spine, beneath which a line comes in from each side: to one of these sides
+    theirs leaves.
+    """
+    found = laid("detr_resnet50", fit=fit)
+    assert found.plan.depth > 1
+    assert drawn.crossings(found.layout) == 2  # both ways of one line cross another
+    tails = {box.id: box.name for box in found.plan.boxes}
+    ways = [(tails[w.tail], list(pairwise(w.points))) for w in found.layout.wires]
+    crossed = {
+        frozenset((one, other)) for (one, a), (other, b) in combinations(ways, 2)
+        if one != other and drawn._cross(a, b)
+    }  # fmt: skip
+    assert crossed == {frozenset(("query_embed.weight", "input_proj"))}
+
+
+def test_a_list_that_is_left_and_entered_again_is_no_box() -> None:
+    """PVT's stages are in two lists, of patches and of blocks, through which it goes in turn."""
+    plan = chosen(Request(loaded("pvt_small"), depth=3)).plan
+    names = [box.name.removeprefix("pvt.encoder.") for box in plan.boxes]
+    assert {f"{part}.{i}" for part in ("patch_embeddings", "block") for i in range(4)} < {*names}
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph((one.tail, one.head) for one in plan.edges))
+
+
 def test_rows_are_put_in_the_order_in_which_fewest_lines_cross() -> None:
     """Against all orders of the things of three rows."""
     random = Random(17)

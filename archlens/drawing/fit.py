@@ -23,8 +23,9 @@ PRINT, SCREEN = 7.0, 11.0
 _TINY, _HUGE, _NARROWEST = 2.0, 100.0, 22.0
 #: The widest page, in points or pixels.
 _WIDEST = 14_400.0
-#: The longest column of a printed page: 9 inches. How much higher than wide a picture on a screen may be.
-_COLUMN, _TALLER = 648.0, 9 / 7
+#: The longest column of a printed page: 9 inches. How much higher than wide a picture on a screen may be, and
+#: how high in any case: narrow ones are scrolled, too.
+_COLUMN, _TALLER, _SCROLLED = 648.0, 9 / 7, 900.0
 #: Points to each unit of print.
 _UNITS = {"in": 72.0, "cm": 72 / 2.54, "mm": 72 / 25.4, "pt": 1.0}
 
@@ -90,7 +91,7 @@ def fit_of(text: str, font_size: float | None = None) -> Fit:
         UsageError: there is no such fit, or nothing could be read on it.
     """
     width, unit, measure = _measured(text)
-    height = _SLIDE if text == "slide" else _COLUMN if unit == "pt" else width * _TALLER
+    height = _SLIDE if text == "slide" else _COLUMN if unit == "pt" else max(width * _TALLER, _SCROLLED)
     least = PRINT if unit == "pt" else SCREEN
     if font_size is not None:
         if not (isfinite(font_size) and _TINY <= font_size <= _HUGE):

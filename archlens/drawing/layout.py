@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, pairwise
 
 from .picture import Point
-from .placing import Area, Block, Given, Pads, bent, piled, placed
+from .placing import Area, Block, Given, Pads, Side, bent, piled, placed
 
 #: The space between columns, how far a connection goes beyond a column's end, and the space between two.
 _GUTTER, _BEYOND, _TRACK = 34.0, 12.0, 6.0
@@ -20,8 +21,10 @@ _EVEN, _GAPS = 0.18, 80
 _LINES, _EACH, _MERGED, _SCOPE = 3, 0.12, 0.5, 0.15
 
 
-#: Up to how many connections scopes are mirrored for their sake.
-_FEW = 72
+#: Up to how many connections other sides are tried where some cross, and how often.
+_FEW, _TRIES = 72, 60
+#: Where a line lies beside another that it touches: on either side, a little further up or down.
+_BESIDE = tuple((x, y) for x in (0.013, -0.013) for y in (0.007, -0.007))
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,29 @@ class Layout:
     #: In how many columns or rows it is.
     pieces: int = 1
 
+    @cached_property
+    def turned(self) -> Layout:
+        """The same with the axes exchanged, so that what is done for columns serves rows."""
+        return Layout(
+            [area.turned() for area in self.boxes],
+            [replace(wire, points=tuple((y, x) for x, y in wire.points)) for wire in self.wires],
+            [[area.turned() for area in areas] for areas in self.scopes],
+            self.height,
+            self.width,
+            pads=tuple(pad.turned() for pad in self.pads),
+            pieces=self.pieces,
+        )
+
+    @cached_property
+    def gaps(self) -> list[_Cut]:
+        """The heights at which it can be cut."""
+        return _gaps(self)
+
+    @cached_property
+    def broken(self) -> dict[int, Layout | None]:
+        """The same in so many columns, as far as they were asked for, whatever the room."""
+        return {}
+
     def over(self, room: tuple[float, float]) -> tuple[float, float]:
         """How much wider and how much higher it is than there is room for; zeros where it fits."""
         return max(self.width - room[0], 0.0), max(self.height - room[1], 0.0)
@@ -60,18 +86,28 @@ class Layout:
 def lay_out(given: Given, direction: str) -> Layout:
     """Places for boxes in one piece, ``tb`` or ``lr``; :func:`arranged` makes columns or rows of it."""
     if direction == "lr":
-        return _turned(lay_out(given.turned(), "tb"))
+        return lay_out(given.turned(), "tb").turned
     forward = given.forward()
     if not given.sizes:
         return Layout([], [], [])
-    best = _laid(placed(forward), given, forward)
-    if not given.pads or len(given.links) > _FEW or not (least := _crossings(best.wires)):
+    block = placed(forward)
+    best = _laid(block, given, forward)
+    if len(given.links) > _FEW:
         return best
-    for scope in range(len(given.pads)):  # one whose left is its right may be crossed less
-        one = forward._replace(mirrored={*forward.mirrored} ^ {scope})
-        found = _laid(placed(one), given, one)
-        if (count := _crossings(found.wires)) < least:
-            best, least, forward = found, count, one
+    crossing, tries = _crossing(best.wires), 0
+    while crossing and tries < _TRIES:  # what stands on its other side may be crossed less
+        for side in _concerned(block, crossing, best.wires):
+            one = forward._replace(turned_over=forward.turned_over ^ {side})
+            other = placed(one)
+            found = _laid(other, given, one)
+            tries += 1
+            if len(fewer := _crossing(found.wires)) < len(crossing):
+                best, block, crossing, forward = found, other, fewer, one
+                break
+            if tries == _TRIES:
+                break
+        else:
+            break
     return best
 
 
@@ -92,17 +128,42 @@ def laid_as_u(given: Given, tail: float) -> Layout | None:
     return _laid(block, given, forward) if block is not None else None
 
 
-def _crossings(wires: Sequence[Wire]) -> int:
-    """How many pairs of connections cross that share neither end."""
-    ways = [(wire.tail, wire.head, [*pairwise(wire.points)]) for wire in wires]
-    return sum(
-        any(_cross(*s, *t) or _cross(*t, *s) for s in one for t in other)
-        for (tail, head, one), (far, goal, other) in combinations(ways, 2)
-        if tail != far and head != goal
+def _concerned(block: Block, crossing: Sequence[tuple[int, int]], wires: Sequence[Wire]) -> list[Side]:
+    """What might stand on its other side, of what has to do with lines that cross."""
+    crossed = [wires[i] for pair in crossing for i in pair]
+    tails = {wire.tail for wire in crossed}
+    ends = tails | {wire.head for wire in crossed}
+    return sorted(
+        side
+        for side, boxes in block.sides.items()
+        if side.kind == "scope" or not boxes.isdisjoint(tails if side.kind == "lane" else ends)
     )
 
 
-def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
+def _crossing(wires: Sequence[Wire]) -> list[tuple[int, int]]:
+    """The pairs of connections that cross and share neither end."""
+    ways = [(i, wire, _around(wire)) for i, wire in enumerate(wires)]
+    return [
+        (i, j)
+        for (i, one, room), (j, other, area) in combinations(ways, 2)
+        if one.tail != other.tail and one.head != other.head
+        if room[0] <= area[2] and area[0] <= room[2] and room[1] <= area[3] and area[1] <= room[3]
+        if all(_cross(one.points, [(x + dx, y + dy) for x, y in other.points]) for dx, dy in _BESIDE)
+    ]
+
+
+def _around(wire: Wire) -> tuple[float, float, float, float]:
+    """What holds a connection: left, top, right and bottom, and a little more."""
+    across, down = zip(*wire.points, strict=True)
+    return min(across) - 0.1, min(down) - 0.1, max(across) + 0.1, max(down) + 0.1
+
+
+def _cross(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Whether two ways along the axes cross."""
+    return any(_strikes(*s, *t) or _strikes(*t, *s) for s in pairwise(one) for t in pairwise(other))
+
+
+def _strikes(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Whether a line across, from one point to another, crosses a line downward."""
     return (
         a[1] == b[1]
@@ -139,21 +200,8 @@ def arranged(layout: Layout, room: tuple[float, float], direction: str) -> Layou
     if layout.over(room) == (0.0, 0.0):
         return layout
     if direction == "lr":
-        return _turned(_broken(_turned(layout), (room[1], room[0]), lying=True))
+        return _broken(layout.turned, (room[1], room[0]), lying=True).turned
     return _broken(layout, room, lying=False)
-
-
-def _turned(layout: Layout) -> Layout:
-    """The same with the axes exchanged, so that what is done for columns serves rows."""
-    return Layout(
-        [area.turned() for area in layout.boxes],
-        [replace(wire, points=tuple((y, x) for x, y in wire.points)) for wire in layout.wires],
-        [[area.turned() for area in areas] for areas in layout.scopes],
-        layout.height,
-        layout.width,
-        pads=tuple(pad.turned() for pad in layout.pads),
-        pieces=layout.pieces,
-    )
 
 
 def _broken(layout: Layout, room: tuple[float, float], *, lying: bool) -> Layout:
@@ -161,21 +209,27 @@ def _broken(layout: Layout, room: tuple[float, float], *, lying: bool) -> Layout
 
     ``lying`` is one that will be turned, whose height is to fit before all.
     """
-    gaps = _gaps(layout)
     best, least = layout, layout.over(room)[:: -1 if lying else 1]
-    for columns in range(2, min(len(gaps) + 1, 9) + 1):
-        cuts = _chosen(gaps, columns - 1, layout)
-        parts = _parts(layout, [cut.y for cut in cuts])
-        shortest, longest = min(part.area.height for part in parts), max(part.area.height for part in parts)
-        if shortest <= longest * _EVEN:
+    for columns in range(2, min(len(layout.gaps) + 1, 9) + 1):
+        if columns not in layout.broken:
+            layout.broken[columns] = _in_columns(layout, columns)
+        found = layout.broken[columns]
+        if found is None:
             continue
-        found = _columns(layout, parts, cuts)
         over = found.over(room)[:: -1 if lying else 1]
         if over < least:
             best, least = found, over
         if least == (0.0, 0.0) or (found.width > room[0] and not lying):
             break
     return best
+
+
+def _in_columns(layout: Layout, columns: int) -> Layout | None:
+    """A layout in so many columns; ``None`` where one of them is much shorter than another."""
+    cuts = _chosen(layout.gaps, columns - 1, layout)
+    parts = _parts(layout, [cut.y for cut in cuts])
+    shortest, longest = min(part.area.height for part in parts), max(part.area.height for part in parts)
+    return _columns(layout, parts, cuts) if shortest > longest * _EVEN else None
 
 
 @dataclass(frozen=True)

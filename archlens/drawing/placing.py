@@ -110,6 +110,8 @@ class Block:
     #: The boxes out of which lines go upward, and those that lines go through from left to right.
     rising: frozenset[int] = frozenset()
     across: frozenset[int] = frozenset()
+    #: What might stand on its other side, with the boxes that it is about.
+    sides: dict[Side, frozenset[int]] = field(default_factory=dict)
 
     def upturn(self) -> None:
         """Turn it over, so that the flow is upward."""
@@ -165,6 +167,19 @@ class _Item:
         return self.block.width if self.block is not None else 0.0
 
 
+class Side(NamedTuple):
+    """Something that may stand on either side: a scope whose left may be its right, a lane that may lie to
+    the left or right, a branch that may stand before the others or on the other side of the spine.
+    """
+
+    #: ``scope``, ``lane`` or ``branch``.
+    kind: str
+    #: The number of the scope, of the box whose lane it is, or of the first box of the branch.
+    number: int
+    #: The first box of those beside which a lane lies; -1 for wherever it lies.
+    within: int = -1
+
+
 class Given(NamedTuple):
     """What is to be placed."""
 
@@ -183,8 +198,8 @@ class Given(NamedTuple):
     aside: Collection[int] = ()
     #: The space between two boxes beside each other.
     beside: float = ASIDE
-    #: Scopes whose left is their right.
-    mirrored: Collection[int] = ()
+    #: What stands on its other side.
+    turned_over: frozenset[Side] = frozenset()
 
     def turned(self) -> Given:
         """The same with the axes exchanged."""
@@ -227,7 +242,8 @@ class Given(NamedTuple):
 
 def placed(given: Given) -> Block:
     """Places for boxes, from top to bottom."""
-    return _Placer(given).root()
+    placer = _Placer(given)
+    return replace(placer.root(), sides=placer.sides)
 
 
 def piled(given: Given) -> Block | None:
@@ -301,9 +317,11 @@ class _Row(NamedTuple):
 
 class _Placer:
     def __init__(self, given: Given) -> None:
-        sizes, links, scope_of, parents, pads, apart, aside, self.beside, self.mirrored = given
+        sizes, links, scope_of, parents, pads, apart, aside, self.beside, self.turned_over = given
         self.sizes, self.links, self.apart, self.pads = sizes, links, apart, pads
         self.aside = frozenset(aside)
+        #: What might stand on its other side, with the boxes that it is about.
+        self.sides: dict[Side, frozenset[int]] = {}
         count = len(sizes)
         self.into = grouped((link.head, i) for i, link in enumerate(links))
         self.out = grouped((link.tail, i) for i, link in enumerate(links))
@@ -438,9 +456,14 @@ class _Placer:
             points.append((points[-1][0], high))
         block.scopes.append((scope, Area(0, 0, wide, high)))
         block = replace(block, width=wide, height=high)
-        if scope in self.mirrored:
+        if self._is_turned(Side("scope", scope), block.boxes):
             block.mirror()
         return block
+
+    def _is_turned(self, side: Side, boxes: Iterable[int]) -> bool:
+        """Whether something stands on its other side."""
+        self.sides[side] = frozenset(boxes)
+        return side in self.turned_over
 
     def _graph(self, part: int) -> _Graph:
         """What stands in a scope, and what is connected there."""
@@ -538,8 +561,8 @@ class _Placer:
             if main is not None:
                 x = left + main.leaves
                 y += main.height + self.apart
-        #: From which row to which something hangs, and where it ends.
-        hung: list[tuple[int, int, float]] = []
+        #: From which row to which something hangs, and whether to the right.
+        hung: list[tuple[int, int, bool]] = []
         hanging_items: list[_Item] = []
 
         def has_its_row(i: int) -> bool:
@@ -554,18 +577,28 @@ class _Placer:
             for block in hanging:
                 assert block is not None
                 last = max(i for i, top in enumerate(tops) if top - self.apart < tops[first] + block.height)
+                on_the_right = not self._is_turned(Side("branch", min(block.boxes)), block.boxes)
                 taken = [
-                    item.x + item.width
+                    item
                     for row in rows[first : last + 1]
                     for item in row
                     if not any(item is other for other in hanging_items)
                 ]
-                taken += [hung[i][2] for i in range(len(hung)) if not has_its_row(i)]
-                at = max(taken) + self.beside if taken else x - block.enters
+                taken += [
+                    item
+                    for i, item in enumerate(hanging_items)
+                    if hung[i][2] == on_the_right and not has_its_row(i)
+                ]
+                at = x - block.enters
+                if taken and on_the_right:
+                    at = max(item.x + item.width for item in taken) + self.beside
+                elif taken:
+                    at = min(item.x for item in taken) - self.beside - block.width
                 rows[first].append(_Item(block, x=at, hangs=True))
                 hanging_items.append(rows[first][-1])
-                hung.append((first, last, at + block.width))
+                hung.append((first, last, on_the_right))
         spans, taps = self._passing(blocks)
+        top = min(box for row in blocks for block in row if block is not None for box in block.boxes)
         sides: dict[bool, list[int]] = {True: [], False: []}
         lane: dict[int, float] = {}
         for net in sorted(spans, key=lambda net: (spans[net][1] - spans[net][0], spans[net])):
@@ -579,6 +612,8 @@ class _Placer:
                 for side in sides
             }
             to_the_right = clashes[True] < clashes[False] + (not mirrored)
+            to_the_right ^= self._is_turned(Side("lane", net), [net])
+            to_the_right ^= self._is_turned(Side("lane", net, top), [net])
             low, high = max(first, 0), min(last, len(blocks) - 1)
             beside = [item for row in rows[low : high + 1] for item in row if item.block is not None]
             lanes = [
@@ -586,17 +621,23 @@ class _Placer:
                 for other in sides[to_the_right]
                 if spans[other][0] <= last + 1 and first <= spans[other][1] + 1
             ]
+            beside += [
+                item
+                for item, (start, end, on_the_right) in zip(hanging_items, hung, strict=True)
+                if on_the_right == to_the_right and start <= high and low <= end
+            ]
             if to_the_right:
-                lanes += [right for start, end, right in hung if start <= high and low <= end]
                 lane[net] = max([item.x + item.width for item in beside] + lanes) + _LANE
             else:
                 lane[net] = min([item.x for item in beside] + lanes) - _LANE
             sides[to_the_right].append(net)
             for row in rows[low : high + 1]:
                 row.append(_Item(None, net, lane[net]))
-        for item, (first, last, _) in zip(hanging_items, hung, strict=True):
+        for item, (first, last, on_the_right) in zip(hanging_items, hung, strict=True):
             turns = {
-                turn for net in sides[True] for turn in (spans[net][0], *taps.get(net, ()), spans[net][1] + 1)
+                turn
+                for net in sides[on_the_right]
+                for turn in (spans[net][0], *taps.get(net, ()), spans[net][1] + 1)
             }
             if any(first < turn <= last for turn in turns):  # lines to a lane beyond would go through it
                 item.hangs = False
@@ -627,6 +668,7 @@ class _Placer:
         """Branches side by side; the spine goes through the middle one, or to where the main one stands."""
         graphs = sorted(graphs, key=lambda one: any(self.outward & {*self.held[part]} for part in one.parts))
         found = [(graph, self._composed(graph, depth + 1)) for graph in graphs]
+        found.sort(key=lambda one: not self._is_turned(Side("branch", min(one[1].boxes)), one[1].boxes))
         main = self._main([block for _, block in found])
         sides = []
         if main is not None:
@@ -635,7 +677,11 @@ class _Placer:
             found = [main_one]
         x = 0.0
         row = []
-        for _, block in [*sides, *found] if self.rising else [*found, *sides]:
+        first = [one for one in sides if Side("branch", min(one[1].boxes)) in self.turned_over]
+        last = [one for one in sides if not any(one is other for other in first)]
+        if self.rising:
+            first, last = last, first
+        for _, block in [*first, *found, *last]:
             aside = any(block is side for _, side in sides)
             row.append(_Item(block, x=x, central=aside and bool(block.leaving)))
             x += block.width + self.beside

@@ -559,6 +559,9 @@ class _Planner:
                 self.opened.append(child.path)
             self.place([child], scope, level + is_open, repeats)
             return
+        if isinstance(child, Tree) and not is_open and _is_list(child) and self.is_left(child):
+            self.place([child], scope, level, repeats)
+            return
         if isinstance(child, Tree) and is_open:
             path, what = span or child.path, self.kind_of(child.path)
             trees = [tree for tree in column if isinstance(tree, Tree)]
@@ -579,6 +582,18 @@ class _Planner:
             for layer in layers:
                 self.box_of[layer.name] = number
             self.drawn += layers
+
+    def is_left(self, tree: Tree) -> bool:
+        """Whether a way leaves a scope and comes back to it, so that what is one box would read itself."""
+        inside = {layer.name for layer in tree.layers}
+        beyond: set[str] = set()
+        for layer in self.network.layers:
+            if layer.name in inside:
+                if not beyond.isdisjoint(layer.inputs):
+                    return True
+            elif not beyond.isdisjoint(layer.inputs) or not inside.isdisjoint(layer.inputs):
+                beyond.add(layer.name)
+        return False
 
     def layer(self, layer: Layer, scope: int, repeats: int, note: str = "", fold: int = 1) -> None:
         number = len(self.drafts) - 1

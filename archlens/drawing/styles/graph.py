@@ -87,6 +87,8 @@ _CLOSER_WORDS = (_Words(True, False, 11.0, 5.0), _Words(True, True, 11.0, 5.0))
 _EDGES, _HOPELESS = 72, 2.0
 #: From how many times as high as its page on a graph is gathered where it can be scrolled.
 _SCROLLED = 1.25
+#: To what share of the height of a page levels are folded before chains in boxes are tried instead.
+_LOW = 0.4
 #: How many levels of scopes may be open where none is drawn.
 _FLAT = 3
 #: How narrow boxes are made where those with the fewest words are too wide; and when they have less space
@@ -131,6 +133,13 @@ class Laid(NamedTuple):
     @property
     def cut(self) -> int:
         """How many of the lines of its boxes there is no room for."""
+        key = "cut", self.words, current()
+        if key not in self.plan.places:
+            self.plan.places[key] = self._cut()
+        found: int = self.plan.places[key]
+        return found
+
+    def _cut(self) -> int:
         count = 0
         for box, (wide, _) in zip(self.plan.boxes, self.cores, strict=True):
             heads, bars = len(_head(box, self.words)), _STEP * len(_bars(box, self.words))
@@ -301,7 +310,10 @@ def _chosen(request: Request) -> Laid:
             if best is None or found.over < best.over:
                 best = found
         if whole:  # that in which fewest names are cut
-            return min(whole, key=lambda laid: laid.cut)
+            best = min(whole, key=lambda laid: laid.cut)
+            if best.layout.height > _LOW * page.page[1] or plan.depth == request.plan.depth:
+                return best
+            return _gathered(request, best, ways, plan.depth, 1.0 if page.bounded else _SCROLLED)
     assert best is not None
     if request.depth is not None:
         return best
@@ -309,9 +321,17 @@ def _chosen(request: Request) -> Laid:
     return _gathered(request, best, ways) if best.share > (1.0 if page.bounded else _SCROLLED) else best
 
 
-def _gathered(request: Request, best: Laid, ways: Sequence[str]) -> Laid:
-    """The deepest plan that fits when its chains are boxes; or what is least too large of all."""
-    plans = [plan for plan in request.gathered() if len(plan.edges) <= _EDGES]
+def _gathered(request: Request, best: Laid, ways: Sequence[str], deeper: int = 0, most: float = 1.0) -> Laid:
+    """The deepest plan that fits when its chains are boxes; or what is least too large of all.
+
+    Args:
+        request: what is asked for.
+        best: what there is without.
+        ways: the directions.
+        deeper: to what depth it is not done.
+        most: how many times as high as its page it may be.
+    """
+    plans = [plan for plan in request.gathered() if len(plan.edges) <= _EDGES and plan.depth > deeper]
     for plan in plans if "tb" in ways else ():
         if (bent := _u_of(request, plan, only=True)) is not None:
             return bent
@@ -321,7 +341,7 @@ def _gathered(request: Request, best: Laid, ways: Sequence[str]) -> Laid:
             assert found is not None
             if found.over[0] and words is _NARROWER_WORDS:
                 found = _narrowed(request, found)
-            if found.over == (0.0, 0.0):
+            if not found.over[0] and found.share <= most:
                 return found
             best = min(best, found, key=lambda one: one.over)
     return best
@@ -482,7 +502,7 @@ def _key(plan: Plan) -> tuple[object, ...]:
 
 def _whole(plan: Plan, words: _Words, direction: str, cores: list[tuple[float, float]]) -> list[Layout]:
     """The places of the boxes wherever they are: in one piece, and as a U where the network is one."""
-    key = words, direction, current()
+    key = direction, words, current()
     if key not in plan.places:
         plan.places[key] = list(_placed(plan, words, direction, cores))
     found: list[Layout] = plan.places[key]
@@ -520,11 +540,15 @@ def _broken(whole: list[Layout], direction: str, room: tuple[float, float]) -> t
 
 def _cores(plan: Plan, words: _Words) -> list[tuple[float, float]]:
     """The sizes of the boxes, without the space in which the shape that leaves one stands."""
-    wide = _width(plan, words)
-    return [
-        (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan, words))
-        for box in plan.boxes
-    ]
+    key = "cores", words, current()
+    if key not in plan.places:
+        wide = _width(plan, words)
+        plan.places[key] = [
+            (wide if box.kind != "input" else min(wide, 150.0), _height(box, wide, plan, words))
+            for box in plan.boxes
+        ]
+    found: list[tuple[float, float]] = plan.places[key]
+    return found
 
 
 def _rows(box: Box, words: _Words) -> list[BoxLine]:

@@ -23,6 +23,8 @@ __all__ = ["draw"]
 
 #: How tall the largest map is, and how many slabs a stage shows: from the most to the least that is tried.
 _SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (64.0, 3))
+#: The same of a U, as so it needs no more than a line does.
+_LEAST = 56.0, 3
 #: How many slabs beside the input there are at least where levels are folded so that one line holds them.
 _SLABS = 6
 #: How many stages there may be.
@@ -89,7 +91,9 @@ def _chosen(request: Request) -> tuple[_Way, Picture]:
         stages = stages_of(plan)
         valleys = valleys_of(stages, lying=request.page.lying)
         ways = (*product(valleys, (False, True)), (None, False))
-        for (valley, stacked), (tall, most) in product(ways, _SIZES):
+        for (valley, stacked), (tall, most) in product(ways, (*_SIZES, _LEAST)):
+            if (tall, most) == _LEAST and valley is None:
+                continue
             way = _Way(plan, stages, tall, most, valley, stacked)
             if not way.is_possible:
                 continue

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby, product
+from itertools import groupby, pairwise, product
 from math import inf, log2, sqrt
 from typing import NamedTuple
 
@@ -414,6 +414,7 @@ class Artist:
         axis = 0.0
         for left, _ in sides:
             self.row(left)
+            self.clear(left, aside)
             first, last = left[0], left[-1]
             self.move(left, axis - self.middle(first))
             axis = self.middle(last)
@@ -465,13 +466,15 @@ class Artist:
             for stage in self.stages
         )
         self.move(self.stages, -least)
-        y = 0.0
+        low = 0.0
+        y = _LANE * (1 + max(self.storeys([stage.column for stage in self.stages]).values(), default=-1))
         for level, (left, right) in enumerate(sides):
-            y = self.level(left, right, between.get(level), aside if level == 1 else [], y)
-        up = max(self.extent(stage)[1] + self.bow(stage) for stage in rests)
-        for stage in rests:
-            stage.y = y + up
-        y = self.write(rests)
+            if level == 1 and aside:  # nothing else stands to the left of what is beneath
+                self.stand(aside, y)
+                low = self.write(aside)
+            y = self.level(left, right, between.get(level), y)
+        self.stand(rests, y)
+        y = max(low, self.write(rests))
         far = max(
             max(
                 self.right(stage),
@@ -494,6 +497,13 @@ class Artist:
         self.columns = {stage.column: [stage] for stage in stages}
         self.spread([stage.column for stage in stages], 0.0)
 
+    def clear(self, stages: Sequence[Stage], aside: Sequence[Stage]) -> None:
+        """Make room between stages beside one another for the line from what stands aside."""
+        for number, (before, stage) in enumerate(pairwise(stages), 1):
+            if aside and aside[-1].out[0] == self.number(stage):
+                end = max(self.right(before), self.middle(before) + self.half(before))
+                self.move(stages[number:], max(end + _APART + _GAP / 2 - self.entry(stage)[0], 0.0))
+
     def move(self, stages: Sequence[Stage], by: float) -> None:
         for stage in stages:
             stage.x += by
@@ -502,19 +512,22 @@ class Artist:
         lead, _, reach, _ = self.extent(stage)
         return stage.x + (reach - lead) / 2
 
+    def stand(self, stages: Sequence[Stage], y: float) -> None:
+        """Set stages on one axis, so high that they begin at ``y``."""
+        up = max(self.extent(stage)[1] + self.bow(stage) for stage in stages)
+        for stage in stages:
+            stage.y = y + up
+
     def level(
         self,
         left: Sequence[Stage],
         right: Sequence[Stage],
         between: Stage | None,
-        aside: Sequence[Stage],
         y: float,
     ) -> float:
-        """One level of a U, from ``y`` on, with what stands ``aside``; where the next begins."""
-        here = [*aside, *left, *([between] if between is not None else []), *right]
-        up = max(self.extent(stage)[1] + self.bow(stage) for stage in here)
-        for stage in here:
-            stage.y = y + up
+        """One level of a U, from ``y`` on; where the next begins."""
+        here = [*left, *([between] if between is not None else []), *right]
+        self.stand(here, y)
         self.beside(left[-1], self.right(left[-1]) + _APART, 13.0, "start")
         low = 0.0
         if self.stacked and right:
