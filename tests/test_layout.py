@@ -14,12 +14,14 @@ import networkx
 import pytest
 
 import archlens
+from archlens.analysis.repeats import Repeats
 from archlens.drawing import Request, ordering, to_bytes
 from archlens.drawing.layout import lay_out
 from archlens.drawing.ordering import Join
 from archlens.drawing.part import part
 from archlens.drawing.placing import Area, Given, Link, Pads
 from archlens.drawing.plan import DrawnScope
+from archlens.drawing.structure import Structure
 from archlens.drawing.styles import graph, stages
 from archlens.drawing.styles.graph import Laid, chosen
 from archlens.grouping import grouped
@@ -188,6 +190,44 @@ def test_a_list_that_is_left_and_entered_again_is_no_box() -> None:
     names = [box.name.removeprefix("pvt.encoder.") for box in plan.boxes]
     assert {f"{part}.{i}" for part in ("patch_embeddings", "block") for i in range(4)} < {*names}
     assert networkx.is_directed_acyclic_graph(networkx.DiGraph((one.tail, one.head) for one in plan.edges))
+
+
+#: Blocks of one list, each with a sum behind it that is none of the list.
+IN_TURN = """
+input: 3x32x32
+layers:
+  - stem: conv(8, 3, padding=1)
+  - blocks.0: conv(8, 3, padding=1) >> relu >> conv(8, 1)
+  - first: {add: [ref(stem), identity]}
+  - blocks.1: conv(8, 3, padding=1) >> relu >> conv(8, 1)
+  - second: {add: [ref(first), identity]}
+  - blocks.2: conv(8, 3, padding=1) >> relu >> conv(8, 1)
+  - third: {add: [ref(second), identity]}
+"""
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_every_residual_around_blocks_of_a_list_is_one(depth: int) -> None:
+    plan = chosen(Request(loaded(IN_TURN), depth=depth)).plan
+    called = [box.name.removesuffix(".add") for box in plan.boxes]
+    into = {called[edge.tail]: called[edge.head] for edge in plan.edges if edge.bypass == "add"}
+    assert into == {"stem": "first", "first": "second", "second": "third"}
+    assert all(edge.tail < edge.head for edge in plan.edges)
+
+
+def test_stages_of_a_list_that_is_left_and_entered_again_stand_in_order() -> None:
+    found = Structure(loaded(IN_TURN), Repeats(loaded(IN_TURN)))
+    assert [piece.name.removesuffix(".add") for piece in found.pieces] == [
+        "stem", "0", "first", "1", "second", "2", "third",
+    ]  # fmt: skip
+
+
+def test_figures_stand_beneath_each_other_where_one_line_has_no_room() -> None:
+    found = laid("googlenet", labels=("params", "macs", "field"), fit="column", depth=1)
+    narrow = found.words._replace(stacked=True, widest=104.0)
+    box = next(box for box in found.plan.boxes if box.figures.count(",") == 2)
+    assert [row.what for row in graph._rows(box, narrow)][-3:] == box.figures.split(", ")
+    assert [row.what for row in graph._rows(box, found.words._replace(stacked=False))][-1] == box.figures
 
 
 def test_rows_are_put_in_the_order_in_which_fewest_lines_cross() -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from heapq import heappop, heappush
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -480,6 +481,7 @@ class _Planner:
         for name in self.network.inputs:
             self.box_of[name] = self.add(_Draft("input", [], -1, 1, name=name))
         self.place([self.plans.repeats.root], -1, 1, 1)
+        self.put_in_order()
         if self.plans.failed is not None:
             self.add(_Draft("failed", [], self.around(self.plans.failed.name), 1))
         edges, sources = self.edges()
@@ -517,6 +519,26 @@ class _Planner:
         if parent >= 0:
             self.frames[parent].frames += 1
         return len(self.frames) - 1
+
+    def put_in_order(self) -> None:
+        """Have each box stand after those that it reads, also of a scope that is left and entered again."""
+        heads = grouped(self.edges()[0])
+        waiting = Counter(head for some in heads.values() for head in some)
+        ready = [number for number in range(len(self.drafts)) if not waiting[number]]
+        order: list[int] = []
+        while ready:
+            order.append(heappop(ready))
+            for head in heads.get(order[-1], ()):
+                waiting[head] -= 1
+                if not waiting[head]:
+                    heappush(ready, head)
+        if len(order) < len(self.drafts):  # some read each other
+            return
+        place = {old: new for new, old in enumerate(order)}
+        self.drafts = [self.drafts[old] for old in order]
+        self.box_of = {name: place[old] for name, old in self.box_of.items()}
+        for frame in self.frames:
+            frame.boxes = sorted(place[old] for old in frame.boxes)
 
     def around(self, name: str) -> int:
         """The innermost scope that is drawn around a name."""
@@ -559,7 +581,7 @@ class _Planner:
                 self.opened.append(child.path)
             self.place([child], scope, level + is_open, repeats)
             return
-        if isinstance(child, Tree) and not is_open and _is_list(child) and self.is_left(child):
+        if isinstance(child, Tree) and not is_open and _is_list(child) and is_left(child, self.network):
             self.place([child], scope, level, repeats)
             return
         if isinstance(child, Tree) and is_open:
@@ -582,18 +604,6 @@ class _Planner:
             for layer in layers:
                 self.box_of[layer.name] = number
             self.drawn += layers
-
-    def is_left(self, tree: Tree) -> bool:
-        """Whether a way leaves a scope and comes back to it, so that what is one box would read itself."""
-        inside = {layer.name for layer in tree.layers}
-        beyond: set[str] = set()
-        for layer in self.network.layers:
-            if layer.name in inside:
-                if not beyond.isdisjoint(layer.inputs):
-                    return True
-            elif not beyond.isdisjoint(layer.inputs) or not inside.isdisjoint(layer.inputs):
-                beyond.add(layer.name)
-        return False
 
     def layer(self, layer: Layer, scope: int, repeats: int, note: str = "", fold: int = 1) -> None:
         number = len(self.drafts) - 1
@@ -784,6 +794,19 @@ def _is_list(tree: Tree) -> bool:
     return len(made) > 1 and all(
         made[i].isdisjoint(read[j]) for i in range(len(made)) for j in range(len(made)) if i != j
     )
+
+
+def is_left(tree: Tree, network: Network) -> bool:
+    """Whether a way leaves a scope and comes back to it, so that what is one box would read itself."""
+    inside = {layer.name for layer in tree.layers}
+    beyond: set[str] = set()
+    for layer in network.layers:
+        if layer.name in inside:
+            if not beyond.isdisjoint(layer.inputs):
+                return True
+        elif not beyond.isdisjoint(layer.inputs) or not inside.isdisjoint(layer.inputs):
+            beyond.add(layer.name)
+    return False
 
 
 def is_one(layers: Sequence[Layer], consumers: Mapping[str, list[str]]) -> bool:

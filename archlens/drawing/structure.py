@@ -17,7 +17,7 @@ from ..analysis.repeats import Child, Repeats, Tree, in_words, layers_of, span
 from ..errors import printable
 from ..grouping import grouped
 from ..network import Layer, Network
-from .plan import is_one, is_position, required
+from .plan import is_left, is_one, is_position, required
 
 #: How many variables a block may have, and what those of its layers are called that its spec has no name for;
 #: and what flows in. How long such a name may be.
@@ -104,7 +104,9 @@ class Structure:
         self._contain: dict[Kind, bool] = {}
         for kind in kinds:
             self.kind_of |= {tree.path: kind for tree in kind.trees}
-        self.pieces = list(_together(self._pieces(repeats.root)))
+        place = {layer.name: i for i, layer in enumerate(network.layers)}
+        pieces = sorted(self._pieces(repeats.root), key=lambda piece: place[piece.layers[0].name])
+        self.pieces = list(_together(pieces))
         #: Those in the macro structure, in order of appearance.
         self.kinds = list(dict.fromkeys(kind for piece in self.pieces for kind in piece.kinds))
         self._call(kinds)
@@ -232,6 +234,8 @@ class Structure:
 
     def _stage(self, tree: Tree) -> list[Run | Layer] | None:
         """What a scope is made of in order, where it is a stage: a few kinds of block at one size."""
+        if is_left(tree, self.network):
+            return None
         runs: list[Run | Layer] = []
         for _, found in self._found(tree, 0):
             first = found[0]

@@ -553,9 +553,17 @@ def _cores(plan: Plan, words: _Words) -> list[tuple[float, float]]:
 
 def _rows(box: Box, words: _Words) -> list[BoxLine]:
     """The lines of a box that are written: all, or those that cannot be left out."""
-    figures = [BoxLine("", box.figures, "")] if box.figures else []
+    figures = [BoxLine("", one, "") for one in _figures(box, words)]
     others = [row for row in box.lines[1:] if not (words.terse and row.spare)]
     return [*_head(box, words), *others, *figures]
+
+
+def _figures(box: Box, words: _Words) -> list[str]:
+    """The figures of a box in one line, or in one for each where there is no room for all."""
+    most = words.widest - 2 * words.pad - _ACCENT
+    if not box.figures or (words.stacked and width(box.figures, SMALL) > most):
+        return box.figures.split(", ") if box.figures else []
+    return [box.figures]
 
 
 def _head(box: Box, words: _Words) -> list[BoxLine]:
@@ -598,7 +606,7 @@ def _is_cut(plan: Plan, words: _Words) -> bool:
         most = words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words))
         if any(width(row.name[:100], NAME, True) > most for row in _head(box, words)):
             return True
-        if width(box.figures[:100], SMALL) > most:
+        if any(width(figure, SMALL) > most for figure in _figures(box, words)):
             return True
     return False
 
