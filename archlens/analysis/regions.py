@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise, product
 from math import inf, lcm, prod
 from typing import Any, NamedTuple
@@ -100,7 +101,8 @@ class Region(NamedTuple):
         if all(inside) and all(condition.is_true(table) for condition in self.joint):
             return True
         left = most
-        for masks in _boxes(self, table):
+        sums, others = _sums(self, table)
+        for masks in _boxes(self, sums):
             bits = prod([mask.bit_count() for mask in masks])
             each = _EACH if bits > left else None
             columns = [
@@ -108,9 +110,10 @@ class Region(NamedTuple):
                 for mask, sizes in zip(masks, table.sizes, strict=True)
             ]
             for point in islice(product(*columns), left):
-                table.point = point
-                if all(condition.is_true(table) for condition in self.joint):
-                    return True
+                if all(one.is_true(point) for one in sums):
+                    table.point = point
+                    if all(condition.is_true(table) for condition in others):
+                        return True
             left -= bits
             if left < 0:
                 return False
@@ -131,20 +134,67 @@ def _some(mask: int, first: int, most: int | None) -> Sequence[int]:
 _BOXES = 4096
 
 
-def _boxes(region: Region, table: Table) -> list[tuple[int, ...]]:
+class _Sum(NamedTuple):
+    """A condition on the sum of what is made of one letter and of what is made of another, as two columns."""
+
+    relation: str
+    holds: bool
+    #: Both letters, and the first size of each.
+    letters: tuple[int, int]
+    first: tuple[int, int]
+    columns: tuple[list[int], list[int]]
+
+    def is_true(self, point: tuple[int, ...]) -> bool:
+        """Whether it is so at a point."""
+        (a, b), (start, other), (left, right) = self.letters, self.first, self.columns
+        value = left[point[a] - start] + right[point[b] - other]
+        return (value < 0 if self.relation == BELOW else value == 0) is self.holds
+
+    def may_hold(self, box: tuple[int, ...], ends: dict[tuple[int, int], tuple[int, int]]) -> bool:
+        """Whether it can hold in a box; ``ends`` are those of columns that were looked for."""
+        low = high = 0
+        for letter, column in zip(self.letters, self.columns, strict=True):
+            key = id(column), box[letter]
+            found = ends.get(key)
+            if found is None:
+                sizes = _sizes(box[letter], 0)
+                within = (
+                    column[sizes.start : sizes.stop]
+                    if isinstance(sizes, range)
+                    else [column[size] for size in sizes]
+                )
+                found = ends[key] = min(within), max(within)
+            low, high = low + found[0], high + found[1]
+        if self.relation == BELOW:
+            return low < 0 if self.holds else high >= 0
+        return low <= 0 <= high if self.holds else not low == high == 0
+
+
+def _sums(region: Region, table: Table) -> tuple[list[_Sum], list[Condition]]:
+    """The conditions of a region that are such sums, and those that are not."""
+    sums, others = [], []
+    for condition in region.joint:
+        found = _parts(condition.form, table)
+        if found is None:
+            others.append(condition)
+            continue
+        letters, columns = found
+        first = table.sizes[letters[0]].start, table.sizes[letters[1]].start
+        sums.append(_Sum(condition.relation, condition.holds, letters, first, columns))
+    return sums, others
+
+
+def _boxes(region: Region, sums: Sequence[_Sum]) -> list[tuple[int, ...]]:
     """Parts of a region outside of which conditions on the sums of two letters do not hold."""
     boxes = [region.masks]
-    sums = [(one, parts) for one in region.joint if (parts := _parts(one.form, table)) is not None]
-    for (_, relation, holds), parts in sums:
-        if (relation, holds) == (ZERO, True) and len(boxes) <= _BOXES:
-            boxes = [part for box in boxes for part in _equal(box, parts, table)]
-    return [box for box in boxes if all(_may(one, parts, box, table) for one, parts in sums)]
+    for one in sums:
+        if (one.relation, one.holds) == (ZERO, True) and len(boxes) <= _BOXES:
+            boxes = [part for box in boxes for part in _equal(box, one)]
+    ends: dict[tuple[int, int], tuple[int, int]] = {}
+    return [box for box in boxes if all(one.may_hold(box, ends) for one in sums)]
 
 
-_Parts = tuple[tuple[int, list[int]], tuple[int, list[int]]]
-
-
-def _parts(form: Form, table: Table) -> _Parts | None:
+def _parts(form: Form, table: Table) -> tuple[tuple[int, int], tuple[list[int], list[int]]] | None:
     """A sum of what is made of one letter and of what is made of another, as two columns."""
     found: dict[int, list[tuple[tuple[int, ...], int]]] = {}
     for atoms, factor in form:
@@ -156,12 +206,12 @@ def _parts(form: Form, table: Table) -> _Parts | None:
     if len(found) != 2:
         return None
     (a, left), (b, right) = found.items()
-    return (a, table.values((*constant, *left), a)), (b, table.values(tuple(right), b))
+    return (a, b), (table.values((*constant, *left), a), table.values(tuple(right), b))
 
 
-def _equal(box: tuple[int, ...], parts: _Parts, table: Table) -> Iterator[tuple[int, ...]]:
+def _equal(box: tuple[int, ...], one: _Sum) -> Iterator[tuple[int, ...]]:
     """The parts of a box on which a sum is 0."""
-    (a, left), (b, right) = parts
+    (a, b), (left, right) = one.letters, one.columns
     there: dict[int, int] = {}
     for size in _sizes(box[b], 0):
         there[-right[size]] = there.get(-right[size], 0) | 1 << size
@@ -170,20 +220,7 @@ def _equal(box: tuple[int, ...], parts: _Parts, table: Table) -> Iterator[tuple[
         if left[size] in there:
             here[left[size]] = here.get(left[size], 0) | 1 << size
     for value, mask in here.items():
-        yield tuple([mask if i == a else there[value] if i == b else one for i, one in enumerate(box)])
-
-
-def _may(condition: Condition, parts: _Parts, box: tuple[int, ...], table: Table) -> bool:
-    """Whether a condition on a sum can hold in a box."""
-    ends = [
-        (min(values), max(values))
-        for letter, column in parts
-        for values in [[column[size] for size in _sizes(box[letter], 0)]]
-    ]
-    low, high = sum(end[0] for end in ends), sum(end[1] for end in ends)
-    if condition.relation == BELOW:
-        return low < 0 if condition.holds else high >= 0
-    return low <= 0 <= high if condition.holds else not low == high == 0
+        yield tuple([mask if i == a else there[value] if i == b else part for i, part in enumerate(box)])
 
 
 class Within:
@@ -277,12 +314,13 @@ def whole(table: Table) -> Region:
     return Region(table.every)
 
 
+@lru_cache(4096)
 def _sizes(mask: int, first: int) -> Sequence[int]:
     """The sizes of a mask, whose first bit stands for that."""
     start = (mask & -mask).bit_length() - 1
     if mask and not mask >> start & (mask >> start) + 1:  # they follow one another
         return range(first + start, first + mask.bit_length())
-    return [size for size, bit in enumerate(bin(mask)[:1:-1], first) if bit == "1"]
+    return tuple([size for size, bit in enumerate(bin(mask)[:1:-1], first) if bit == "1"])
 
 
 class Leaf(NamedTuple):
