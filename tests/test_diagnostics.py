@@ -579,6 +579,7 @@ ELSEWHERE = {
     " is not a probability": "test_recurrent",
     "its dropout stands between layers, and it has one layer": "test_recurrent",
     " features is not smaller than its state of ": "test_recurrent",
+    " features and its cells ": "test_recurrent",
     "and has no spec": "test_files",
     " is named twice": "test_compare",
     "is a path from a spec's own file": "test_using",

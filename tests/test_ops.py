@@ -416,6 +416,7 @@ SEE_EVERYTHING = {
     "24x49 >> tokens >> self_attention(4)",
     "24x5x5 >> tokens >> self_attention(3, bias=false)",
     *OPS["lstm"].examples[1:4],
+    OPS["lstm"].examples[5],
     *OPS["gru"].examples[1:4:2],
     OPS["rnn"].examples[2],
     '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
@@ -437,6 +438,9 @@ SEE_EVERYTHING = {
 
 #: What no window says, and why. These alone may say they are non-uniform: no test of reach can contradict.
 NON_UNIFORM = {
+    '3x2x5 >> channels_last >> gru(4, layers=2, output="both")': (
+        "its last rows are the states that it ends with, which have seen all steps"
+    ),
     "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions stand in one row",
     "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions stand in one row",
     "27x42 >> fold((6, 7), 3, padding=1)": "the windows of 6x7 positions stand in one row",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import archlens
 from archlens.backends.verification import verify
 from archlens.forms import text
 from archlens.ops import EVERYWHERE
+from archlens.source import emit
 from archlens.views import verification_table
 
 
@@ -86,19 +88,51 @@ def test_a_single_bias_is_that_of_the_input(kind: type[nn.RNNBase]) -> None:
     torch.testing.assert_close(built(x), theirs(x.transpose(1, 2))[0], rtol=0, atol=0)
 
 
-def test_states_of_several_layers_beside_the_steps_are_not_said() -> None:
-    """What an op cannot say is an opaque layer of known cost, and the layer itself stays an op."""
+def both_ways(module: nn.Module, *inputs: torch.Tensor) -> archlens.Network:
+    """A module as a network, whose spec, module and source compute the same from the same weights."""
+    given = [str(len(one[0])) if one.dtype == torch.int64 else tuple(one.shape[1:]) for one in inputs]
+    network = archlens.trace(module.eval(), *given)
+    assert [layer.name for layer in network if layer.op.kind == "opaque"] == []
+    written = archlens.loads(archlens.convert(network))
+    place: dict[str, Any] = {}
+    exec(emit(written), place)
+    made = [one for one in place.values() if isinstance(one, type) and issubclass(one, nn.Module)][-1]()
+    with torch.no_grad():
+        for one in (archlens.build(network), archlens.build(written), made):
+            one.load_state_dict(module.state_dict(), strict=True)
+            torch.testing.assert_close(one.eval()(*inputs), module(*inputs), rtol=0, atol=1e-7)
+    tensors = [torch.zeros_like(one[:1], device="meta") for one in inputs]
+    with FlopCounterMode(display=False) as counter:
+        copy.deepcopy(module).to("meta")(*tensors)
+    assert network.macs == written.macs == counter.get_total_flops() // 2
+    assert network.params == written.params == sum(one.numel() for one in module.parameters())
+    return network
 
-    class Both(Reader):
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("first", [False, True])
+def test_states_beside_the_steps(
+    kind: type[nn.RNNBase], bidirectional: bool, layers: int, first: bool
+) -> None:
+    """All that torch's layer gives, put together so that each number of it counts."""
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = kind(8, 6, layers, bidirectional=bidirectional, batch_first=first)
+            self.down = nn.Linear(6, 3)
+
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            steps, hidden = self.rnn(x)
-            return steps[:, -1] + hidden[0]
+            steps, states = self.rnn(x if first else x.transpose(0, 1))
+            steps = steps if first else steps.transpose(0, 1)
+            ends = states if isinstance(states, tuple) else (states,)
+            parts = [self.down(one.transpose(0, 1)).flatten(1) * (i + 1) for i, one in enumerate(ends)]
+            return torch.cat((steps.flatten(1), *parts), 1)
 
-    network = archlens.trace(Both(nn.GRU, "", num_layers=2, batch_first=True), (5, 8))
-    assert network["GRU"].facts.reach is EVERYWHERE  # the state has seen all steps
-    assert [str(layer.op) for layer in network][:2] == ["gru(16, layers=2)", "GRU"]
-    # 3 gates of 16, of 8 and of 16 inputs, and each of 16 of the state, at 5 steps
-    assert network.macs == 5 * 48 * (8 + 16 + 16 + 16)
+    torch.manual_seed(4)
+    both_ways(Both(), torch.rand(3, 5, 8))
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -155,7 +189,7 @@ def _touched(module: nn.Module, steps: int, channels: int) -> list[list[int]]:
 
 
 def test_states_are_handed_on() -> None:
-    """What a decoder starts from has seen all that its encoder read; the weights of each are counted once."""
+    """What a decoder starts from is said, and its weights are counted once; no op says what it does."""
 
     class Translator(nn.Module):
         def __init__(self) -> None:
@@ -173,7 +207,8 @@ def test_states_are_handed_on() -> None:
     network = archlens.trace(module, "7", "5")
     assert network.params == sum(one.numel() for one in module.parameters())
     assert network.macs == (7 + 5) * 64 * (8 + 16 + 16 + 16) + 5 * 16 * 60
-    assert all(network[name].facts.reach is EVERYWHERE for name in ("LSTM", "LSTM_1"))
+    assert [layer.name for layer in network if layer.op.kind == "opaque"] == ["decoder"]
+    assert str(network["encoder"].op) == 'lstm(16, layers=2, output="both")'
     inputs = network["decoder"].input_shapes
     assert network["decoder"].op.reach_of(0, network["decoder"].facts, inputs) != EVERYWHERE
     assert network["decoder"].op.reach_of(1, network["decoder"].facts, inputs) is EVERYWHERE
@@ -205,11 +240,12 @@ def test_each_step_sees_those_before_it() -> None:
     ("step", "message"),
     {
         "lstm(4)": "lstm works on channels that come last, such as LxC, and its input is a map",
+        "channels_last >> lstm(4, projection=2, output='both')": "its states have 2 features and its cells 4",
         "channels_last >> lstm(4, projection=4)": "its projection to 4 features is not smaller than",
         "channels_last >> gru(4, layers=1001)": "it has 1,001 layers, and may have 1,000",
         "channels_last >> rnn(4, dropout=0.5)": "its dropout stands between layers, and it has one layer",
         "channels_last >> rnn(4, layers=2, dropout=2)": "its dropout of 2 is not a probability",
-        "channels_last >> gru(4, output='last')": 'output of gru must be "sequence" or "state"',
+        "channels_last >> gru(4, output='last')": 'output of gru must be "sequence", "state" or "both"',
     }.items(),
 )
 def test_what_they_refuse(step: str, message: str) -> None:

@@ -639,15 +639,20 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() > 3:
             return torch.stack([self(row) for row in x.unbind(1)], 1)
-        ends = []
+        ends, cells = [], []
         for layer in range(self.layers):
             given = []
             for way in self.ways:
                 steps = list(x.unbind(1))
                 found = self.run(steps[::-1] if way else steps, f"l{layer}{way}")
                 ends.append(found[-1])
+                cells.append(self.cell)
                 given.append(torch.stack(found[::-1] if way else found, 1))
             x = torch.cat(given, 2)
+        if self.output == "both":  # a row of each layer, whose directions stand side by side
+            ways, rows = len(self.ways), [ends, cells] if self.kind == "LSTM" else [ends]
+            found = [torch.cat(one[i : i + ways], 1) for one in rows for i in range(0, len(one), ways)]
+            return torch.cat((x, torch.stack(found, 1)), 1)
         return x if self.output == "sequence" else torch.stack(ends, 1)
 
     def run(self, steps: list[Tensor], place: str) -> list[Tensor]:
@@ -675,6 +680,7 @@ class Recurrent(nn.Module):
             else:
                 hidden = (read + held).tanh() if self.kind == "RNN_TANH" else (read + held).relu()
             found.append(hidden)
+        self.cell = cell
         return found
 
 

@@ -213,12 +213,14 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Recurrent(nn.Module):
-    """Gives what the class beside it gives at each step, or the states that it ends with.
+    """Gives what the class beside it gives at each step, or the states that it ends with, or both.
 
     With single biases those of the state are zeros, and no parameters.
     """
 
     bias_ih_l0: Tensor
+    bidirectional: bool
+    num_layers: int
     _flat_weights_names: list[str]
 
     def __init__(self, *args: Any, bias: Any = True, output: str = "sequence", **kwargs: Any) -> None:
@@ -233,7 +235,14 @@ class Recurrent(nn.Module):
         if self.single:
             zeros = torch.zeros_like(self.bias_ih_l0)
             self._flat_weights = [getattr(self, name, zeros) for name in self._flat_weights_names]
-        steps, states = super().forward(x.flatten(0, -3))  # each row by itself
+        rows, ways = x.flatten(0, -3), 2 if self.bidirectional else 1  # each row by itself
+        steps, states = super().forward(rows)
+        if self.output == "both":
+            ends = [
+                one.view(self.num_layers, ways, len(rows), -1).permute(2, 0, 1, 3).flatten(2)
+                for one in (states if isinstance(states, tuple) else (states,))
+            ]
+            return torch.cat((steps, *ends), 1).view(*x.shape[:-2], -1, steps.shape[-1])
         if self.output == "sequence":
             return steps.view(*x.shape[:-1], -1)  # type: ignore[no-any-return]
         hidden: Tensor = states[0] if isinstance(states, tuple) else states

@@ -704,7 +704,13 @@ def _windowed(module: Any, channels: int, call: Call) -> Any:
 def _recurrent(module: Any, channels: int, call: Call) -> Any:
     """One feature, and no gates: they hide no NaN."""
     options = {"bidirectional": module.bidirectional, "output": module.output}
-    return modules.RNN(channels, 1, module.num_layers, **options).eval()
+    thin = modules.RNN(channels, 1, module.num_layers, **options).eval()
+
+    def run(x: Tensor) -> Tensor:
+        found = thin(x)
+        return torch.cat((found, found[..., -module.num_layers :, :]), -2)
+
+    return run if module.output == "both" and module.mode == "LSTM" else thin
 
 
 class _Mixing:

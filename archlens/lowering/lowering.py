@@ -874,6 +874,10 @@ class Lowering:
         if not starts and not needed[0] and needed[1] and not any(needed[2:]):
             made = self.put(at_end, draft, own=own)
             return [None, Held(made, ends(made.straight))]
+        several = any(needed[2:]) or (any(needed[1:]) and node.outputs[1].sizes[0] > 1)
+        if several and not starts and not op.attributes().get("projection"):
+            both = self.call(op.kind, **op.attributes() | {"output": "both"})
+            return self._with_ends(node, self.put(both, draft, own=own), needed, steps)
         made = self._started(node, op, draft, starts) if starts else self.put(op, draft, own=own)
         found: list[Held | None] = [Held(made, steps(made.straight))]
         for index, value in enumerate(node.outputs[1:], 1):
@@ -888,6 +892,33 @@ class Lowering:
                 reason = f"archlens does not say the states that {name} ends with beside what it gives"
                 of_all = ChannelsLast(shape)
                 found.append(Held(self.opaque(name, of_all, made, macs=0, reason=reason, base=at_end), at))
+        return found
+
+    def _with_ends(
+        self, node: Node, made: Draft, needed: Sequence[bool], steps: Callable[[Axes], Axes]
+    ) -> list[Held | None]:
+        """The steps, and each state that a layer ends with, which are parts of what it gives."""
+        axis, said = made.shape.axes[-1], made.op.attributes()
+        layers, ways = said["layers"], 2 if said["bidirectional"] else 1
+        rows = layers * len(node.outputs[1:])
+        count = made.shape.spatial[-1] - rows
+        found: list[Held | None] = []
+        for index in range(len(node.outputs)):
+            start = count + (index - 1) * layers if index else 0
+            stop = start + layers if index else count
+            if not needed[index]:
+                found.append(None)
+                continue
+            given = {"start": start} if start else {}
+            given |= {"stop": stop} if stop < count + rows else {}
+            part = self.put(self.call("slice", **given, axis=axis), made)
+            if not index:
+                found.append(Held(part, steps(part.straight)))
+                continue
+            whole = part.straight
+            split = viewed(whole, (*sizes(whole[:-1]), ways, part.shape.channels // ways))
+            assert split is not None
+            found.append(Held(part, (in_order((split[-3], split[-2])), in_order(split[:-3]), split[-1])))
         return found
 
     def _started(self, node: Node, op: Op, draft: Draft, starts: Iterable[Value]) -> Draft:

@@ -16,12 +16,24 @@ from ..geometry import POINT, Window
 from ..shape import ChannelsLast, Shape, times
 from .attributes import Biases, Count, Flag, Number, OptionalCount, choice
 from .layout import require_channels_last
-from .op import EVERYWHERE, NONE, Argument, Call, Facts, Names, Op, Reach, ShapeError, WindowChain
+from .op import (
+    EVERYWHERE,
+    NONE,
+    Argument,
+    Call,
+    Facts,
+    Names,
+    NonUniform,
+    Op,
+    Reach,
+    ShapeError,
+    WindowChain,
+)
 
 #: How many layers may stand one on the other.
 MOST_LAYERS = 1_000
 
-Output = Annotated[str, choice("sequence", "state")]
+Output = Annotated[str, choice("sequence", "state", "both")]
 Nonlinearity = Annotated[str, choice("tanh", "relu")]
 
 
@@ -38,7 +50,9 @@ class _Recurrent(Op, family="recurrent"):
     ] = True
     dropout: Annotated[Number, "probability of a value to be set to zero between layers"] = 0.0
     output: Annotated[
-        Output, '`"sequence"`: what the last layer gives at each step; `"state"`: what each ends with'
+        Output,
+        '`"sequence"`: what the last layer gives at each step; `"state"`: what each ends with; `"both"`: the '
+        "steps, and behind them a row of what each layer ends with, both directions side by side",
     ] = "sequence"
 
     incidental = {"dropout": "dropout"}
@@ -49,6 +63,8 @@ class _Recurrent(Op, family="recurrent"):
     activations: ClassVar[int]
     elementwise: ClassVar[int]
     module: ClassVar[str]
+    #: The tensors that a step leaves to the next: an LSTM its cell, too.
+    states: ClassVar[tuple[str, ...]] = ("h",)
 
     @property
     def given(self) -> int:
@@ -87,12 +103,10 @@ class _Recurrent(Op, family="recurrent"):
         require_channels_last(x, self.kind, "LxC", "tokens")
         self._require_numbers()
         weights = self._weights(x.channels)
-        positions, *rows = prod(x.spatial), *x.spatial[:-1]
+        positions = prod(x.spatial)
         cells = positions * self.layers * self.directions * self.features
         return Facts(
-            shape=ChannelsLast((*rows, self.layers * self.directions, self.given))
-            if self.output == "state"
-            else x.with_channels(self.directions * self.given),
+            shape=self._shape(x),
             weights=weights,
             buffers=NONE,
             macs=positions * sum(shape[0] * shape[1] for shape in weights.values() if len(shape) == 2),
@@ -112,6 +126,14 @@ class _Recurrent(Op, family="recurrent"):
             ),
         )
 
+    def _shape(self, x: Shape) -> Shape:
+        """What it gives of a sequence."""
+        *rows, steps = x.spatial
+        if self.output == "state":
+            return ChannelsLast((*rows, self.layers * self.directions, self.given))
+        ends = self.layers * len(self.states) if self.output == "both" else 0
+        return ChannelsLast((*rows, steps + ends, self.directions * self.given))
+
     def _require_numbers(self) -> None:
         """Refuse numbers of no such layer: more layers than anybody has, a dropout that does nothing."""
         if self.layers > MOST_LAYERS:
@@ -127,6 +149,8 @@ class _Recurrent(Op, family="recurrent"):
     def _reach(self, spatial: tuple[int, ...]) -> Reach:
         """What has been read of a row at each step; all of it where there is a way back, and at the end."""
         *rows, steps = spatial
+        if self.output == "both" and (prod(rows) > 1 or not self.bidirectional):
+            return NonUniform("its last rows are the states that it ends with, which have seen all steps")
         if not (self.bidirectional or self.output == "state"):
             return (*[POINT] * len(rows), Window(steps, 1, steps - 1, 0))
         if prod(rows) == 1:
@@ -144,10 +168,14 @@ class _Recurrent(Op, family="recurrent"):
         if self.output == "state":
             layers = f"{self.layers} layer{'s' if self.layers > 1 else ''}{ways}"
             return f"{layers} = {facts.shape.spatial[-1]} states of {self.given:,} features"
-        return (
+        said = (
             f"{self.given:,} features{ways} = {facts.shape.channels:,} at each of "
-            f"{times(facts.shape.spatial)} steps"
+            f"{times(inputs[0].spatial)} steps"
         )
+        if self.output == "both":
+            ends = facts.shape.spatial[-1] - inputs[0].spatial[-1]
+            said += f"; and {ends} rows of states = {times(facts.shape.spatial)}"
+        return said
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
         steps = prod(inputs[0].spatial)
@@ -185,6 +213,7 @@ class LSTM(_Recurrent, kind="lstm"):
     projection: Annotated[OptionalCount, "features that the state is projected to at each step, P"] = None
 
     gates, activations, elementwise = 4, 5, 8
+    states = ("h", "c")
     module = "archlens.LSTM"
     names = Names(keras="LSTM", onnx="LSTM", also="longshorttermmemory bilstm cudnnlstm lstmcell")
     examples = (
@@ -193,6 +222,7 @@ class LSTM(_Recurrent, kind="lstm"):
         '3x5 >> channels_last >> lstm(6, layers=2, output="state", projection=2)',
         '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias="single")',
         "3x2x5 >> channels_last >> lstm(4, bidirectional=true)",
+        '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, output="both")',
     )
 
     @property
@@ -204,6 +234,11 @@ class LSTM(_Recurrent, kind="lstm"):
         if self.given >= self.features and self.projection is not None:
             raise ShapeError(
                 f"its projection to {self.given} features is not smaller than its state of {self.features}"
+            )
+        if self.output == "both" and self.projection is not None:
+            raise ShapeError(
+                f"its states have {self.given} features and its cells {self.features}: no rows of one tensor",
+                help='`output="sequence"` or `output="state"`',
             )
 
     def _extra(self) -> dict[str, Any]:
@@ -233,6 +268,7 @@ class GRU(_Recurrent, kind="gru"):
         "3x5 >> channels_last >> gru(2, layers=2, bias=false, dropout=0.1)",
         '3x5 >> channels_last >> gru(4, bias="single", output="state")',
         "3x2x5 >> channels_last >> gru(4)",
+        '3x2x5 >> channels_last >> gru(4, layers=2, output="both")',
     )
 
 
