@@ -151,9 +151,14 @@ FOLDED = "pkg.onnxscript.optimizer.folded_from"
 def folded(model: Any) -> set[str]:
     """The modules of the weights whose products with constants stand in a file, and not they themselves."""
     held = {one.name for one in model.graph.initializer}
-    said = [props for one in model.graph.value_info for props in one.metadata_props if props.key == FOLDED]
-    names = [re.findall(r"'([^']+)\.weight'", props.value) for props in said]
-    return {name for (name,) in (own for own in names if len(own) == 1) if f"{name}.weight" not in held}
+    found = set()
+    for one in model.graph.value_info:
+        for said in (props.value for props in one.metadata_props if props.key == FOLDED):
+            names = [name for name in re.findall(r"'([^']+)'", said) if "." in name]
+            weights = [name for name in names if name.endswith(".weight") and name not in held]
+            if len(names) > 1 and len(weights) == 1:  # one alone was turned, and is still there
+                found.add(weights[0].removesuffix(".weight"))
+    return found
 
 
 def gone(model: Any, ran: Mapping[str, int]) -> int:
@@ -233,8 +238,7 @@ def model_of(
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             module.requires_grad_(False).to("meta")(torch.empty(1, *shape, device="meta"))
     counts = {
-        path.removeprefix("First").removeprefix(".").removeprefix("inner."): sum(own.values()) // 2
-        for path, own in counter.get_flop_counts().items()
+        path.removeprefix("First."): sum(own.values()) // 2 for path, own in counter.get_flop_counts().items()
     }
     return path, shape, {**counts, "": counter.get_total_flops() // 2}
 

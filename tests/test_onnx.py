@@ -1872,6 +1872,28 @@ def test_a_classifier_of_scikit_learn(tmp_path: Path) -> None:
     assert sorted(str(network[name].shape) for name in network.outputs.values()) == ["1", "3"]
 
 
+def test_scores_by_the_names_of_classes(tmp_path: Path) -> None:
+    """As scikit-learn's classifiers give them, unless they are told not to."""
+    nodes = [node("Gemm", "x w", "scores"), node("ZipMap", "scores", "y", domain="ai.onnx.ml")]
+    network = loaded(tmp_path, model(nodes, [tensor("w", [10, 3])], [info("x", ["n", 10])], [field(1, "y")]))
+    assert [layer.op.kind for layer in network] == ["linear"]
+    assert network.output == (3,)
+
+
+@pytest.mark.parametrize(("turned", "sizes"), [(0, [4, 2, 5]), (1, [5, 2, 4])])
+def test_a_product_of_what_has_its_rows_before_its_heads(
+    turned: int, sizes: list[int], tmp_path: Path
+) -> None:
+    """As onnxruntime fuses heads: the two matrices of the weights are 4x5, or 5x4 and turned then."""
+    given = {"domain": "com.microsoft", "transBatchB": 1, "transB": turned}
+    held = [tensor("w", sizes)]
+    data = model(
+        [node("FusedMatMul", "x w", "y", **given)], held, [info("x", ["n", 2, 3, 4])], [field(1, "y")]
+    )
+    network = loaded(tmp_path, data)
+    assert (network.output, network.params, network.macs) == ((2, 3, 5), 40, 2 * 3 * 4 * 5)
+
+
 @pytest.mark.parametrize(
     ("more", "windows", "kind"),
     [

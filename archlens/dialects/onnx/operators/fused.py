@@ -115,10 +115,12 @@ def product(at: At) -> Tensor:
     """A product of matrices, turned round before and multiplied by a number behind it."""
     parts = [at.x(), at.x(1)]
     for i, name in enumerate(("A", "B")):
-        if at.node.integer(f"transBatch{name}", 0):
-            return at.run.unknown(at)[0]
         one = parts[i]
         rank = len(one.sizes)
+        if at.node.integer(f"transBatch{name}", 0) and rank > 2:  # the rows stand before all other axes
+            order = [*range(1, rank - 1), 0, rank - 1]
+            args = {"self": one, "dims": order}
+            one = parts[i] = at.write("aten.permute", args, [one.sizes[j] for j in order], dtype=one.dtype)
         if at.node.integer(f"trans{name}", 0) and rank > 1:
             sizes = (*one.sizes[:-2], one.sizes[-1], one.sizes[-2])
             if i and rank == 2 and not one.flows and parts[0].flows and len(parts[0].sizes) > 1:

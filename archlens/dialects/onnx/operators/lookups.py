@@ -114,6 +114,12 @@ def picked_features(at: At) -> Tensor:
     return at.write("onnx.ArrayFeatureExtractor", {"inputs": [x, indices]}, sizes, dtype=x.dtype)
 
 
+@runs("ZipMap", domain="ai.onnx.ml")
+def named(at: At) -> Tensor:
+    """The score of each class by its name, as a list of dictionaries: the same values."""
+    return at.write("aten.alias", {"self": at.x()}, at.x().sizes)
+
+
 @runs("Scaler", "Normalizer", "Imputer", "Binarizer", domain="ai.onnx.ml")
 def prepared(at: At) -> Tensor:
     """What is done to features one by one, by numbers that are no tensors of the file."""
