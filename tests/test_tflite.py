@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ FLOAT32, INT32, INT8 = 0, 2, 9
 ADD, AVERAGE_POOL, CONCATENATION, CONV, DEPTHWISE, FULLY_CONNECTED = 0, 1, 2, 3, 4, 9
 GATHER, MAX_POOL, MUL, RESHAPE, RESIZE, SOFTMAX, PAD, TRANSPOSE, MEAN = 36, 17, 18, 22, 23, 25, 34, 39, 40
 SHAPE, PACK, LSTM, STRIDED_SLICE, SPLIT, TRANSPOSE_CONV, UNPACK, QUANTIZE = 77, 83, 44, 45, 49, 67, 88, 114
-CUSTOM, NEG, RSQRT, SQUARED_DIFFERENCE = 32, 59, 76, 99
+CUSTOM, DEQUANTIZE, NEG, RSQRT, SQUARED_DIFFERENCE = 32, 6, 59, 76, 99
 TANH, LESS, REVERSE, WHILE = 28, 58, 105, 119
 
 
@@ -498,6 +499,24 @@ def test_bytes_are_those_of_the_file(tmp_path: Path) -> None:
     # all 469 weights are int8 in it
     assert archlens.study(network).memory().stored == 469
     assert set(network.dtypes.values()) == {"int8"}
+
+
+def test_weights_of_16_bits_that_the_file_makes_of_32_are_those(tmp_path: Path) -> None:
+    """As TensorFlow's converter writes them where it is asked for float16."""
+    net = Net((1, 4, 4, 3))
+    held = [net.tensor(name, shape, 1, b"\1" * 2 * prod(shape)) for name, shape in HALVES.items()]
+    made = [net.run(DEQUANTIZE, [one], shape) for one, shape in zip(held, HALVES.values(), strict=True)]
+    x = net.run(CONV, [net.inputs[0], *made[:2]], (1, 4, 4, 8), _0=byte(SAME), _1=whole(1), _2=whole(1))
+    net.run(MUL, [x, made[2]], (1, 4, 4, 8))
+    network = net.network(tmp_path)
+    assert [str(layer.op) for layer in network] == ['conv(8, 3, padding="same")', "layer_scale"]
+    assert network.params == sum(map(prod, HALVES.values()))
+    assert archlens.study(network).memory().stored == 2 * network.params
+    assert set(network.dtypes.values()) == {"float16"}
+
+
+#: The weights of a convolution, its biases, and a factor of each channel.
+HALVES = {"model/conv/Conv2D": (8, 3, 3, 3), "model/conv/BiasAdd": (8,), "model/by/scale": (8,)}
 
 
 def test_what_nobody_knows_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from struct import Struct, error, unpack_from
 from typing import Any
 
 #: How scalars are stored.
-KINDS = {kind: Struct(f"<{kind}") for kind in "bBhHiIqQfd?"}
+KINDS = {kind: Struct(f"<{kind}") for kind in "bBhHiIqQefd?"}
 
 #: How much of a text is read.
 _MAX_TEXT = 256

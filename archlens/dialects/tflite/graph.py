@@ -188,7 +188,7 @@ class Graph:
             expected = self.sizes(index)
             signature = (index not in self.steps_first and self.file.tensors[index].signature) or expected
             alike = len(value.sizes) == len(expected) and all(
-                -1 in (n, free) or n == m
+                -1 in (n, free) or n in (m, free)
                 for n, m, free in zip(value.sizes, expected, signature, strict=False)
             )
             if not alike:
@@ -371,13 +371,13 @@ class Graph:
         return path if _ACTIVE.search(first) and path != self.call.path else f"{self.call.path}_activation"
 
 
-def _paths(file: File) -> list[str]:
-    """Where the layers of each operator stand: at the layer that its weights or its output name.
+def _paths(file: File) -> dict[int, str]:
+    """Where the layers of each operator stand, by its number: at the layer that its weights name.
 
     A converter fuses operators, and the name of what comes out holds those of all, the last one first.
     """
     taken: Counter[str] = Counter()
-    found = []
+    found = {}
     for operator in file.operators:
         names = [name for i in operator.outputs[:1] for name in file.tensors[i].name.split(";")]
         if operator.kind in _WEIGHTED and len(operator.inputs) > 1 and operator.inputs[1] >= 0:
@@ -387,7 +387,7 @@ def _paths(file: File) -> list[str]:
             names = [name for name in names if not _ACTIVE.search(name)] or names
         path = _layer(names[0] if names else "") or operator.kind.lower()
         taken[path] += 1
-        found.append(path if taken[path] == 1 else f"{path}_{taken[path] - 1}")
+        found[operator.number] = path if taken[path] == 1 else f"{path}_{taken[path] - 1}"
     return found
 
 

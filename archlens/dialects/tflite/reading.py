@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
@@ -51,7 +51,7 @@ _TYPES = re.findall(
 )
 
 #: How the numbers of constants that say shapes and axes are stored.
-_STORED = {"int32": "i", "int64": "q", "float32": "f"}
+_STORED = {"int32": "i", "int64": "q", "float16": "e", "float32": "f"}
 
 #: The most numbers of a constant that are read.
 _MAX_NUMBERS = 1024
@@ -162,6 +162,7 @@ def _graph(
     for index, one in enumerate(graph.tables(3)):
         operators.append(_operator(index, one, codes, len(tensors), left))
         left -= len(operators[-1].inputs) + len(operators[-1].outputs)
+    operators = _as_held(operators, tensors)
     ends = graph.numbers(1, bounds.layers), graph.numbers(2, bounds.layers)
     if not all(0 <= one < len(tensors) for end in ends for one in end):
         raise Broken("an input or output of the graph is not a tensor of it")
@@ -171,6 +172,34 @@ def _graph(
         if found is not None:
             numbers[index] = found
     return File(path, tensors, tuple(operators), *ends, numbers)
+
+
+#: The inputs of operators that are the zeros which they start from.
+_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
+
+
+def _as_held(operators: Sequence[Operator], tensors: Sequence[Tensor]) -> list[Operator]:
+    """The operators, which read constants as they are held: in files of 16 bits each is made one of 32."""
+    held = {
+        one.outputs[0]: one.inputs[0]
+        for one in operators
+        if one.kind == "DEQUANTIZE"
+        and len(one.inputs) == len(one.outputs) == 1
+        and one.inputs[0] >= 0
+        and tensors[one.inputs[0]].constant
+    }
+    return [
+        one._replace(
+            inputs=tuple(
+                [
+                    held.get(index, index) if i not in _STATES.get(one.kind, ()) else index
+                    for i, index in enumerate(one.inputs)
+                ]
+            )
+        )
+        for one in operators
+        if not one.outputs or held.get(one.outputs[0]) not in one.inputs
+    ]
 
 
 def _code(table: Table) -> str:
