@@ -230,6 +230,13 @@ def test_figures_stand_beneath_each_other_where_one_line_has_no_room() -> None:
     assert [row.what for row in graph._rows(box, found.words._replace(stacked=False))][-1] == box.figures
 
 
+def test_narrow_boxes_stand_closer_where_nothing_else_fits_on_a_page() -> None:
+    found = laid("nasnet_a_mobile", fit="column")
+    assert found.over == (0.0, 0.0)
+    assert found.layout.pieces == 2
+    assert found.cut == 0
+
+
 def test_rows_are_put_in_the_order_in_which_fewest_lines_cross() -> None:
     """Against all orders of the things of three rows."""
     random = Random(17)

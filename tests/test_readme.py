@@ -160,6 +160,10 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
             names = test.globs
             assert not report, "".join(report)
             checked += 1
+        elif fence.language == "html":  # what it shows has been written
+            shown = re.findall(r'(?:src|srcset)="([^"]+)"', fence.text)
+            assert shown
+            assert all((tmp_path / name).is_file() for name in shown), where
         elif '"model_type"' in fence.text:  # JSON has no comments to say the name of a file in
             (tmp_path / "config.json").write_text(fence.text, "utf-8")
         else:

@@ -82,6 +82,9 @@ _WORDS = (
 _NARROWER_WORDS = _Words(True, True, 13.0, 10.0, 104.0, 80.0)
 #: Those with few words closer together, where a U is as high as its page.
 _CLOSER_WORDS = (_Words(True, False, 11.0, 5.0), _Words(True, True, 11.0, 5.0))
+#: And of narrow boxes, where a page ends that nothing else fits on; how narrow they are made.
+_CLOSEST_WORDS = _Words(True, True, 11.0, 5.0, 104.0, 64.0)
+_NARROWEST = (104.0, 88.0, 80.0, 70.0)
 #: How many connections are laid out where a level of scopes can be folded instead; and how many times as
 #: large as its page something is that fewer words do not make fit.
 _EDGES, _HOPELESS = 72, 2.0
@@ -344,6 +347,11 @@ def _gathered(request: Request, best: Laid, ways: Sequence[str], deeper: int = 0
             if not found.over[0] and found.share <= most:
                 return found
             best = min(best, found, key=lambda one: one.over)
+    for plan, widest in product(plans if request.page.bounded and "tb" in ways else (), _NARROWEST):
+        found = _laid(request, plan, _CLOSEST_WORDS._replace(widest=widest), "tb", only=True)
+        assert found is not None
+        if found.over == (0.0, 0.0):
+            return found
     return best
 
 
