@@ -477,12 +477,17 @@ class _Layout:
             "padding": _short(self.sides(params, "pad", 0, 0)),
             "ceil_mode": up,
         }
-        if method == "STOCHASTIC":
-            base = MaxPool(**given)
-            shape = self.computed(lambda: base.facts(self.x.shape).shape)
+        base = MaxPool(**given)
+        shape = self.computed(lambda: base.facts(self.x.shape).shape)
+        beyond = self.beyond(shape, given)
+        if beyond is not None:
+            found = self.opaque(
+                beyond, macs=0, reason="its last windows lie beyond the map, and Caffe keeps them"
+            )
+        elif method == "STOCHASTIC":
             return [self.opaque(shape, base=base, macs=0)]
-        found = self.op("max_pool" if method == "MAX" else "avg_pool", **given)
-        self.beyond(found, given)
+        else:
+            found = self.op("max_pool" if method == "MAX" else "avg_pool", **given)
         if len(self.layer.gives) > 1 and method == "MAX":
             self.pooled[self.layer.gives[1]] = self.x
             self.blobs[self.layer.gives[1]] = found
@@ -494,21 +499,22 @@ class _Layout:
         except ShapeError as problem:
             raise self.error(f"does not fit: {problem.message}", help=problem.help) from None
 
-    def beyond(self, found: Tensor, given: Mapping[str, Any]) -> None:
-        """Refuse windows that lie beyond the map, which Caffe drops only where there is padding."""
-        axes = len(self.x.shape) - 1
-        if not given["ceil_mode"]:
-            return
+    def beyond(self, shape: Shape, given: Mapping[str, Any]) -> Shape | None:
+        """The windows with those that lie beyond the map, which Caffe drops only where there is padding.
+
+        Args:
+            shape: what comes out without them.
+            given: the attributes of the op.
+
+        Returns:
+            ``None`` where there are none.
+        """
+        axes = len(shape) - 1
         sides = [_long(given[key], axes) for key in ("kernel", "stride", "padding")]
-        for n, out, f, s, p in zip(self.x.shape.spatial, found.shape.spatial, *sides, strict=True):
-            count = -(-(n + 2 * p - f) // s) + 1
-            if not p and count > out:
-                raise self.error(
-                    f"does not fit: ceil(({n} - {f})/{s}) + 1 = {count} windows, of which the last starts at "
-                    f"{(count - 1) * s}, beyond the map",
-                    "pooling_param",
-                    help="round_mode: FLOOR",
-                )
+        if not given["ceil_mode"] or any(sides[2]):
+            return None
+        counts = [-(-(n - f) // s) + 1 for n, f, s in zip(self.x.shape.spatial, *sides[:2], strict=True)]
+        return Shape((shape.channels, *counts)) if counts != [*shape.spatial] else None
 
     # --- layers of several tensors --------------------------------------------------------------------
 
