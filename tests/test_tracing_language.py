@@ -451,7 +451,20 @@ class Sines(nn.Module):
         return torch.cat([x, *[(x * rate).sin() + rate for rate in rates]], -1)
 
 
-OWN = [OwnLinear(6, 4, turned=True), OwnLinear(6, 4, turned=False), Graph(6, 4), Sines()]
+class Tied(nn.Module):
+    """An autoencoder whose decoder has the encoder's matrices, and biases of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 5), nn.Linear(5, 3)
+        self.inner, self.outer = nn.Parameter(torch.rand(5)), nn.Parameter(torch.rand(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.linear(self.second(self.first(x).relu()), self.second.weight.T, self.inner)
+        return F.linear(x.relu(), self.first.weight.T, self.outer)
+
+
+OWN = [OwnLinear(6, 4, turned=True), OwnLinear(6, 4, turned=False), Graph(6, 4), Sines(), Tied()]
 
 
 @pytest.mark.parametrize("module", OWN, ids=str)
@@ -462,6 +475,7 @@ def test_layers_that_somebody_has_written_are_written_as_a_spec(module: nn.Modul
     again.load_state_dict(whole.state_dict())
     x = torch.rand(2, 5, 6)
     torch.testing.assert_close(again(x), whole(x))
+    assert network.params == sum(one.numel() for one in whole.parameters())
 
 
 @pytest.mark.parametrize("turned", [True, False])

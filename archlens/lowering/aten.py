@@ -324,8 +324,8 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if leaf is not None:
         weight, turned = leaf, not turned
         args = {**args, "weight": leaf}
-    if bias is not None and not bias.flows and not bias.key:
-        return _with_bias(lowering, node, args, bias)
+    if bias is not None and not bias.flows and (not bias.key or _stands_apart(lowering, weight, bias)):
+        return _with_bias(lowering, node, {**args, "turned": turned}, bias)
     given = ({"bias": False} if bias is None else {}) | ({"turned": True} if turned else {})
     op = lowering.call("linear", weight.sizes[int(turned)], **given)
     own = _weights(args, weight="weight", bias="bias")
@@ -338,6 +338,13 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         return Held(made, (*held.axes[:-1], made.straight[-1]))  # what stands beside the batch stays there
     draft = lowering.settled(samples_first(lowering.within_batch(lowering.of(args["input"]))), last=True)
     return _straight(_weighted(lowering, node, op, draft, own))
+
+
+def _stands_apart(lowering: Lowering, weight: Value, bias: Value) -> bool:
+    """Whether a bias lies in another module than the matrix, which has none of that name itself."""
+    inside = weight.key.rpartition(".")[0]
+    own = f"{inside}.bias" if inside else "bias"
+    return bias.trains and bias.key.rpartition(".")[0] != inside and own not in lowering.tape.aliases
 
 
 def _with_bias(lowering: Lowering, node: Node, args: dict[str, Any], bias: Value) -> Held:
