@@ -181,12 +181,12 @@ def _bounds(written: str, kind: Kind) -> Limit:
         found = _BOUND.fullmatch(part)
         if len(parts) > 1 and (not part or (found and found["how"] is None)):
             raise BadLimit(
-                f"'{shorten(written)}' has a comma that parts neither thousands nor comparisons",
+                f"'{shorten(written)}' has a comma that separates neither thousands nor comparisons",
                 "as in 1,000,000 or >= 20M, <= 26M; decimals are written 1.5M",
             )
         if found is None:
             if re.search(r"(^|[<>=≤≥\s])-\s*\d", part):
-                raise BadLimit(f"'{shorten(part)}' is negative, and nothing that is measured is", EXAMPLES)
+                raise BadLimit(f"'{shorten(part)}' is negative, but no figure is", EXAMPLES)
             if not re.search(r"\d", part):
                 raise BadLimit(f"'{shorten(part)}' has no number", EXAMPLES)
             if re.match(r"(!=|<>|=<|=>|~)", part):
@@ -248,7 +248,7 @@ def _number(number: str, unit: str, kind: Kind) -> _Number:
         raise BadLimit(f"the unit {shorten(unit)} is not known here: this is {kind.value}", _help(unit, kind))
     value *= units[unit] if unit else 1
     if value > _MOST:
-        raise BadLimit(f"{shorten(number + unit)} is more than anything that is measured", EXAMPLES)
+        raise BadLimit(f"{shorten(number + unit)} is larger than any figure", EXAMPLES)
     return _Number(value, False, f"{number}{unit}" if kind is Kind.BYTES and unit in _BINARY else "")
 
 
@@ -292,7 +292,7 @@ def _check(limit: Limit, share: bool) -> None:
             f"'{text}' cannot hold: {_plain(low)} is more than {_plain(high)}", "the smaller one first"
         )
     if high == 0 and limit.below:
-        raise BadLimit(f"'{text}' cannot hold: nothing that is measured is negative")
+        raise BadLimit(f"'{text}' cannot hold: no figure is negative")
     if low == 0 and high is None and not limit.above:
         raise BadLimit(f"'{text}' holds for everything, and so checks nothing")
     if low is not None and high is not None:

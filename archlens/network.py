@@ -502,8 +502,8 @@ class Network:
         for alias, key in self.loose.items():
             raise usage(
                 f"{shorten(self.name)} cannot be {what}: {shorten(key)} has a second key, {shorten(alias)}, "
-                "as what has two names in a module, and a layer has one name",
-                help="keep one of the two attributes: what a plain list holds has no name beside",
+                "since it has two names in its module, but a layer has one name",
+                help="keep one of the two attributes; what is in a plain list has no second name",
             )
 
     def unshared(self, layer: Layer) -> tuple[str, str] | None:
@@ -599,7 +599,10 @@ class Network:
         made = self.origin.again(self, Setting(self.inputs, advice=False))
         if [layer[:5] for layer in made] == [layer[:5] for layer in self]:  # all but where it stands
             return ""
-        return f"{shorten(self.name)} is not what its origin makes, and cannot be had on another input"
+        return (
+            f"{shorten(self.name)} differs from what its origin builds, so it cannot be laid out "
+            "on another input"
+        )
 
     def _again(self, on: Setting) -> Network:
         if self.fixed:

@@ -67,7 +67,7 @@ def spec_schema() -> Schema:
             "propertyNames": {"pattern": r"^\s*[^\W\d]\w*\s*(\(.*\))?\s*$"},
         },
         "layers": {"description": "The network: a list of steps.", "$ref": "#/$defs/body"},
-        "outputs": _named("Further heads; `{training: [...]}` is one that runs in training only.", "body"),
+        "outputs": _named("Further outputs; `{training: [...]}` runs only in training.", "body"),
         "variants": _named(
             "Names for the command line, each with its own params, input or title.", "variant"
         ),
@@ -103,7 +103,7 @@ def spec_schema() -> Schema:
                 ],
             },
             "value": {
-                "description": "A number, a text, an expression, or a list of them.",
+                "description": "A number, a string, an expression, or a list of them.",
                 "anyOf": [
                     {"type": ["string", "number", "boolean", "null"]},
                     {"type": "array", "items": {"$ref": "#/$defs/value"}},

@@ -50,7 +50,7 @@ OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2
 
 
 def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """A model with drawn values, and its input; initialisations take longer than all the rest."""
+    """A model with drawn values, but its input; initialisations take longer than all the rest."""
     kinds = [one for one in vars(nn.init).values() if getattr(one, "__name__", "").endswith("_")]
     held = {one.__name__: one for one in kinds if callable(one)}
     for one in held:

@@ -269,7 +269,7 @@ layers:
 """
     network = archlens.loads(spec.replace("PART", "ref(turned)"))
     assert network["attention"].inputs == ("turned", "q", "q")
-    with pytest.raises(archlens.SpecError, match="the name q stands twice"):
+    with pytest.raises(archlens.SpecError, match="the name q appears twice"):
         archlens.loads(spec.replace("PART", "linear(16)"))
 
 

@@ -229,15 +229,15 @@ def test_the_exit_code_says_whether_all_is_explained(tmp_path: Path) -> None:
         ("name,params\n,5\n", "the row names no network"),
         ("name,params\nlenet5,five\n", "five is not a number of params"),
         ("name,params\nlenet5,-5\n", "-5 is not a number of params"),
-        ("name,params\nlenet5,5.5\n", "5.5 has a point, and nothing says what it is counted in"),
+        ("name,params\nlenet5,5.5\n", "5.5 has a decimal point but no unit"),
         ("name,params (M)\nlenet5,1.2.3\n", "1.2.3 is not a number of params"),
         ("name,params,input\nlenet5,5,big\n", "big is not a size of an input"),
         ("name,params,input\nlenet5,5,0\n", "0 is not a size of an input"),
-        ('name,params\n"lenet5,5\n', "this is no row of a CSV file"),
+        ('name,params\n"lenet5,5\n', "this is not a row of a CSV file"),
         ("name,params\nlen\0et5,5\n", ""),
         ("name,params\n" + "lenet5,5\n" * (MAX_ROWS + 1), f"more than {MAX_ROWS:,} rows"),
         ("name,params" + ",x" * 600 + "\n", "a row has 602 cells"),
-        ("name,params\n" + "9" * 200_000 + ",1\n", "this is no row of a CSV file"),
+        ("name,params\n" + "9" * 200_000 + ",1\n", "this is not a row of a CSV file"),
         (f"name,params\nlenet5,{'9' * 5000}\n", "is not a number of params"),
         ("name,params\nlenet5," + "9" * 90 + "\n", ""),
         ("a" * (MAX_BYTES + 1), "no more than"),
@@ -255,8 +255,8 @@ def test_what_is_no_table_is_refused(tmp_path: Path, text: str, said: str) -> No
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--column", "macs"], "says of no column what it holds"),
-        (["--column", "depth=name"], "says of no column what it holds"),
+        (["--column", "macs"], "does not say what a column holds"),
+        (["--column", "depth=name"], "does not say what a column holds"),
         (["--column", "macs=compute"], "no column is called compute"),
         (["--only", "vgg*"], "has no row whose name matches vgg*"),
         (["--from", "net.yaml"], "is the same for each row"),
@@ -308,7 +308,7 @@ def test_networks_come_from_where_the_user_says(tmp_path: Path, monkeypatch: pyt
     Path("a.csv").write_text("model,params\nspec,20\n../spec,20\nown_models.py:harm,1\n")
     spec, *others = rows_of("a.csv", "--from", "{name}.yaml")
     assert spec["figures"][0]["verdict"] == "equal"
-    assert all("is not a name that can stand in" in row["problem"] for row in others)
+    assert all("is not a name that can be used in" in row["problem"] for row in others)
     # without --from a table names no file and no code
     Path("a.csv").write_text("model,params\nspec.yaml,20\nown_models.py:harm,1\nown_models:harm,1\n")
     assert all("the zoo has no network" in row["problem"] for row in rows_of("a.csv"))

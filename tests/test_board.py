@@ -331,7 +331,7 @@ def test_a_board_of_ones_own(tmp_path: Path) -> None:
     [
         ("sram = ", "is not valid TOML"),
         ("a = 1", "has a key a"),
-        ('title = "a"', "does not say its source"),
+        ('title = "a"', "does not state its source"),
         ("source = 1", "source is not a string"),
         ('source = "a"\nsram = "<= 3kB"', "is not a number with a unit"),
         ('source = "a"\nsram = true', "is not a number with a unit"),

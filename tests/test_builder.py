@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "too many": (lambda: small().relu(4), "relu takes no arguments"),
     "none": (lambda: small().conv(4), "conv is missing its argument kernel"),
-    "a name twice": (lambda: (n := small(), n.relu(name="a"), n.relu(name="a")), "the name a stands twice"),
+    "a name twice": (lambda: (n := small(), n.relu(name="a"), n.relu(name="a")), "the name a appears twice"),
     "a name with a blank": (lambda: small().relu(name="a b"), "'a b' cannot name a step"),
     "a merge of one": (lambda: small().add(), "add merges several tensors, not 1"),
     "attention of two": (
@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Builder("wide", {f"i{n}": "1x2x2" for n in range(501)}),
         "the network has too many layers for its 501 inputs",
     ),
-    "what runs in training only": (lambda: in_training(), "out reads 0, which runs in training only"),
+    "what runs only in training": (lambda: in_training(), "out reads 0, which runs only in training"),
 }  # fmt: skip
 
 
@@ -236,9 +236,9 @@ def test_an_input_that_looks_turned() -> None:
 def test_a_network_altered_by_hand_is_not_had_on_another_input() -> None:
     network = archlens.load("lenet5")
     cut = replace(network, layers=network.layers[:3], outputs={"out": network.layers[2].name})
-    with pytest.raises(UsageError, match="lenet5 is not what its origin makes"):
+    with pytest.raises(UsageError, match="lenet5 differs from what its origin builds"):
         cut.with_input("1x40x40")
-    with pytest.raises(UsageError, match="small has no param width, for it has no spec"):
+    with pytest.raises(UsageError, match="small has no param width, because it has no spec"):
         residual().with_values(width=3)
 
 

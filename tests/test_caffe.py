@@ -301,7 +301,7 @@ C = "num_output: 4 kernel_size: 3"
 MISTAKES = [
     (
         data(3, 8, 8) + conv("c", "dta", C),
-        'the layer "c" reads "dta", which no layer before it gives',
+        'the layer "c" reads "dta", which no earlier layer outputs',
         '"dta"',
     ),
     (
@@ -317,12 +317,12 @@ MISTAKES = [
     (data(3, 8, 8) + conv("c", "data", C + " strid: 2"), "convolution_param has no field strid", "2"),
     (
         data(3, 8, 8) + conv("c", "data", "num_output: 0 kernel_size: 3"),
-        "num_output is at least 1, and not 0",
+        "num_output is at least 1, not 0",
         "0",
     ),
     (
         data(3, 8, 8) + conv("c", "data", "num_output: 4.5 kernel_size: 3"),
-        "num_output is a whole number, and not 4.5",
+        "num_output is a whole number, not 4.5",
         "4.5",
     ),
     (
@@ -332,7 +332,7 @@ MISTAKES = [
     ),
     (
         data(3, 8, 8) + conv("c", "data", C + " num_output: 5"),
-        "num_output stands twice in convolution_param",
+        "num_output appears twice in convolution_param",
         "5",
     ),
     (
@@ -342,12 +342,12 @@ MISTAKES = [
     ),
     (
         data(3, 8, 8) + layer("c", "Convolutoin", "data"),
-        'the layer "c" is of the type Convolutoin, which is not known',
+        'the layer "c" is of the type Convolutoin, which is not supported',
         '"Convolutoin"',
     ),
     (
         data(3, 8, 8) + layer("p", "Python", "data"),
-        "how much comes out of it depends on the picture, or on code",
+        "the size of its output depends on the image, or on code",
         '"Python"',
     ),
     (
@@ -385,13 +385,13 @@ MISTAKES = [
     ('net: "a.prototxt"\nbase_lr: 1\n', "this is a solver", '"a.prototxt"'),
     ("layer {\n", "layer is not closed: the file ends before its }", "layer"),
     ('layer { name: "a\n }', "this text has no closing quote", '"a'),
-    ("layer { name }", "a colon or an opening brace stands behind name, and not }", "}"),
-    ("layer { layer { name: 'a' } }", "a layer in a layer is how Caffe wrote networks at first", "layer {"),
-    ("layer { type: }", "a value stands here, and not }", "}"),
-    ("layer: 3", "layer is a message in braces, and not a value", "3"),
+    ("layer { name }", "expected a colon or an opening brace after name, not }", "}"),
+    ("layer { layer { name: 'a' } }", "a layer within a layer is Caffe's original format", "layer {"),
+    ("layer { type: }", "expected a value here, not }", "}"),
+    ("layer: 3", "layer is a message in braces, not a value", "3"),
     ("name: 'a'", "the network has no layers", "name"),
-    ("}", "a field's name stands here, and not }", "}"),
-    ("a {" * 100, "messages stand more than 40 deep in one another", "a {"),
+    ("}", "expected a field name here, not }", "}"),
+    ("a {" * 100, "messages are nested more than 40 deep", "a {"),
 ]
 
 

@@ -168,7 +168,7 @@ def test_names_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("resnet18", "resnet34", "--fit", "column"), "--fit is for a picture, and none is written"),
+        (("resnet18", "resnet34", "--fit", "column"), "--fit is for a picture, but none is written"),
         (("resnet18", "resnet34", "--theme", "dark", "-o", "x.md"), "--theme is for a picture"),
         (("resnet18", "resnet34", "--fit", "1mm", "-o", "x.svg"), "1mm is too narrow"),
         (("resnet18", "resnet34", "--theme", "auto", "-o", "x.png"), "a .png has one theme"),

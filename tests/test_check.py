@@ -606,15 +606,15 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         (
             "[tool.archlens.budgets]\nparams = 5",
             "2:10",
-            "the limit of params must be a text, not the number 5",
+            "the limit of params must be a string, not the number 5",
         ),
-        ("[tool.archlens.budgets]\nparams = true", "2:10", "must be a text, not true"),
-        ('[tool.archlens.budgets]\nparams = ["<= 5"]', "2:10", "must be a text, not a list"),
-        ("[tool.archlens.budgets]\nparams = {a = 1}", "2:10", "must be a text, not a table"),
-        ("[tool.archlens.budgets]\nparams = 1979-05-27", "2:10", "must be a text, not a date"),
+        ("[tool.archlens.budgets]\nparams = true", "2:10", "must be a string, not true"),
+        ('[tool.archlens.budgets]\nparams = ["<= 5"]', "2:10", "must be a string, not a list"),
+        ("[tool.archlens.budgets]\nparams = {a = 1}", "2:10", "must be a string, not a table"),
+        ("[tool.archlens.budgets]\nparams = 1979-05-27", "2:10", "must be a string, not a date"),
         ("[tool.archlens.budgets]\nfiles = 5", "2:9", "files must be a list of patterns, not the number 5"),
         ("[tool.archlens.budgets]\nfiles = []", "2:9", "files names no file"),
-        ("[tool.archlens.budgets]\nfiles = [1]", "2:10", "a pattern must be a text, not the number 1"),
+        ("[tool.archlens.budgets]\nfiles = [1]", "2:10", "a pattern must be a string, not the number 1"),
         ('[tool.archlens.budgets]\nfiles = ["*.yml",\n "lost/*.yaml"]', "2:10", "*.yml matches no file"),
         (
             '[tool.archlens.budgets]\nfiles = ["*.yaml",\n "lost/*.yaml"]',
@@ -628,7 +628,7 @@ def test_defaults_are_for_the_project_alone(folder: Path) -> None:
         ('[tool.archlens.budgets]\nfiles = ["a**b/**c"]', "2:10", "a**b/**c"),
         ('[tool.archlens.budgets]\ntolerance = "much"', "2:13", "tolerance: 'much' is not a tolerance"),
         ('[tool.archlens.budgets]\ntolerance = "²%"', "2:13", "tolerance: '²%' is not a tolerance"),
-        ("[tool.archlens.budgets]\ntolerance = 1", "2:13", "tolerance must be a text, not the number 1"),
+        ("[tool.archlens.budgets]\ntolerance = 1", "2:13", "tolerance must be a string, not the number 1"),
         ("[tool.archlens.budgets.defaults]", "1:24", "[tool.archlens.budgets.defaults] limits nothing"),
         ("[tool.archlens.budgets.networks.net]", "1:33", "limits nothing"),
         ("[tool.archlens.budgets]\nnetworks = 1", "2:12", "networks must be a table"),
@@ -710,7 +710,7 @@ def test_suggestions(folder: Path) -> None:
         ('[tool.archlens.budgets]\nparams = "<= 5MB"', "did you mean M?"),
         ('[tool.archlens.budgets]\nfiles = "nets"', "as in nets/*.yaml"),
         ('[tool.archlens.budgets]\nfiles = "./"', "as in *.yaml"),
-        ("[tool.archlens.budgets]\nfiles = 'lost\\*.yaml'", "folders are parted by /: lost/*.yaml"),
+        ("[tool.archlens.budgets]\nfiles = 'lost\\*.yaml'", "folders are separated by /: lost/*.yaml"),
         ('[tool.archlens.budgets.net]\nfeatures.conv.params = "<= 5"', 'in quotes: "layer1.0".params'),
         ('[tool.archlens.budgets.net]\n"features.params" = "<= 5"', 'in quotes: "layer1.0".params'),
     ]:
@@ -869,7 +869,7 @@ def test_update_and_locked(sample: Path) -> None:
         "peak_activations": 2 * 4 * 8 * 28 * 28, "receptive_field": "10x10", "depth": 3,
     }  # fmt: skip
     assert check("models/digits.yaml", "--locked").exit_code == 0
-    assert "all is as locked" in check("models/digits.yaml", "--locked").stdout
+    assert "the figures match archlens.lock" in check("models/digits.yaml", "--locked").stdout
     before = lock.read_text()
     assert check("models/digits.yaml", "--update").exit_code == 0
     assert lock.read_text() == before
@@ -952,7 +952,7 @@ def test_locked_networks_are_checked_without_limits(folder: Path) -> None:
     assert check("lenet5", "--update").exit_code == 0
     result = check("--locked")
     assert result.exit_code == 0
-    assert "1 network: all is as locked." in result.stdout
+    assert "1 network: the figures match archlens.lock." in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -980,7 +980,7 @@ def test_wrong_lock(text: str, message: str, folder: Path) -> None:
         said = failing(option)
         assert message in said
         assert "help: " in said
-    if "remove archlens.lock, and `archlens check --update` writes it anew" in said:
+    if "remove archlens.lock, and `archlens check --update` writes a new one" in said:
         Path("archlens.lock").unlink()
         assert check("--update").exit_code == 0
         assert check("--locked").exit_code == 0
@@ -996,7 +996,7 @@ def test_a_name_that_is_no_text_is_not_locked(folder: Path) -> None:
         pytest.skip("this file system takes UTF-8 alone")
     assert check(name, "--params", "<= 2k").exit_code == 0
     said = failing(name, "--update")
-    assert "the name net\\udcff.yaml is not UTF-8, and cannot stand in archlens.lock" in said
+    assert "the name net\\udcff.yaml is not UTF-8, and cannot be written to archlens.lock" in said
     assert not Path("archlens.lock").exists()
 
 

@@ -421,7 +421,7 @@ def test_a_figure_of_a_layer_that_is_not_there(tmp_path: Path) -> None:
     for form in ("table", "markdown", "json"):
         result = CliRunner().invoke(cli, ["claims", str(path), "--format", form])
         assert (result.exit_code, result.stdout) == (1, "")
-        assert "a figure of stage, and small has no such layer or scope" in str(result.exception)
+        assert "a figure for stage, but small has no such layer or scope" in str(result.exception)
     assert archlens.load(str(path)).params == 374  # it is no worse a network
 
 

@@ -207,7 +207,7 @@ def test_what_nobody_has_verified_is_unknown() -> None:
     """And whatever somebody has seen is taken before it."""
     unseen = {"source": "torchvision, from memory", "top1": "70", "unverified": "the page is gone"}
     one = own(**unseen)
-    assert one.top1 == Unknown("nobody has seen what torchvision, from memory prints: the page is gone")
+    assert one.top1 == Unknown("torchvision, from memory could not be seen: the page is gone")
     seen = {"source": "Table 2", "top5_error": "10"}
     text = json.dumps({"input": "3x8x8", "layers": ["flatten", "linear(1000)"], "published": [unseen, seen]})
     both = comparison.find(archlens.study(archlens.loads(text)))
@@ -241,7 +241,7 @@ def test_golden_tables(name: str, columns: int | None, update: bool) -> None:
     table, below = text.split("\n\n")
     for one in chosen:
         assert one in table
-    assert ("Left out, for want of width" in below) == (name == "compare_narrow.txt")
+    assert ("Left out for lack of width" in below) == (name == "compare_narrow.txt")
     # torchvision's metadata again, as a table says it
     assert "138.36 M" in table
     assert "71.592" in table
@@ -255,7 +255,7 @@ def test_sources_are_told_apart() -> None:
     assert "70.6 b" in text
     assert "91.25 c" in text
     assert "a: torchvision 0.28, weights IMAGENET1K_V1\nb: Howard et al. 2017, Table 6\n" in text
-    assert "Among 10 classes, and not among ImageNet's 1,000: resnet20_cifar." in text
+    assert "Among 10 classes, not among ImageNet's 1,000: resnet20_cifar." in text
     assert "69.758 a" not in terminal.write(
         view.table(found("resnet18", "resnet50"))
     )  # of one source none is marked
@@ -363,11 +363,11 @@ def test_smallest_is_found_unless_it_is_left_out() -> None:
 def test_another_input_has_no_accuracy() -> None:
     """What was measured at 224 is not shown at 160, and the MACs are those at 160."""
     text = invoke("resnet50", "--input", "3x160x160", "--no-smallest").stdout
-    assert "with another input the published one does not hold" in text
+    assert "the published one does not apply with another input" in text
     assert "76.13" not in text
     assert "76.13" in invoke("resnet50", "--input", "3x224x224", "--no-smallest").stdout
     text = invoke("mobilenet_v1", "--set", "alpha=0.5", "--no-smallest").stdout
-    assert "with other params the published one does not hold" in text
+    assert "the published one does not apply with other params" in text
 
 
 def test_params_without_a_value_are_given(tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ def test_params_without_a_value_are_given(tmp_path: Path) -> None:
     )
     result = invoke(str(path), "--set", "n=3")
     assert result.exit_code == 0
-    assert "with these params the published one does not hold" in result.stdout
+    assert "the published one does not apply with these params" in result.stdout
 
 
 def test_files_of_ones_own(tmp_path: Path) -> None:
@@ -410,12 +410,12 @@ BAD = {
     ("resnet50", "-o", "x.dot"): ".dot is the text of a graph, and cannot hold a chart",
     ("resnet50", "-o", "x.mmd"): ".mmd is the text of a graph, and cannot hold a chart",
     ("resnet50", "-o", "x.md", "--format", "csv"): "--format csv and a file that ends in .md contradict",
-    ("resnet50", "--theme", "dark"): "--theme is for a chart, and none is written",
-    ("resnet50", "-o", "x.md", "--theme", "dark"): "--theme is for a chart, and none is written",
+    ("resnet50", "--theme", "dark"): "--theme is for a chart, but none is written",
+    ("resnet50", "-o", "x.md", "--theme", "dark"): "--theme is for a chart, but none is written",
     ("resnet50", "-o", "nowhere/x.svg"): "nowhere/x.svg cannot be written",
     ("resnet50", "-o", "nowhere/x.csv"): "nowhere/x.csv cannot be written",
-    ("resnet50", "--x", "params"): "--x is for a chart, and none is written",
-    ("resnet50", "--front", "-o", "x.csv"): "--front is for a chart, and none is written",
+    ("resnet50", "--x", "params"): "--x is for a chart, but none is written",
+    ("resnet50", "--front", "-o", "x.csv"): "--front is for a chart, but none is written",
     ("resnet50", "--x", "flops", "-o", "x.svg"): "there is no measure flops for --x",
     ("resnet50", "--x", "top1", "-o", "x.svg"): "top1 over itself says nothing",
     ("resnet50", "--area", "top5", "-o", "x.svg"): "the area of a bubble cannot be top-5",

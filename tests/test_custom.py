@@ -59,7 +59,10 @@ def test_what_is_not_stated_is_unknown() -> None:
     assert network.unknown == {"roi": "the multiply-accumulates of roi_align are not stated"}
     assert f"{weight_bytes(network, 'float16'):,}" == f"at least {2 * (conv + 8 + 20):,}"
     said = " ".join(words.conventions(network))
-    assert "roi, deform, linear (custom) have the figures that the spec states, which nothing proves" in said
+    assert (
+        "roi, deform, linear (custom) have the figures that the spec states and archlens does not compute"
+        in said
+    )
     assert "Not stated, and so unknown: the params of deform." in said
     totals = json.loads(network_json.to_json(archlens.Study(network)))["totals"]
     assert totals["params"]["at_least"] == conv + 28
@@ -426,7 +429,7 @@ def test_no_package_takes_the_place_of_an_op(folder: Path) -> None:
     assert archlens.loads("{input: 3x8x8, layers: ['conv(4, 3)']}").params == 3 * 9 * 4 + 4
     found = run("ops")
     assert found.returncode == 2
-    assert "the package brings brings no op conv: archlens has an op conv itself" in found.stderr
+    assert "the package brings brings no op conv: archlens already has an op conv" in found.stderr
     assert OPS["conv"] is conv
 
 

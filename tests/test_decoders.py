@@ -144,7 +144,7 @@ def test_latents_are_told() -> None:
     cells = {row[0]: row[1].value for row in table.rows}
     assert cells["latent cache, float32: a token"] == 7 * 4
     assert cells["latent cache, int8: 20 tokens"] == 3 * 8 * 7
-    assert "Latent cache: in place of keys and values" in " ".join(table.notes)
+    assert "Latent cache: instead of keys and values" in " ".join(table.notes)
     data = json.loads(memory_table.to_json(network, account(network)))["kv_cache"]
     assert data["latent"]["token"]["float16"] == 7 * 2
     assert (data["sequence"]["float16"], data["latent"]["sequence"]["float16"]) == (8 * 64 * 2, 8 * 7 * 2)
@@ -231,7 +231,7 @@ def test_what_is_no_decoder() -> None:
     assert find(small("bert_base", length=24)) is None
     both = "{input: 20 of 9, layers: [embedding(12), 'self_attention(6, causal=true)', %s]}"
     assert find(archlens.loads(both % "self_attention(6)")) == Unknown(
-        "2 (self_attention) looks at other positions than those before"
+        "2 (self_attention) looks at positions other than earlier ones"
     )
     rows = "{input: 4x20 of 9, layers: [embedding(12), 'self_attention(6, causal=true)']}"
     assert find(archlens.loads(rows)) == Unknown("1 (self_attention) attends within rows")
@@ -240,8 +240,8 @@ def test_what_is_no_decoder() -> None:
 def test_tables_say_it() -> None:
     network = archlens.loads(CAUSAL)
     ledger = cost_table.table(cost(network)).notes
-    assert any("compute " in line and "masked included" in line for line in ledger)
-    assert any("These are of 20 tokens at once" in line for line in ledger)
+    assert any("compute " in line and "masked products" in line for line in ledger)
+    assert any("This is the cost of 20 tokens at once" in line for line in ledger)
     data = json.loads(cost_table.to_json(cost(network)))
     assert data["decoding"]["prefill_macs"] == network.macs
     assert data["unmasked_macs"] == unmasked(network)

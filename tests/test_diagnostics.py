@@ -261,12 +261,12 @@ USAGE = {
     "unknown_network_far": (
         ["qqqqqqqq"],
         "error: there is no network qqqqqqqq\n"
-        "  = help: `archlens list` shows all; a file of your own is named by its path",
+        "  = help: `archlens list` lists all; a file of your own is named by its path",
         2,
     ),
     "no_name": (
         [""],
-        "error: the name of a network is missing\n  = help: `archlens list` shows all",
+        "error: the name of a network is missing\n  = help: `archlens list` lists all",
         2,
     ),
     "unknown_param": (
@@ -311,7 +311,7 @@ USAGE = {
         "  |\n"
         "1 | 2 * widht\n"
         "  |     ^^^^^\n"
-        "  = help: a text needs quotes",
+        "  = help: a string needs quotes",
         1,
     ),
     "param_does_not_fit": (
@@ -522,7 +522,7 @@ def test_values_from_python() -> None:
     ):
         with pytest.raises(archlens.UsageError) as caught:
             archlens.loads(SPEC, width=value)
-        assert str(caught.value) == f"error: {message}\n  = help: numbers, texts, and lists of them"
+        assert str(caught.value) == f"error: {message}\n  = help: numbers, strings, and lists of them"
     for number in (10**5000, float("inf"), float("nan")):
         with pytest.raises(archlens.UsageError) as caught:
             archlens.loads(SPEC, width=number)
@@ -604,7 +604,7 @@ ELSEWHERE = {
     "an expression of ": "test_hostile",
     "a graph is a networkx.DiGraph": "test_diagram",
     "is not a revision of git": "test_diff",
-    "asks for a revision, and this is no git repository": "test_diff",
+    "asks for a revision, but this is not a git repository": "test_diff",
     "git knows no revision ": "test_diff",
     "is not a file at ": "test_diff",
     "has no file ": "test_diff",
@@ -617,7 +617,7 @@ ELSEWHERE = {
     "steps apply each other more than ": "test_sharing",
     " is used again, and ": "test_sharing",
     "this key has no layout": "test_format",
-    "this file has no layout that keeps what it says": "test_format",
+    "no layout of this file would keep its meaning": "test_format",
     " has a second key, ": "test_sharing",
 }
 

@@ -667,7 +667,7 @@ def test_broken_then_and_sound_now(repository: Path) -> None:
 def test_no_repository(tmp_path: Path) -> None:
     result = run("HEAD:net.yaml", "lenet5", cwd=tmp_path)
     assert result.returncode == 2
-    assert "HEAD:net.yaml asks for a revision, and this is no git repository" in result.stderr
+    assert "HEAD:net.yaml asks for a revision, but this is not a git repository" in result.stderr
 
 
 def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

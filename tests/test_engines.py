@@ -225,7 +225,7 @@ def test_what_no_search_has_written_is_refused(tmp_path: Path) -> None:
         assert set(found.rows.tolist()) <= set(range(56))
     path.write_text("params,macs\n1,2\n")
     with (
-        pytest.raises(UsageError, match="done:1 is no line that a search has written"),
+        pytest.raises(UsageError, match="done:1 is not a line that a search has written"),
         keeping(str(path), "", 1, 9),
     ):
         pass

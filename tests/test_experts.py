@@ -596,7 +596,7 @@ blocks:
   moe: [experts: {count: 4, active: 2, do: linear(12)}]
 layers: [moe, experts: {count: 3, active: 2, do: [linear(12), moe]}]
 """
-    with pytest.raises(archlens.SpecError, match="experts stand within experts"):
+    with pytest.raises(archlens.SpecError, match="experts are nested"):
         archlens.loads(text)
 
 

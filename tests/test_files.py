@@ -43,7 +43,7 @@ def test_the_first_bytes_say_what_a_file_is(name: str) -> None:
 )
 def test_what_is_of_no_format_is_told_which_there_are(name: str, content: bytes) -> None:
     Path(name).write_bytes(content)
-    with pytest.raises(archlens.UsageError, match=f"{name} is of no format that is read") as raised:
+    with pytest.raises(archlens.UsageError, match=f"{name} is not in a format that archlens reads") as raised:
         archlens.study(name)
     said = str(raised.value)
     assert "a spec (.yaml)" in said
@@ -153,8 +153,8 @@ def test_what_torch_saved_is_said_whatever_it_is_called() -> None:
         ("a.pth", b"?", "checkpoint of torch", "torch.onnx.export"),
         ("a.h5", b"?", "HDF5", "model.keras"),
         ("a", b"\x89HDF\r\n\x1a\n", "HDF5", "model.keras"),
-        ("a.safetensors", b"?", "weights and no network", "config.json"),
-        ("a", b'\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"}}', "weights and no network", "config.json"),
+        ("a.safetensors", b"?", "weights but no network", "config.json"),
+        ("a", b'\x40\0\0\0\0\0\0\0{"w":{"dtype":"F32"}}', "weights but no network", "config.json"),
         ("a.bin", b"GGUF\3\0\0\0", "weights of a language model", "config.json"),
         ("a.mlmodel", b"\x08\x01", "Core ML", "ONNX"),
         ("a.pb", b"\n\x0f", "graph of TensorFlow", ".tflite"),
@@ -165,7 +165,7 @@ def test_what_torch_saved_is_said_whatever_it_is_called() -> None:
         ("a.weights", b"?", "weights of darknet", ".cfg"),
         ("a.caffemodel", b"?", "weights of Caffe", ".prototxt"),
         ("a.pkl", b"?", "pickle", "model.py:Net"),
-        ("a.npy", b"\x93NUMPY", "arrays and no network", "model file"),
+        ("a.npy", b"\x93NUMPY", "arrays but no network", "model file"),
     ],
 )
 def test_a_file_that_is_not_read_is_said_with_what_to_do(

@@ -305,7 +305,7 @@ def test_refused() -> None:
 def test_what_would_say_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidying, "spaced", lambda text: text.replace("8", "9"))
     monkeypatch.setattr(tidying._Layout, "edit", lambda *_: None)
-    with pytest.raises(SpecError, match="this file has no layout that keeps what it says"):
+    with pytest.raises(SpecError, match="no layout of this file would keep its meaning"):
         tidied("input: 3x8x8\nlayers: [relu, conv(8)]\n")
 
 
@@ -313,12 +313,12 @@ def test_command(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(b"input:  3x8x8\r\nlayers:\r\n- conv(8,3)\r\n")
     before = file.read_bytes()
-    assert run("format", "--check", "a.yaml", cwd=tmp_path) == (1, "", "a.yaml would be laid out anew\n")
+    assert run("format", "--check", "a.yaml", cwd=tmp_path) == (1, "", "a.yaml would be reformatted\n")
     ended = run("format", "--diff", "a.yaml", cwd=tmp_path)
     assert ended.returncode == 0
     assert "+  - conv(8, 3)" in ended.stdout
     assert file.read_bytes() == before
-    assert run("format", "a.yaml", cwd=tmp_path) == (0, "", "a.yaml is laid out anew\n")
+    assert run("format", "a.yaml", cwd=tmp_path) == (0, "", "a.yaml is reformatted\n")
     assert file.read_bytes() == b"input: 3x8x8\r\nlayers:\r\n  - conv(8, 3)\r\n"
     assert run("format", "--check", "a.yaml", cwd=tmp_path) == (0, "", "")
     assert run("format", cwd=tmp_path).returncode == 2
@@ -326,7 +326,7 @@ def test_command(tmp_path: Path) -> None:
     file.write_text("input: 3x8x8\nlayers: [reluu\n")
     ended = run("format", "a.yaml", cwd=tmp_path)
     assert ended.returncode == 1
-    assert "this [ is opened and not closed" in ended.stderr
+    assert "this [ is never closed" in ended.stderr
 
 
 def test_files_of_other_tools(tmp_path: Path) -> None:
@@ -334,5 +334,5 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
     file = tmp_path / "yolo.yaml"
     file.write_text(text)
     ended = run("format", "--check", "yolo.yaml", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "yolo.yaml is not a spec, and is left as it is\n")
+    assert (ended.returncode, ended.stderr) == (0, "yolo.yaml is not a spec, so it is left unchanged\n")
     assert file.read_text() == text

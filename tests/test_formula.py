@@ -481,7 +481,7 @@ def test_sizes_that_a_spec_computes_with_stay_formulas() -> None:
         "1xT"
     )
     assert "the number of repeats x.length // 8" in repeated.untold
-    with pytest.raises(UsageError, match=r"nothing is known of these sizes: more than"):
+    with pytest.raises(UsageError, match=r"nothing is known about these sizes: more than"):
         repeated(T=900)
 
 
@@ -649,7 +649,7 @@ def test_several_inputs_and_numbers_among_letters() -> None:
         ("lenet5", "1xHxWxDxE", "has 5 axes, and the input is 1x32x32"),
         ("lenet5", "1xHHx3", "is not an input shape with letters"),
         ("lenet5", "1xHx0", "is not an input shape with letters"),
-        ("lenet5", "Hx1xHxW", "H stands for the batch, and for another size, too"),
+        ("lenet5", "Hx1xHxW", "H stands for the batch and also for another size"),
         ("lenet5", "1x32x32", "there is no letter"),
         ("lenet5", {"image": "1xHxW"}, "has no input image"),
         ("siamese_resnet18", "3xHxW", "has several inputs"),
@@ -731,7 +731,7 @@ def test_sums_that_are_multiplied_again_and_again() -> None:
 def test_ops_that_say_something_else_on_each_size() -> None:
     """1.3 is no quotient of small numbers: what is upsampled by it is as long as floating point says."""
     network = archlens.loads("input: 1x600\nlayers: [adaptive_avg_pool(x.length // 2 + 3), upsample(1.3)]")
-    with pytest.raises(UsageError, match="its ops would be asked on too many sizes"):
+    with pytest.raises(UsageError, match="its ops would have to be evaluated at too many sizes"):
         network.formula("1xT")
 
 

@@ -40,7 +40,7 @@ def test_a_page_is_not_stale(name: str) -> None:
 def test_a_page_that_is_not_committed_is_not_stale(name: str) -> None:
     """All others are looked at by ``python tests/generate.py --check``, which ``.ci/check`` runs."""
     now, before = generate.digests(generate.report(name)), generate.recorded()[name]
-    assert now == before, f"`{COMMAND}` writes it anew, and `archlens report {name} -o DIR` shows it"
+    assert now == before, f"`{COMMAND}` writes a new one, and `archlens report {name} -o DIR` shows it"
 
 
 def test_what_is_looked_at_elsewhere_is_looked_at() -> None:

@@ -199,7 +199,7 @@ def test_what_has_no_number_is_hatched_and_says_why(style: str, theme: str) -> N
     macs = said(svg, "MACs")
     why = {"d" if style == "volumes" else "b.d": "no number, the multiply-accumulates of mine are not stated"}
     assert macs["f"] == "no number, the multiply-accumulates of other are not stated"
-    assert macs["aux.0"] == "no number, runs in training only"
+    assert macs["aux.0"] == "no number, runs only in training"
     assert macs["a"] == f"{8 * 3 * 3 * 3 * 6 * 6:,}"
     assert [text for text in why.values() if text in macs.values()]
     words = [text.text for text in sound(svg).iter(f"{SVG}text")]

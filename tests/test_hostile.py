@@ -329,7 +329,7 @@ NAMES: Cases = {
     ),
     "names that are not there": (
         lambda: layers(*(f"n{k}: relu" for k in range(20_000)), "ref(nn)"),
-        "there is no step nn to continue from",
+        "there is no step nn to refer to",
     ),
 }
 
@@ -948,11 +948,11 @@ def test_control_characters_are_shown_and_not_obeyed(tmp_path: Path) -> None:
         ),
         (
             f'input: 3x8x8\nlayers: [{{"{CONTROL}": relu}}]\n',
-            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a step: a name has no blanks",
+            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a step: names have no spaces",
         ),
         (
             f'input: 3x8x8\nlayers: relu\nvariants: {{"{CONTROL}": {{}}}}\n',
-            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a variant: no blanks, colons or slashes",
+            "'\\x1b[31mred\\x1b[0m\\x07\\r\\u202egpj' cannot name a variant: no spaces, colons or slashes",
         ),
     ):
         assert refusal(shapes(tmp_path / "file.yaml", broken)) == message

@@ -210,9 +210,9 @@ def test_what_changes_no_count_is_said() -> None:
         "Laid out as LlamaForCausalLM of transformers, by the spec llama of the zoo.",
         "How rope_scaling scales the angles of positions is not laid out; no shape and no count depends on "
         "it.",
-        "Weights are counted as before they were quantised, as quantization_config says.",
-        "Code of its own, which auto_map names, is not read.",
-        "Fields that are not known of llama, and change nothing: made_up.",
+        "Weights are counted as they were before the quantization that quantization_config describes.",
+        "Custom code, which auto_map names, is not read.",
+        "Unknown fields of llama, which change nothing: made_up.",
     ]
 
 
@@ -229,10 +229,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model_type": 3}, "there is no spec for the model_type 3"),
     ({"architectures": ["LlamaModel"]}, "there is no spec for the architecture LlamaModel"),
     ({"architectures": "x"}, "there is no spec for the architecture x"),
-    ({"hidden_act": "gelu_10"}, "hidden_act is gelu_10, of which no spec is known"),
-    ({"hidden_act": None}, "hidden_act is null, of which no spec is known"),
-    ({"is_decoder": True}, "is_decoder is true, of which no spec is known"),
-    ({"pruned_heads": {"0": [1]}}, 'pruned_heads is {"0": [1]}, of which no spec is known'),
+    ({"hidden_act": "gelu_10"}, "hidden_act is gelu_10, for which no spec is known"),
+    ({"hidden_act": None}, "hidden_act is null, for which no spec is known"),
+    ({"is_decoder": True}, "is_decoder is true, for which no spec is known"),
+    ({"pruned_heads": {"0": [1]}}, 'pruned_heads is {"0": [1]}, for which no spec is known'),
     ({"hidden_size": 50}, "num_attention_heads 4 does not divide hidden_size 50"),
     ({"num_key_value_heads": 3}, "num_key_value_heads 3 does not divide num_attention_heads 4"),
     ({"head_dim": 7}, "heads of 7 channels are not turned in pairs"),
@@ -242,17 +242,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rms_norm_eps": 0}, "rms_norm_eps must be a number above 0, not 0"),
     ({"rms_norm_eps": float("nan")}, "rms_norm_eps must be a number above 0, not NaN"),
     ({"attention_bias": 1}, "attention_bias must be true or false, not 1"),
-    ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5, of which no spec"),
+    ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5, for which no spec"),
     ({"model_type": "gpt_neox", "rotary_pct": 0.3}, "3 of the 12 channels of a head are not turned in pairs"),
     ({"rope_scaling": [1]}, "rope_scaling must be a mapping"),
     (
         {"model_type": "qwen2", "num_key_value_heads": 2, "layer_types": ["sliding_attention"] * 2},
-        'layer_types is ["sliding_attention", "sliding_attention"], of which no spec is known',
+        'layer_types is ["sliding_attention", "sliding_attention"], for which no spec is known',
     ),
     ({"model_type": "ministral", "num_key_value_heads": 2, "layer_types": []}, "must be a list of 2 words"),
     (
         {"model_type": "ministral", "num_key_value_heads": 2, "layer_types": ["full_attention", "odd"]},
-        "layer_types has odd, of which no spec is known",
+        "layer_types has odd, for which no spec is known",
     ),
     (
         {
@@ -261,11 +261,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "sliding_window": None,
             "layer_types": ["full_attention", "sliding_attention"],
         },
-        "layer_types has sliding_attention, and sliding_window says none",
+        "layer_types has sliding_attention, but sliding_window is none",
     ),
     (
         {"model_type": "qwen3_moe", "num_key_value_heads": 2, "mlp_only_layers": [0]},
-        "mlp_only_layers is [0], of which no spec is known",
+        "mlp_only_layers is [0], for which no spec is known",
     ),
     ({"model_type": "qwen3_moe", "num_key_value_heads": 2, "num_experts": 7}, "cannot go to 8 of 7 experts"),
     (
@@ -278,11 +278,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"model_type": "gemma3_text", "num_key_value_heads": 2, "attn_logit_softcapping": 50.0},
-        "attn_logit_softcapping is 50.0, of which no spec is known",
+        "attn_logit_softcapping is 50.0, for which no spec is known",
     ),
     (
         {"model_type": "qwen2_moe", "num_key_value_heads": 2, "decoder_sparse_step": 2},
-        "decoder_sparse_step is 2, of which no spec is known",
+        "decoder_sparse_step is 2, for which no spec is known",
     ),
     ({"model_type": "roberta", "pad_token_id": -1}, "pad_token_id must be a whole number"),
     (
@@ -292,7 +292,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "new_decoder_architecture": True,
             "parallel_attn": False,
         },
-        "parallel_attn is false, of which no spec is known",
+        "parallel_attn is false, for which no spec is known",
     ),
     (
         {
@@ -301,7 +301,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             "new_decoder_architecture": True,
             "num_ln_in_parallel_attn": 3,
         },
-        "there are 1 or 2 norms in a layer, and not 3",
+        "there are 1 or 2 norms in a layer, not 3",
     ),
     (
         {"model_type": "falcon", "architectures": ["FalconForCausalLM"], "hidden_size": 20},
@@ -468,9 +468,9 @@ def test_a_network_that_is_too_deep() -> None:
     [
         ("", "the file is empty"),
         ("[]", "a configuration must be a mapping"),
-        ('{"architectures": []}', "the configuration says no model_type"),
+        ('{"architectures": []}', "the configuration has no model_type"),
         ('{"model_type": "llama"', "this is not valid YAML"),
-        ('{"model_type": "llama", "model_type": "gpt2"}', "the key model_type stands twice"),
+        ('{"model_type": "llama", "model_type": "gpt2"}', "the key model_type appears twice"),
         ('{"model_type": ' + "[" * 100, "nested more than 60 deep"),
     ],
 )

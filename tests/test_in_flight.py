@@ -392,7 +392,7 @@ outputs:
     assert bare["first.add"].inputs == ("first.part.b", "first.part.a")
     assert bare["first.part.a_1"].again
     assert bare.outputs["early"] == "first.part.a"
-    with pytest.raises(archlens.SpecError, match=r"there is no step part\.c to continue from"):
+    with pytest.raises(archlens.SpecError, match=r"there is no step part\.c to refer to"):
         archlens.loads(text.replace("PATH", "ref(part.c)"))
 
 

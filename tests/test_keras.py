@@ -986,7 +986,7 @@ WRONG: list[tuple[Any, str]] = [
     (sequential(start(8)), "has no layers"),
     (
         sequential(start(8, 8, 1), said("Resizing", "r", height=4, width=4, interpolation=["nearest"])),
-        'layers[1] "r" (Resizing): its interpolation must be a text, not ["nearest"]',
+        'layers[1] "r" (Resizing): its interpolation must be a string, not ["nearest"]',
     ),
     (
         functional(start(8), said("Bidirectional", "b", []), out=[["b", 0, 0]]),

@@ -748,7 +748,7 @@ def test_ref_from_within_a_block() -> None:
         "stage.0.0": ("stage.a",),
         "stage.0.add": ("stage.0.0", "a"),
     }
-    with pytest.raises(archlens.SpecError, match="there is no step a to continue from"):
+    with pytest.raises(archlens.SpecError, match="there is no step a to refer to"):
         network("- stage:\n    - a: tanh\n    - unit", head)
 
 

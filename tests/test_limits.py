@@ -60,14 +60,14 @@ def test_bytes(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "message", "help"),
     [
-        ("1,00", Kind.COUNT, "has a comma that parts neither", "1.5M"),
-        (">= 4,2G", Kind.COUNT, "has a comma that parts neither", "1.5M"),  # was >= 4 and exactly 2G
-        ("5, 6", Kind.COUNT, "has a comma that parts neither", ""),
-        ("<= 26M,", Kind.COUNT, "'<= 26M,' has a comma that parts neither", ""),
+        ("1,00", Kind.COUNT, "has a comma that separates neither", "1.5M"),
+        (">= 4,2G", Kind.COUNT, "has a comma that separates neither", "1.5M"),  # was >= 4 and exactly 2G
+        ("5, 6", Kind.COUNT, "has a comma that separates neither", ""),
+        ("<= 26M,", Kind.COUNT, "'<= 26M,' has a comma that separates neither", ""),
         ("<= 26M, <= 27M", Kind.COUNT, "limits the same side twice", ""),
         ("== 5, <= 6", Kind.COUNT, "limits the same side twice", ""),
-        ("<= 1e400", Kind.COUNT, "1e400 is more than anything that is measured", ""),
-        ("<= 99999999999999999T", Kind.COUNT, "is more than anything", ""),
+        ("<= 1e400", Kind.COUNT, "1e400 is larger than any figure", ""),
+        ("<= 99999999999999999T", Kind.COUNT, "is larger than any figure", ""),
         ("<= 1e-3M", Kind.COUNT, "'<= 1e-3M' is not a limit", ""),
         ("<= 32x32", Kind.SIZE, "is not a limit", "one number, which holds along every axis"),
         ("<= 32x32", Kind.COUNT, "is not a limit", "as in <= 26M"),
@@ -274,12 +274,12 @@ def test_units(text: str, kind: Kind, size: int) -> None:
     [
         ("", "the limit is empty"),
         (" \n ", "the limit is empty"),
-        ("1000000000001T", "is more than anything that is measured"),
+        ("1000000000001T", "is larger than any figure"),
         ("<= " + "9" * 98, "is not a limit"),
         ("20M..30%", "'20M..30%' mixes a percentage with a number"),
         ("20%..30M", "'20%..30M' mixes a percentage with a number"),
         (">= 20%, <= 30M", "mixes a percentage with a number"),
-        ("<= -5", "'<= -5' is negative, and nothing that is measured is"),
+        ("<= -5", "'<= -5' is negative, but no figure is"),
         ("-5", "is negative"),
         ("<= M", "'<= M' has no number"),
         ("!= 5", "'!= 5' is not a comparison"),

@@ -217,7 +217,7 @@ def test_upsampled_branches_may_be_half_a_coarse_step_off() -> None:
 def test_statistics_of_one_value() -> None:
     """What torch refuses in training, and what it refuses for one sample; of one position only."""
     running = one("AL404", "instance_norm(running_stats=true)", input="8x1x1")
-    assert "it runs in evaluation only" in running.message
+    assert "it runs only in evaluation" in running.message
     for step in ("batch_norm(running_stats=false)", "group_norm(8)"):
         assert "it does not run on a single sample" in one("AL404", step, input="8x1x1").message
         assert of("AL404", spec(step, input="8x1x2")) == []
@@ -306,7 +306,10 @@ def test_the_shift_of_resnet() -> None:
     """Half a step at each of the five strides of 2: (1 + 2 + 4 + 8 + 16)/2 = 15.5 pixels."""
     network, found = zoo("resnet50", "AL102")
     assert len(found) == 1
-    assert "lies before that of the image by 15.5 along the height and width" in found[0].notes[0]
+    assert (
+        "is off the centre of the image, towards the start, by 15.5 along the height and width"
+        in found[0].notes[0]
+    )
     assert found[0].layers == ("conv1", "maxpool", "layer2.0.conv2", "layer3.0.conv2", "layer4.0.conv2")
     assert network.name == "resnet50"
     # one of the axes alone: of 33 positions the centre is at 16, where that of 33 windows is
@@ -749,7 +752,7 @@ def test_large_kernel(kernel: int, input: str, bias: str) -> None:
     """What is advised gives the same shape and field, with as many parameters fewer as is said."""
     large = f"conv(48, {kernel}, padding={kernel // 2}{bias})"
     found = one("AL303", large, input=input)
-    chain = found.help.partition(" has ")[0]
+    chain = found.help.partition(" saves ")[0]
     assert 2 <= chain.count("conv") <= 3
     advised = " >> ".join(f"{conv[:-1]}{bias})" for conv in chain.split(" >> "))
     assert found.numbers["saved"] == params(large, input=input) - params(advised, input=input) > 0
@@ -930,7 +933,7 @@ def test_figures_of_odd_channels() -> None:
     padded = 64 * 3 * 16 + 64 * 9 * 3 * 8 * 16 + 64 * 4 * 40 * 24 + 256 * 24 * 16
     assert found.numbers == {"count": 4, "of": 6, "macs": macs, "padded": padded}
     assert found.layers == ("first", "grouped", "up", "even")
-    assert "4 of 6 convolutions and linear layers have channels that are no multiple of 8" in found.message
+    assert "4 of 6 convolutions and linear layers have channels that are not a multiple of 8" in found.message
     assert (
         "first (12 out), grouped (4 in and 12 out), up (36 in and 20 out) and even (20 in)" in found.message
     )
@@ -950,7 +953,7 @@ def test_unused() -> None:
         ("spare", "the param spare is read by nothing"),
         ("group", "the param group is read by lost only, which nothing uses"),
         ("hidden", "the param hidden is read by nothing"),
-        ("c", "c, a parameter of other, is read by nothing"),
+        ("c", "c, a parameter of other, is not used"),
     }
     (hidden,) = (one for one in of("AL601", USES, "one") if marked(one) == "hidden")
     assert hidden.notes == ("set nevertheless by two",)
@@ -1137,7 +1140,7 @@ def test_text(files: Path) -> None:
     code, out, err = run("lint", "bad.yaml", "--select", "AL301")
     assert (code, err) == (0, "")
     assert out == (
-        "warning[AL301]: 1: 9 biases are taken away again by the normalization behind it\n"
+        "warning[AL301]: 1: 9 biases are removed again by the normalization after it\n"
         "  --> bad.yaml:4:5\n"
         "   |\n"
         "4 |   - conv(9, 1)\n"

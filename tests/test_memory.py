@@ -223,7 +223,9 @@ def test_what_nobody_can_say() -> None:
     """Totals over an op whose kernels do not say what they keep are at least so much."""
     network = one_op("3x5 >> channels_last >> lstm(4)")
     assert memory.account(network).unknown == ("2",)
-    said = "At least: nobody has said what 1 layer keeps (2): torch's kernels keep a workspace of their own"
+    said = (
+        "Lower bounds: it is not stated what 1 layer keeps (2): torch's kernels keep a workspace of their own"
+    )
     assert said in " ".join(terminal.write(view.table(network, memory.account(network))).split())
 
 
@@ -1140,7 +1142,7 @@ def test_an_op_that_says_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found.unknown == ("1", "2", "3", "4")
     text = terminal.write(view.table(network, found))
     assert "at least 64 " in text  # the 16 values that the convolution keeps
-    assert "At least: nobody has said what 4 layers keep (1, 2, 3, …)." in text
+    assert "Lower bounds: it is not stated what 4 layers keep (1, 2, 3, …)." in text
 
 
 def test_growth_is_that_of_the_batch() -> None:

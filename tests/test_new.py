@@ -33,7 +33,7 @@ def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("mine", "mine.yaml"):
         code, text = new(name)
         assert code != 0
-        assert "mine.yaml is already there, and is left as it is" in text
+        assert "mine.yaml already exists, and is left unchanged" in text
     assert (tmp_path / "mine.yaml").read_text() == "mine"
 
 

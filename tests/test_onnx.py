@@ -1942,7 +1942,7 @@ def test_an_input_of_an_open_length_is_asked_for_and_called_as_in_the_file(tmp_p
     path = written(tmp_path, data)
     code, out = run("shapes", path)
     assert (code, "leaves the size of its input input open, which is length" in out) == (1, True)
-    assert "help: say it, as in --input 128" in out
+    assert "help: give it, as in --input 128" in out
     for given in ("7", "ids=7", "input=7"):
         code, out = run("shapes", path, "--input", given)
         assert (code, "input 7 of 30" in out) == (0, True), given

@@ -441,13 +441,13 @@ NON_UNIFORM = {
     '3x2x5 >> channels_last >> gru(4, layers=2, output="both")': (
         "its last rows are the states that it ends with, which have seen all steps"
     ),
-    "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions stand in one row",
-    "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions stand in one row",
-    "27x42 >> fold((6, 7), 3, padding=1)": "the windows of 6x7 positions stand in one row",
+    "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions are in one row",
+    "2x9x8 >> unfold((2, 3), stride=(2, 1), dilation=2)": "the windows of 4x4 positions are in one row",
+    "27x42 >> fold((6, 7), 3, padding=1)": "the windows of 6x7 positions are in one row",
     "12x16 >> fold((9, 8), (2, 3), stride=(2, 1), dilation=2)": (
-        "the windows of 4x4 positions stand in one row"
+        "the windows of 4x4 positions are in one row"
     ),
-    "8x6 >> fold((4, 6), 2, stride=2)": "the windows of 2x3 positions stand in one row",
+    "8x6 >> fold((4, 6), 2, stride=2)": "the windows of 2x3 positions are in one row",
     "6x8x8 >> roll(-3)": "what goes over the border comes in at the other side",
     "6x4x5 >> channels_last >> roll((1, -2))": "what goes over the border comes in at the other side",
     '6x8x5 >> flip("width")': "the last position comes first",
@@ -499,18 +499,18 @@ NON_UNIFORM = {
     ),
     # positions get another order, or another number of axes
     '8x4x5 >> mean("height")': "the axes of 8x4x5 are not those of 8x5",
-    '24x49 >> tokens >> rearrange("l (h=4 c) -> h l c")': "the positions of 49 stand in another order",
+    '24x49 >> tokens >> rearrange("l (h=4 c) -> h l c")': "the positions of 49 are in another order",
     '24x49 >> tokens >> rearrange("(h w=7) c -> c h w", channels="first")': (
-        "the positions of 49 stand in another order"
+        "the positions of 49 are in another order"
     ),
-    '6x4x9 >> rearrange("c h (w p=3) -> h (p w) c")': "the positions of 4x9 stand in another order",
-    '6x4x5 >> channels_last >> rearrange("h w c -> h w 1 c")': "the positions of 4x5 stand in another order",
-    '12 >> rearrange("(l=4 c) -> l c")': "the positions of 12 stand in another order",
+    '6x4x9 >> rearrange("c h (w p=3) -> h (p w) c")': "the positions of 4x9 are in another order",
+    '6x4x5 >> channels_last >> rearrange("h w c -> h w 1 c")': "the positions of 4x5 are in another order",
+    '12 >> rearrange("(l=4 c) -> l c")': "the positions of 12 are in another order",
     '8x9, 8x1 >> tokens >> concat(axis="length")': (
-        "the positions of each branch stand behind each other along the length"
+        "the positions of the branches follow each other along the length"
     ),
     '8x4x5, 8x3x5 >> concat(axis="height")': (
-        "the positions of each branch stand behind each other along the height"
+        "the positions of the branches follow each other along the height"
     ),
     **dict.fromkeys(
         (
@@ -522,12 +522,12 @@ NON_UNIFORM = {
     "400 >> reshape([16, 5, 5])": "reshape rearranges positions",
     "16x5x5 >> reshape([-1, 25])": "reshape rearranges positions",
     "3x4 >> reshape([2, -1, 3, 1])": "reshape rearranges positions",
-    "768x14x14 >> tokens": "the positions of 14x14 stand in one row",
-    "96x5x7 >> channels_last >> tokens": "the positions of 5x7 stand in one row",
+    "768x14x14 >> tokens": "the positions of 14x14 are in one row",
+    "96x5x7 >> channels_last >> tokens": "the positions of 5x7 are in one row",
     "6x4x9 >> transpose": "the two axes are exchanged",
     "6x4x9 >> channels_last >> transpose": "the two axes are exchanged",
-    "6x8x8 >> window_partition(4)": "the positions of 8x8 stand in rows, one for each window",
-    "6x4x9 >> window_partition((2, 3))": "the positions of 4x9 stand in rows, one for each window",
+    "6x8x8 >> window_partition(4)": "the positions of 8x8 are in rows, one for each window",
+    "6x4x9 >> window_partition((2, 3))": "the positions of 4x9 are in rows, one for each window",
     **dict.fromkeys(
         (
             "6x8x8 >> window_partition(4) >> window_reverse(4, 8)",

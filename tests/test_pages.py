@@ -118,7 +118,7 @@ class Page(HTMLParser):
 
 
 def check_page(page: Page, pictures: int) -> None:
-    """Pictures are well-formed, no id stands twice, and nothing of a spec has become an element."""
+    """Pictures are well-formed, no id appears twice, and nothing of a spec has become an element."""
     assert len(page.svgs) == pictures
     for svg in page.svgs:
         root = ElementTree.fromstring(svg)

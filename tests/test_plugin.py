@@ -259,7 +259,7 @@ def test_a_budget_that_checks_nothing_fails() -> None:
     [
         ({"parms": "<= 5"}, "did you mean params?"),
         ({"params": "<= 5MB"}, "params: the unit MB is not known here"),
-        ({"params": 5}, "a limit must be a text, not the number 5"),
+        ({"params": 5}, "a limit must be a string, not the number 5"),
         ({"scopes": {"fd": {"params": "<= 5 %"}}}, "resnet50 has no scope fd"),
         ({"scopes": {"fc": {"min_size": "<= 5"}}}, "has none of its own"),
         ({"params": "<= 5 %"}, "is a percentage"),

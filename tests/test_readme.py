@@ -150,7 +150,7 @@ def test_every_block(page: Path, tmp_path: Path, update: bool, monkeypatch: pyte
                 text = text.replace(f"```console\n{fence.text}```", f"```console\n{real}```")
                 page.write_text(text, "utf-8")
             else:
-                assert real == fence.text, f"{where}: `{COMMAND}` writes it anew"
+                assert real == fence.text, f"{where}: `{COMMAND}` writes a new one"
             checked += 1
         elif fence.language == "python":
             test = doctest.DocTestParser().get_doctest(fence.text, names, where, page.name, fence.line)

@@ -505,10 +505,8 @@ def test_a_cut_is_said(tmp_path: Path) -> None:
     spec = "input: 1x9x64\nlayers: ['slice(16, 27, axis=\"width\")', 'conv(4, 3, padding=1)']\n"
     (tmp_path / "cut.yaml").write_text(spec, encoding="utf-8")
     result = CliRunner().invoke(cli, ["shapes", str(tmp_path / "cut.yaml"), "--columns", "field,clipped"])
-    assert (
-        "Behind a cut only positions 16 to 26 of the width are seen; fields count what was" in result.output
-    )
-    assert result.output.count("Behind a cut") == 1
+    assert "Behind a crop only positions 16 to 26 of the width are seen; fields include the" in result.output
+    assert result.output.count("Behind a crop") == 1
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_each_step_sees_those_before_it() -> None:
 @pytest.mark.parametrize(
     ("step", "message"),
     {
-        "lstm(4)": "lstm works on channels that come last, such as LxC, and its input is a map",
+        "lstm(4)": "lstm works on channels that come last, such as LxC, but its input is a map",
         "channels_last >> lstm(4, projection=2, output='both')": "its states have 2 features and its cells 4",
         "channels_last >> lstm(4, projection=4)": "its projection to 4 features is not smaller than",
         "channels_last >> gru(4, layers=1001)": "it has 1,001 layers, and may have 1,000",

@@ -78,7 +78,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_the_readmes_first_picture_is_what_its_command_draws(run: Any) -> None:
     text = (REPORTS.parent / "README.md").read_text("utf-8")
-    picture = next(target for target in targets(text) if target.endswith(".svg"))
+    picture = next(target for target in targets(text) if target.startswith("reports/pictures/"))
     command = re.search(r"`archlens (diagram [^`]+) -o alexnet.svg`", text)
     assert command is not None
     assert CliRunner().invoke(cli, [*command[1].split(), "-o", "alexnet.svg"]).exit_code == 0
@@ -110,7 +110,7 @@ def test_all_replaces_no_readme_of_ones_own(run: Any, monkeypatch: pytest.Monkey
         before = set(Path().iterdir())
         result = run("--all", "-o", ".", "--format", form)
         assert result.exception.diagnostic.message == (
-            f"{name} is there already, and is not what archlens writes"
+            f"{name} already exists, and was not written by archlens"
         )
         assert (Path(name).read_text("utf-8"), set(Path().iterdir())) == ("mine", before)
         for _ in range(2):  # its own it replaces
@@ -168,7 +168,7 @@ def test_columns_add_up_to_the_totals(name: str) -> None:
         table = tables(titled(text, title))[0]
         for column in columns:
             at = table[0].index(column)
-            # brackets hold what runs in training only, which is in no total
+            # brackets hold what runs only in training, which is in no total
             cells = [re.sub(r"\s*\([\d,]+\)", "", row[at]) or "0" for row in table[1:]]
             *parts, total = (int(cell.replace(",", "")) for cell in cells)
             assert sum(parts) == total == getattr(network, column.lower())
@@ -254,9 +254,9 @@ def test_how_far_sizes_were_tried_is_said(run: Any) -> None:
     )
     assert "3 to 96, of 1 to 96" in far
     assert "3 to 96, of 1 to 96" in near
-    assert "Tried for this page: sizes up to" in far
+    assert "For this page, sizes up to" in far
     assert "Tried for this page" not in near  # 96 is all
-    assert "Input: that of a; other inputs of the same size change with it." in near
+    assert "Input: the size of a; other inputs of the same size change with it." in near
     assert "Input: that" not in far
 
 
@@ -529,7 +529,7 @@ def test_a_report_of_another_version_of_the_network_is_not_quoted(run: Any) -> N
     assert other != text
     Path("v.json").write_text(other, "utf-8")
     assert run("lenet5", "-o", "out", "--verification", "v.json").exit_code == 0
-    assert "No report of a verification" in Path("out/lenet5.md").read_text("utf-8")
+    assert "There is no verification report" in Path("out/lenet5.md").read_text("utf-8")
     Path("v.json").write_text(text, "utf-8")
     assert run("lenet5", "-o", "out", "--verification", "v.json").exit_code == 0
     section = titled(Path("out/lenet5.md").read_text("utf-8"), "Verification")
@@ -732,7 +732,7 @@ def test_a_spec_from_a_pipe(run: Any) -> None:
         ((), "report takes names of networks, or --all"),
         (("lenet5", "--all"), "report takes names of networks, or --all"),
         (("lenet6",), "there is no network lenet6"),
-        (("lenet5", "./lenet5.yaml"), "lenet5 and lenet5 would have one page, lenet5"),
+        (("lenet5", "./lenet5.yaml"), "lenet5 and lenet5 would have the same page, lenet5"),
         (("lenet5", "--verification", "none.md"), "none.md cannot be read: No such file or directory"),
         (("lenet5", "--verification", "broken.yaml"), "broken.yaml is not a report of a verification"),
         (("lenet5", "--verification", "binary"), "binary cannot be read: it is not UTF-8"),

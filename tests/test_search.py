@@ -323,7 +323,7 @@ def test_the_rest_of_a_list_is_varied_as_its_last_item(tmp_path: Path) -> None:
     assert found.columns()["depths"] == [
         (a, b, c, d) for a in (1, 2) for b in (1, 2) for c in (1, 2) for d in (1, 2)
     ]
-    with pytest.raises(UsageError, match="has 4 items, and 5 stand before"):
+    with pytest.raises(UsageError, match="has 4 items, but 5 come before"):
         archlens.search("regnet_x_400mf", vary={"depths": "[1, 2, 3, 4, 5, ...]"})
 
 
@@ -355,7 +355,7 @@ def test_limits_in_bytes_are_those_of_a_board(tmp_path: Path) -> None:
         assert (json.dumps(values) in kept) is within[-1]
     assert {*within} == {True, False}
     front = CliRunner().invoke(cli, [*command, "--pareto", "params,macs"]).stdout
-    assert "320K is 327,680 bytes: of bytes K, M, G and T are powers of 1,024" in front
+    assert "320K is 327,680 bytes: for bytes, K, M, G and T are powers of 1,024" in front
 
 
 BAD = {
@@ -370,8 +370,8 @@ BAD = {
     "alpha=1,,2": "is not a list of values",
     "alpha=[1..2],[3..4]": "is one of several lists",
     "alpha=[1..4, ...]": "how long the list is",
-    "alpha=[..., 1]": "... stands behind the last item",
-    "alpha=[...]": "... stands behind the last item",
+    "alpha=[..., 1]": "... comes after the last item",
+    "alpha=[...]": "... comes after the last item",
     "beta=[1..2, ...]": "has no param beta",
     "beta=1..2": "has no param beta",
     "input=a..b": "is not an input",

@@ -21,6 +21,10 @@ CONFIG = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
 SETTINGS = CONFIG[: CONFIG.index("nav:\n  - Start: README.md")]
 
 
+#: What people wrote of it.
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
 @pytest.fixture(scope="module")
 def site() -> ModuleType:
     """The program that builds it."""
@@ -36,6 +40,14 @@ def test_the_site_has_every_page() -> None:
     """What leads to the pages of the site: each of ``docs/`` is there, and no other."""
     listed = re.findall(r": (docs/[\w-]+\.md)$", CONFIG, re.MULTILINE)
     assert sorted(listed) == sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_headings_are_headings(page: Path) -> None:
+    """A page starts with one, and each stands on a line of its own, with a blank behind its marks."""
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert prose.startswith("# ")
+    assert re.findall(r"^#+[^#\s].*|[^#\n]#{2,} .*", prose, re.MULTILINE) == []
 
 
 def test_the_gallery_of_the_site_leads_to_a_page_of_every_network(site: ModuleType) -> None:
@@ -73,7 +85,7 @@ def test_the_site_is_built_in_strict_mode(site: ModuleType, tmp_path: Path) -> N
 
 
 #: The text of a page, the entries that lead to it, and what is said of the mistake.
-PAGES = {
+MISTAKES = {
     "nothing": ("See [the top](#one) and [this page](one.md#one).", "  - One: one.md", None),
     "a link to no page": ("See [the other](other.md).", "  - One: one.md", "other.md"),
     "a link to no heading": ("See [below](#below).", "  - One: one.md", "#below"),
@@ -81,12 +93,12 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("case", PAGES)
+@pytest.mark.parametrize("case", MISTAKES)
 @pytest.mark.slow
 def test_what_is_wrong_in_a_page_stops_it(
     site: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str], case: str
 ) -> None:
-    text, nav, said = PAGES[case]
+    text, nav, said = MISTAKES[case]
     (tmp_path / "pages").mkdir()
     for name in ("site.css", "site.js", "readable.py"):
         folder = tmp_path if name == "readable.py" else tmp_path / "pages"

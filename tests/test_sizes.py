@@ -358,7 +358,7 @@ def test_a_search_to_a_bound_is_given_up_as_well(monkeypatch: pytest.MonkeyPatch
     assert sizes.find(archlens.loads(text, max_layers=4 * MAX_LAYERS), bound=120).tried[0].bound == 120
     said = CliRunner().invoke(cli, ["sizes", "-", "--upto", "100000"], input=text).output
     assert f"fits                10 to {tried.bound}, of 1 to {tried.bound}\n" in said
-    assert "given up            it is more work than a search may be (--max-layers, or max_layers=" in said
+    assert "given up            it takes more work than a search may (--max-layers, or max_layers=" in said
     monkeypatch.setattr(sizes, "_WORK", -1)
     said = CliRunner().invoke(cli, ["sizes", "-", "--upto", "100000"], input=text).output
     for what in ("smallest     ", "fits         ", "no pixel lost"):

@@ -81,7 +81,7 @@ def test_arguments_by_another_name() -> None:
     assert argument_meant("filters", signature(OPS["conv"])) == "did you mean channels?"
     assert argument_meant("units", signature(OPS["linear"])) == "did you mean features?"
     assert argument_meant("kernel_size", signature(OPS["max_pool"])) == "did you mean kernel?"
-    assert argument_meant("in_channels", signature(OPS["conv"])) == "what flows in says it; leave it out"
+    assert argument_meant("in_channels", signature(OPS["conv"])) == "it follows from the input; leave it out"
 
 
 @pytest.mark.parametrize(

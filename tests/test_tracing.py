@@ -521,7 +521,7 @@ def test_a_module_without_layers() -> None:
         def forward(self, x: Any) -> Any:
             return torch.ones(3)
 
-    with pytest.raises(archlens.SpecError, match="nothing that Nothing gives depends on its input"):
+    with pytest.raises(archlens.SpecError, match="no output of Nothing depends on its input"):
         archlens.trace(Nothing(), (3, 4, 4))
     with pytest.raises(archlens.SpecError, match="Identity has no layers"):
         archlens.trace(nn.Identity(), (3, 4, 4))
@@ -987,7 +987,7 @@ def test_what_leaves_torch_is_not_followed() -> None:
         def forward(self, x: Any) -> Any:
             return self.few(self.features(torch.from_numpy(x.numpy() * 2)))
 
-    with pytest.raises(archlens.SpecError, match="nothing that Leaves gives depends on its input"):
+    with pytest.raises(archlens.SpecError, match="no output of Leaves depends on its input"):
         archlens.trace(Leaves(), (3, 8, 8), real=True)
 
 
@@ -1028,7 +1028,7 @@ def test_what_libraries_run_their_models_on(torchvision: Any, model: Path) -> No
         "from own_model import Net\n\n\nnet = Net()\nnet.default_cfg = {'input_size': (3, 20, 28)}\n"
     )
     assert archlens.load("own_told:net").inputs == {"input": (3, 20, 28)}
-    with pytest.raises(archlens.UsageError, match="does not say what it is run on"):
+    with pytest.raises(archlens.UsageError, match="does not specify its input"):
         archlens.load("own_model:Net")
 
 
@@ -1193,7 +1193,7 @@ def test_trace_says_what_is_known(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("net", "said"), [("Net", "a search over many sizes places"), ("Odd", "each size of")]
+    ("net", "said"), [("Net", "a search over many sizes reuses"), ("Odd", "each size of")]
 )
 def test_trace_says_how_it_comes_to_other_inputs(model: Path, net: str, said: str) -> None:
     found = CliRunner().invoke(cli, ["trace", f"own_model:{net}", "--input", "3x8x8"])
@@ -1409,24 +1409,24 @@ def test_a_module_runs_on_what_its_spec_does(model: Path) -> None:
 
 
 REFUSED = {
-    "shapes own_model:Net": "own_model:Net is a torch module, which does not say what it is run on",
+    "shapes own_model:Net": "own_model:Net is a torch module, which does not specify its input",
     "shapes own_model:Nett --input 3x8x8": "own_model has no Nett",
     "shapes own_model:Net.bodi --input 3x8x8": "own_model:Net has no part bodi",
     "shapes own_model:made.body.7.x --input 3x8x8": "own_model:made.body has no part 7",
     "shapes own_model:number.body --input 3x8x8": "own_model has no number.body",
     "shapes own_modell:Net --input 3x8x8": "own_modell:Net cannot be imported: there is no module own_modell",
     "shapes none.py:Net --input 3x8x8": "there is no file none.py",
-    "shapes own_model:number --input 3x8x8": "own_model:number is a int, and no torch module",
-    "shapes own_model:none --input 3x8x8": "own_model:none makes a NoneType, and no torch module",
+    "shapes own_model:number --input 3x8x8": "own_model:number is a int, not a torch module",
+    "shapes own_model:none --input 3x8x8": "own_model:none makes a NoneType, not a torch module",
     "shapes own_model:two --input 3x8x8": "own_model:two needs a value for a, b",
     "shapes own_model:Net --input 3x8x8 --set widht=3": "own_model:Net has no param widht",
-    "shapes own_model:made --input 3x8x8 --set width=3": "own_model:made is made already",
+    "shapes own_model:made --input 3x8x8 --set width=3": "own_model:made already exists",
     "shapes own_model:Net --input 3x8x8 --set width=2000": "own_model:Net raised ValueError: too wide",
     "shapes own_model:Net --input 4x8x8": "body.0 (Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1)))",
     "shapes own_model:made --input x=3x8x8,y=3": "3x8x8,y=3 is not a shape",
     "shapes own_model:made --input x=": "is not a shape",
     "shapes own_model:made --input z=3x8x8": "its forward takes x",
-    "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not say",
+    "diff own_model:Net own_model:made": "own_model:Net is a torch module, which does not specify",
     "trace lenet5": "nothing of lenet5 runs: only torch modules",
     "show own_model:Net": "own_model:Net is a torch module, and has no spec",
 }
@@ -1471,7 +1471,7 @@ def test_shapes_of_a_module_are_those_of_another(model: Path) -> None:
     body.body = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3))
     body.forward = body.body.forward
     assert_shapes(body, "own_model:Net", input="3x12x12")
-    with pytest.raises(archlens.UsageError, match="own_model:Net is a torch module, which does not say"):
+    with pytest.raises(archlens.UsageError, match="own_model:Net is a torch module, which does not specify"):
         assert_shapes(body, "own_model:Net")
 
 
@@ -1531,7 +1531,7 @@ def test_a_module_of_two_names_has_all_its_keys() -> None:
         torch.testing.assert_close(built(x), module(x))
     with pytest.raises(archlens.UsageError) as caught:
         archlens.convert(network)
-    assert "body.0.0.weight has a second key, body.2.0.weight, as what has two names" in str(caught.value)
+    assert "body.0.0.weight has a second key, body.2.0.weight, since it has two names" in str(caught.value)
 
 
 def test_a_part_that_runs_under_its_second_name_is_one_layer_there() -> None:
@@ -1666,7 +1666,7 @@ def test_a_network_of_one_sample_says_so_and_is_not_verified(tmp_path: Path) -> 
     )
     found = CliRunner().invoke(cli, ["verify", f"{path}:Net", "--input", "4"])
     assert found.exit_code == 1
-    assert "takes its batch apart, and is known for one sample alone" in str(found.exception)
+    assert "takes its batch apart, so it is known only for one sample" in str(found.exception)
 
 
 def test_buffers_without_values_are_said() -> None:

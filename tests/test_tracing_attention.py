@@ -1480,7 +1480,7 @@ class UnevenColumns(Grid):
 
 
 class Disordered(Grid):
-    """The tokens stand in another order than those of a map, as where windows are merged."""
+    """The tokens are in another order than those of a map, as where windows are merged."""
 
     def angles(self) -> Tensor:
         return super().angles()[torch.tensor([0, 1, 3, 4, 2, 5])]

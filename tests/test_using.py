@@ -268,7 +268,7 @@ def test_what_is_wrong_in_a_used_file_is_shown_there_and_where_it_is_used(put: P
         "  |\n"
         "4 |   - m: mid\n"
         "  |        ^^^ mid is used here\n"
-        "  = help: a text needs quotes"
+        "  = help: a string needs quotes"
     )
     # a window that does not fit, and a file that is no spec at all
     put("head.yaml", "input: 3x8x8\nlayers: ['max_pool(20)']\n")

@@ -180,8 +180,8 @@ def check(printed: Callable[[str, int | None], str], command: str, widths: tuple
         fitted = printed(command, width)
         for line in fitted.split("\n"):
             assert cells(line) <= width or len(line.split()) == 1, (width, line)
-        left_out = re.findall(r"Left out, for want of width: ([^.]*)\.", " ".join(fitted.split()))
-        merged = re.findall(r"other adds up ([^.]*), for want of width\.", " ".join(fitted.split()))
+        left_out = re.findall(r"Left out for lack of width: ([^.]*)\.", " ".join(fitted.split()))
+        merged = re.findall(r"other is the sum of ([^:]*): there is no room", " ".join(fitted.split()))
         if "Left out" in fitted and command.startswith("compare"):  # what stands beneath is of what is shown
             unlimited, fitted = unlimited.partition("\n\n")[0], fitted.partition("\n\n")[0]
         missing = {title for titles in left_out + merged for title in titles.split(", ")}
@@ -256,7 +256,7 @@ def test_words_are_broken_only_where_there_is_no_other_way(
     """At 90 columns the names of ResNet-152 are whole, for which arithmetic is left out; not at 60."""
     text = printed("shapes resnet152", 90)
     assert re.search(r"^layer3\.0\.downsample\.1 +batch_norm ", text, re.MULTILINE)
-    assert "Left out, for want of width: arithmetic." in text
+    assert "Left out for lack of width: arithmetic." in text
     text = printed("shapes resnet152", 60)
     assert re.search(r"^layer3\.0\.downsample\.  .*\n1$", text, re.MULTILINE)
 
@@ -340,8 +340,8 @@ def test_details_go_before_a_word_is_broken_and_figures_after_it() -> None:
     ]
     layout = terminal.fit(columns, [row], 29)
     assert layout.row(row) == ["abcdefgh.     12,345  678,901", "ijkl"]
-    assert layout.left_out == ["Left out, for want of width: detail."]
-    assert terminal.fit(columns, [row], 14).left_out == ["Left out, for want of width: detail, figure."]
+    assert layout.left_out == ["Left out for lack of width: detail."]
+    assert terminal.fit(columns, [row], 14).left_out == ["Left out for lack of width: detail, figure."]
 
 
 # --- colours ---------------------------------------------------------------------------------------

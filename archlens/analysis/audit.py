@@ -127,7 +127,7 @@ def _causes(network: Network, quantity: str) -> Iterator[Cause]:
     heads = [layer for layer in network.layers if layer.training]
     if quantity == "params" and heads:
         kept = network.params - sum(layer.params for layer in heads)
-        yield Cause("", kept, f"without the heads that run in training only: {kept:,}")
+        yield Cause("", kept, f"without the heads that run only in training: {kept:,}")
     if quantity == "macs":
         yield Cause("", 2 * network.macs, f"these are FLOPs, two for each MAC: {2 * network.macs:,}")
     if quantity == "flops":

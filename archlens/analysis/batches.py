@@ -23,12 +23,17 @@ def warning(layer: Layer) -> Diagnostic | None:
     (x,) = layer.input_shapes
     if layer.op.least_batch(x, training=True) is None:
         return Diagnostic(
-            f"it runs in evaluation only: in training it takes statistics over one position, its input {x}",
+            (
+                "it runs only in evaluation: in training its statistics would be over a single position, "
+                f"its input {x}"
+            ),
             help="a larger map, or layer_norm",
         )
     if (layer.op.least_batch(x, training=False) or 1) > 1:
         return Diagnostic(
             f"it does not run on a single sample: its statistics would be over one value of its input {x}",
-            help="a larger map, running statistics or larger groups; from a batch of 2 on torch runs it",
+            help=(
+                "a larger map, running statistics or larger groups; torch runs it with a batch of 2 or more"
+            ),
         )
     return None

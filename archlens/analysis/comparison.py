@@ -49,7 +49,7 @@ MEASURED_ALIKE = "torchvision"
 _WEIGHTS = re.compile(r"\w+_Weights\.(\w+).*", re.DOTALL)
 
 #: Why there is no smallest input where nobody gave a way to try.
-NOT_TRIED = Unknown("it was not asked for: it is found by trying")
+NOT_TRIED = Unknown("it was not requested: it is found by trying")
 
 
 class Accuracy(NamedTuple):
@@ -287,10 +287,10 @@ def _accuracy(entries: list[Entry], key: str, overridden: str) -> Accuracy | Unk
     if not entries:
         return Unknown("its spec has no published accuracy")
     if overridden:
-        return Unknown(f"with {overridden} the published one does not hold")
+        return Unknown(f"the published one does not apply with {overridden}")
     entry = _chosen(entries)
     if entry.unverified:
-        return Unknown(f"nobody has seen what {entry.source} prints: {entry.unverified}")
+        return Unknown(f"{entry.source} could not be seen: {entry.unverified}")
     found = _printed(entry, key)
     if found is None:
         return Unknown(f"{entry.source} prints none")

@@ -69,7 +69,7 @@ ITEMS: dict[str, Item] = {
         "n for each expert that a token goes to, of n; with g groups of which a are taken 2n + g + a*g more",
         "the largest of n, as often; DeepSeek-AI 2024, section 2.1.2",
     ),
-    "unstated": Item("what a custom op computes beside its products", "nobody says it"),
+    "unstated": Item("what a custom op computes beside its products", "not stated"),
     "interpolation": Item(
         "2m - 1 for each output that mixes m neighbours: linear 2, bilinear 4, trilinear 8, bicubic 16; "
         "nearest mixes none",

@@ -92,7 +92,7 @@ def find(network: Network) -> Decoding | Unknown | None:
         elif layer.facts.reach in ((POINT,), (POINT, POINT)):
             token += layer.macs // length
         else:
-            return Unknown(f"{_said(layer)} looks at other positions than those before")
+            return Unknown(f"{_said(layer)} looks at positions other than earlier ones")
     latents = Latents(network)
     return Decoding(
         length,

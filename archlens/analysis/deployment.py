@@ -332,7 +332,7 @@ class _Laying:
         (x,) = layer.input_shapes
         if len(x.spatial) != 2:
             raise _Cannot(
-                f"{shorten(layer.name)} is a convolution over {len(x.spatial)} axes, and 2 are known"
+                f"{shorten(layer.name)} is a convolution over {len(x.spatial)} axes, and only 2 are supported"
             )
         read = self.at[layer.inputs[0]]
         groups = getattr(layer.op, "groups", 1)
@@ -360,7 +360,7 @@ class _Laying:
         if any(n < 0 for side in sides for n in side):
             raise _Cannot(f"{shorten(layer.name)} crops its input")
         if layer.op.kind == "avg_pool":
-            raise _Cannot(f"{shorten(layer.name)} pads otherwise than TensorFlow's pooling")
+            raise _Cannot(f"{shorten(layer.name)} pads differently from TensorFlow's pooling")
         padded = [n + before + after for n, (before, after) in zip(x.spatial, sides, strict=True)]
         made = self.operator("PAD", layer, [read], x.channels * prod(padded))
         return made.writes
@@ -395,7 +395,7 @@ class _Laying:
         names = {"nearest": "RESIZE_NEAREST_NEIGHBOR", "bilinear": "RESIZE_BILINEAR"}
         name = names.get(getattr(layer.op, "mode", ""))
         if name is None or len(layer.shape.spatial) != 2:
-            raise _Cannot(f"{shorten(layer.name)} resizes as no operator of TensorFlow Lite does")
+            raise _Cannot(f"{shorten(layer.name)} resizes unlike any operator of TensorFlow Lite")
         self.at[layer.name] = self.operator(name, layer, [self.at[layer.inputs[0]]], layer.shape.numel).writes
 
     def single(self, layer: Layer) -> None:
@@ -407,7 +407,7 @@ class _Laying:
         reads = [self.at[name] for name in layer.inputs]
         if kind in ("max_pool", "avg_pool"):
             if len(layer.input_shapes[0].spatial) != 2:
-                raise _Cannot(f"{shorten(layer.name)} pools over other than 2 axes")
+                raise _Cannot(f"{shorten(layer.name)} pools over a number of axes other than 2")
             reads = [self.padded(layer, reads[0])]
         made = self.operator(called, layer, reads, layer.shape.numel)
         if called in _GLOBAL:

@@ -220,9 +220,13 @@ FIGURES: dict[str, Figure] = {
         scoped=True,
         adds_up=True,
         same_as="params",
-        head=Head("active", 1, "Active: params that one token meets, of experts those that it goes to."),
+        head=Head(
+            "active",
+            1,
+            ("Active: params that one token uses: all but those of experts that it does not go to."),
+        ),
         name="active parameters",
-        note="met by one token: all but those of experts that it does not go to",
+        note="used by one token: all but those of experts that it does not go to",
     ),
     "macs": Figure(
         "MACs",
@@ -255,16 +259,16 @@ FIGURES: dict[str, Figure] = {
     "training_macs": Figure(
         "MACs of heads",
         Kind.COUNT,
-        "Multiply-accumulates of heads that run in training only.",
+        "Multiply-accumulates of heads that run only in training.",
         lambda study, scope: study.network.training_macs,
         where=Where.REPORT,
         rare=True,
-        note="that run in training only, beside these",
+        note="that run only in training, besides these",
     ),
     "other": Figure(
         "other operations",
         Kind.COUNT,
-        "All else that an inference computes; no part of the MACs.",
+        "Everything else that an inference computes; not part of the MACs.",
         lambda study, scope: sum(study.cost.total.other().values()),
         where=Where.REPORT,
     ),
@@ -301,7 +305,7 @@ FIGURES: dict[str, Figure] = {
     "activations": Figure(
         "activations",
         Kind.COUNT,
-        "Numbers that all layers give out in one inference on one sample.",
+        "Values that all layers output in one inference on one sample.",
         _inside(_activations),
         where=Where.HEAT,
         of=_activations,
@@ -311,7 +315,7 @@ FIGURES: dict[str, Figure] = {
     "training_memory": Figure(
         "training memory",
         Kind.BYTES,
-        "Most bytes alive in training with Adam, one sample in float32; not the loss and workspaces.",
+        ("Most bytes alive in training with Adam, one sample in float32; without the loss and workspaces."),
         _training,
         where=Where.LIMITS,
         own=False,
@@ -356,8 +360,10 @@ FIGURES: dict[str, Figure] = {
         "The most convolutions and matrix products with weights on any path through the network.",
         _depth,
         scoped=True,
-        head=Head("depth", 7, "Depth: convolutions and matrix products with weights, the most on one way."),
-        note="convolutions and matrix products with weights on the longest way",
+        head=Head(
+            "depth", 7, ("Depth: convolutions and matrix products with weights, the most on any path.")
+        ),
+        note="convolutions and matrix products with weights on the longest path",
     ),
 }
 

@@ -155,7 +155,7 @@ class Formula:
             if any(region.contains(self.table) for region in piece.regions):
                 return piece
         if self.untold:
-            raise usage(f"nothing is known of these sizes: {self.untold}")
+            raise usage(f"nothing is known about these sizes: {self.untold}")
         return None
 
     def __call__(self, **sizes: int) -> dict[str, tuple[int, ...]]:
@@ -337,7 +337,7 @@ def find(network: Network, inputs: Mapping[str, Lettered], *, batch: str = "", w
             raise usage(f"{layer.op.kind} is an op of a package, which has no formulas", help="give numbers")
     own = own_sizes(network, inputs)
     if batch in own:
-        raise usage(f"{batch} stands for the batch, and for another size, too")
+        raise usage(f"{batch} stands for the batch and also for another size")
     if batch:
         own[batch] = SAMPLES
     if not own:
@@ -396,7 +396,7 @@ class _Finding:
             try:
                 made = self.walk(region)
             except TooManyError:
-                untold = "its ops would be asked on too many sizes"
+                untold = "its ops would have to be evaluated at too many sizes"
                 break
             except TooLongError as problem:
                 untold = f"a number of it would be {problem}"
@@ -404,7 +404,7 @@ class _Finding:
             if made is not None:
                 found.append((made, [self.region]))
         if self.explorer.unsure and not untold:
-            untold = "of some conditions on several letters no size was found on which they hold"
+            untold = "no sizes were found at which some conditions on several letters hold"
         if untold and self.table.pins:
             untold += f", since {', '.join(self.table.pins)} is of one size each"
         pieces = tuple([Piece(made, tuple(regions)) for made, regions in _alike(found, self.work)])

@@ -78,7 +78,7 @@ def find(
         raise usage(f"{formula.batch} stands for the batch, which is {batch:,}", help="one of them")
     reason = ""
     if optimizer != "none" and any(layer.training for layer in formula.network):
-        optimizer, reason = "none", "heads for training are no part of formulas"
+        optimizer, reason = "none", "formulas do not include heads for training"
     with formula.standing():
         found = memory.course(
             formula.main,

@@ -106,7 +106,8 @@ def read(
     head = next(rows, None)
     if head is None:
         raise usage(
-            f"{shorten(name, 200)} is empty", help="a table has a line of heads, and one for each network"
+            f"{shorten(name, 200)} is empty",
+            help=("a table has a header line, and one line for each network"),
         )
     heads = [cell.strip() for cell in head[1]]
     found = _columns(heads, columns, _span(source, head[0]))
@@ -127,7 +128,7 @@ def _rows(lines: Iterator[list[str]], source: Source, above: int) -> Iterator[tu
             cells = next(lines, None)
         except csv.Error as problem:
             line = above + lines.line_num  # type: ignore[attr-defined]
-            raise usage(f"this is no row of a CSV file: {problem}", span=_span(source, line)) from None
+            raise usage(f"this is not a row of a CSV file: {problem}", span=_span(source, line)) from None
         if cells is None:
             return
         line = above + lines.line_num  # type: ignore[attr-defined]
@@ -147,7 +148,7 @@ def _columns(heads: list[str], given: Iterable[str], span: Span) -> dict[str, _C
         role, equals, head = text.partition("=")
         if not equals or role not in _CALLED:
             raise usage(
-                f"{shorten(text)} says of no column what it holds",
+                f"{shorten(text)} does not say what a column holds",
                 help=f"as in macs=HEAD or macs=HEAD:G; columns hold {', '.join(_CALLED)}",
             )
         before, colon, unit = head.rpartition(":")
@@ -237,9 +238,12 @@ def _figure(cell: str, column: _Column, decimals: int | None, quantity: str, spa
         if bare is None or bare[1] is None:
             raise usage(f"{shorten(cell)} is not a number of {QUANTITIES[quantity]}", span=span)
         raise usage(
-            f"{shorten(cell)} has a point, and nothing says what it is counted in",
+            f"{shorten(cell)} has a decimal point but no unit",
             span=span,
-            help=f"--column {quantity}={shorten(column.head)}:M says millions; units are k, M, G or B, and T",
+            help=(
+                f"--column {quantity}={shorten(column.head)}:M means millions; the units are k, M, G "
+                "or B, and T"
+            ),
         )
     missing = (decimals or 0) - len(bare[1] or "")
     if missing > 0:

@@ -199,7 +199,7 @@ class _Computed:
         network = shorten(self.network.name)
         known = dict.fromkeys(name for layer in self.network.layers for name in scopes_of(layer.name))
         return error(
-            f"published: has a figure of {shorten(figure.of)}, and {network} has no such layer or scope",
+            (f"published: has a figure for {shorten(figure.of)}, but {network} has no such layer or scope"),
             figure.span,
             help=did_you_mean(figure.of, known),
         )
@@ -218,7 +218,7 @@ def _shape(shape: Shape, entry: Entry, figure: Figure) -> tuple[str, str]:
                 f"axes: names the {missing[0]}, which the output of {shorten(figure.of)} does not have: "
                 f"it is {shape}, {' x '.join(shape.names)}",
                 figure.span,
-                help="shapes that are printed in another way are an entry of their own",
+                help="shapes printed in another order need an entry of their own",
             )
         found = tuple(by_name[axis] for axis in entry.axes)
     return times(found), EQUAL if sizes(figure.printed) == found else ""

@@ -299,7 +299,7 @@ class _Pass:
         if self._tells_apart(layer):
             self.uneven.add(layer.name)
         if max(x.channels for x in (*shapes, layer.shape)) > _MAX_CHANNELS:
-            return NonUniform(f"{shorten(layer.name)}: it has too many channels to be told apart")
+            return NonUniform(f"{shorten(layer.name)}: it has too many channels to tell apart")
         found = []
         reads = layer.op.reads(all_channels(layer.shape.channels), *shapes)
         for place, (name, channels) in enumerate(zip(layer.inputs, reads, strict=True)):

@@ -266,7 +266,7 @@ class _Search:
     def affordable(self) -> bool:
         """Whether another size may be tried."""
         if self.work < 0:
-            self.given_up = f"it is more work than a search may be ({RAISED})"
+            self.given_up = f"it takes more work than a search may ({RAISED})"
         return not self.given_up
 
     def along(self, axes: tuple[int, ...], size: int) -> Network | None:

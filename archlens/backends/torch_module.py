@@ -139,7 +139,7 @@ def _place_experts(root: nn.Module, step: Step, layer: Layer) -> None:
     scope, path, count, stacked, *_ = step.experts
     make = find(step.call)
     if not is_module(make):
-        raise usage(f"{shorten(step.name)} has weights that are no module's, and experts have modules")
+        raise usage(f"{shorten(step.name)} has weights without a module, but experts have modules")
     if not stacked:
         for number in range(count):
             made = make(*step.call.args, **step.call.kwargs)

@@ -50,7 +50,7 @@ class Board(NamedTuple):
         """
         known = [("sram", self.sram), ("flash", self.flash)]
         if not any(size for _, size in known):
-            raise usage(f"of {self.title} neither sram nor flash is known")
+            raise usage(f"neither sram nor flash of {self.title} is known")
         return [(name, f"<= {size}B") for name, size in known if size is not None]
 
 
@@ -70,7 +70,7 @@ def find(name: str) -> Board:
     if name in names():
         return _read(os.path.join(os.path.dirname(__file__), f"{name}.toml"), name)
     if not name.endswith(".toml"):
-        known = f"there are {', '.join(names())}; a file of your own ends with .toml"
+        known = f"the boards: {', '.join(names())}; a file of your own ends in .toml"
         raise usage(f"there is no board {shorten(name)}", help=did_you_mean(name, names(), otherwise=known))
     return _read(name, name)
 
@@ -81,7 +81,7 @@ def _read(path: str, name: str) -> Board:
         with open(path, "rb") as file:
             data = file.read(_MOST + 1)
         if len(data) > _MOST:
-            raise usage(f"{called} is larger than {_MOST:,} bytes, and no board")
+            raise usage(f"{called} is larger than {_MOST:,} bytes, so it is not a board")
         found = tomllib.loads(data.decode("utf-8"))
     except OSError as problem:
         raise usage(f"{called} cannot be read: {problem.strerror or problem}") from None
@@ -97,7 +97,9 @@ def _read(path: str, name: str) -> Board:
         if not isinstance(texts[key], str):
             raise usage(f"{called}: {key} is not a string")
     if not texts["source"]:
-        raise usage(f"{called} does not say its source", help='source = "https://...", that of a data sheet')
+        raise usage(
+            f"{called} does not state its source", help='source = "https://...", that of a data sheet'
+        )
     peaks = found.get("macs_per_second", {})
     if not isinstance(peaks, dict) or not set(peaks) <= set(TYPES):
         raise usage(

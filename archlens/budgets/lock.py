@@ -32,12 +32,12 @@ NAME = "archlens.lock"
 SCHEMA = "archlens.lock/1"
 
 _HEAD = """\
-# The figures of the networks of this project. `archlens check --update` writes this file; commit it, and read
-# what changes in it. `archlens check --locked` fails where a network is no longer what stands here.
+# The figures of the networks of this project. `archlens check --update` writes this file; commit it, and
+# review its changes. `archlens check --locked` fails if a network no longer has these figures.
 """
 
 #: What to do with a file that cannot be read, conflicts of a merge included.
-_ANEW = f"remove {NAME}, and `archlens check --update` writes it anew"
+_ANEW = f"remove {NAME}, and `archlens check --update` writes a new one"
 
 STRUCTURE = "structure"
 TYPES = "types"
@@ -80,7 +80,8 @@ def to_text(entries: Mapping[str, Entry]) -> str:
     for name in sorted(entries):
         if any("\ud800" <= character <= "\udfff" for character in name):
             raise usage(
-                f"the name {shorten(name)} is not UTF-8, and cannot stand in {NAME}", help="rename the file"
+                f"the name {shorten(name)} is not UTF-8, and cannot be written to {NAME}",
+                help="rename the file",
             )
         out.append(f"\n[{toml.key(['networks', name])}]\n")
         for figure, value in entries[name].figures.items():

@@ -61,7 +61,7 @@ class Project:
 def limited_twice(one: Requirement, first: Requirement, name: str) -> UsageError:
     """What to say of two limits on the same thing, of which neither counts more."""
     what = f"{one.quantity} of {shorten(one.scope)}" if one.scope else one.quantity
-    also = (("it stands here first", first.span),) if first.span else ()
+    also = (("it is limited here first", first.span),) if first.span else ()
     return UsageError(Diagnostic(f"{what} is limited twice for {shorten(name)}", one.span, also=also))
 
 
@@ -106,11 +106,11 @@ def parse_limits(limits: Iterable[tuple[str, str]], scope: str = "", prefix: str
     for name, text in limits:
         quantity = QUANTITIES.get(name)
         if quantity is None:
-            help = did_you_mean(name, QUANTITIES, otherwise=f"there are {', '.join(QUANTITIES)}")
+            help = did_you_mean(name, QUANTITIES, otherwise=f"the quantities: {', '.join(QUANTITIES)}")
             raise usage(f"there is no quantity {shorten(name)}", help=help)
         called = f"{prefix}{name.replace('_', '-') if prefix else name}"
         if not isinstance(text, str):
-            raise usage(f"{called}: a limit must be a text, not {described(text)}", help=EXAMPLES)
+            raise usage(f"{called}: a limit must be a string, not {described(text)}", help=EXAMPLES)
         if scope and not quantity.scoped:
             raise usage(
                 f"{called} is a quantity of the whole network, and {shorten(scope)} has none of its own"

@@ -103,7 +103,7 @@ class _Reader:
         for number, pattern in enumerate(listed):
             place = (*path, str(number))
             if not isinstance(pattern, str):
-                raise self.error(place, f"a pattern must be a text, not {described(pattern)}", _FILES)
+                raise self.error(place, f"a pattern must be a string, not {described(pattern)}", _FILES)
             found.append(self.glob(pattern, place))
         return found
 
@@ -118,7 +118,7 @@ class _Reader:
 
     def tolerance(self, value: Any, path: toml.Path) -> Fraction:
         if not isinstance(value, str):
-            raise self.error(path, f"tolerance must be a text, not {described(value)}", 'as in "1 %"')
+            raise self.error(path, f"tolerance must be a string, not {described(value)}", 'as in "1 %"')
         try:
             return read_tolerance(value)
         except BadLimit as problem:
@@ -175,7 +175,9 @@ class _Reader:
             raise self.unknown(path, QUANTITIES, _QUOTED if dotted else "")
         if not isinstance(value, str):
             raise self.error(
-                path, f"the limit of {name} must be a text, not {described(value)}", f"{EXAMPLES}, in quotes"
+                path,
+                f"the limit of {name} must be a string, not {described(value)}",
+                f"{EXAMPLES}, in quotes",
             )
         try:
             limit = parse(value, quantity.kind, share=quantity.adds_up and (share or bool(scope)))

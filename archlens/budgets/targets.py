@@ -261,7 +261,7 @@ def _matching(project: Project, pattern: str, span: Span | None) -> list[Path]:
             if os.path.isdir(project.root / pattern):
                 what, help = "is a folder", f"as in {(Path(pattern) / '*.yaml').as_posix()}"
         if "\\" in pattern:
-            help = f"folders are parted by /: {shorten(pattern.replace(chr(92), '/'))}"
+            help = f"folders are separated by /: {shorten(pattern.replace(chr(92), '/'))}"
         raise usage(
             f"{shorten(pattern)} {what}",
             span=span,

@@ -133,7 +133,7 @@ class File(Outside):
         variants = () if self.variant or not self.format.variant_of else self._model().variants
         if len(variants) > _EACH:
             raise usage(
-                f"{shorten(self.path, 200)} has {len(variants):,} variants, more than are looked at together",
+                (f"{shorten(self.path, 200)} has {len(variants):,} variants, too many to process together"),
                 help=f"name one, as {shorten(self.path, 200)}:{shorten(variants[0])}",
             )
         return [replace(self, text=f"{self.text}:{one}", variant=one) for one in variants] or [self]
@@ -223,7 +223,7 @@ class Read(Remade):
                 raise usage(
                     f"{shorten(name)} leaves the size of its input {shorten(one)} open"
                     + (f", which is {is_open}" if is_open else ""),
-                    help=f"say it, as in --input {named}{_example(is_open)}",
+                    help=f"give it, as in --input {named}{_example(is_open)}",
                 )
         known = {one: shape for one, shape in shapes.items() if shape is not None}
         origin = replace(self, values=dict(values), made={}, steady=[])

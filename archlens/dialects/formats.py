@@ -92,7 +92,9 @@ def _format(path: str, start: bytes) -> Format | None:
         if refusal := unread.by_ending(path):
             raise refusal
         known = ", ".join(f"{one.called} ({', '.join(one.endings)})" for one in formats())
-        raise usage(f"{shorten(path, 200)} is of no format that is read", help=f"a spec (.yaml), {known}")
+        raise usage(
+            f"{shorten(path, 200)} is not in a format that archlens reads", help=f"a spec (.yaml), {known}"
+        )
     return found
 
 

@@ -26,7 +26,7 @@ from ..records import record
 from .outside import Outside
 
 #: Where a file that is imported ends the process, as one does that reads its command line.
-_ENDS = 'what shall not run where it is imported belongs under if __name__ == "__main__":'
+_ENDS = 'code that must not run on import belongs under if __name__ == "__main__":'
 
 _NAME = r"[^\W\d]\w*"
 _DOTTED = re.compile(rf"({_NAME}(?:\.{_NAME})*):({_NAME}(?:\.\w+)*)")
@@ -94,17 +94,18 @@ class Named(Outside):
         if is_module(found):
             if values:
                 raise usage(
-                    f"{shorten(self.text)} is made already, and takes no {shorten(next(iter(values)))}"
+                    f"{shorten(self.text)} already exists, and takes no {shorten(next(iter(values)))}"
                 )
             return _part(found, part, self.text)
         if not callable(found):
             raise usage(
-                f"{shorten(self.text)} is a {type(found).__name__}, and no torch module or what makes one"
+                f"{shorten(self.text)} is a {type(found).__name__}, not a torch module or something "
+                "that makes one"
             )
         self._check(found, values)
         made = self._run(lambda: found(**values))
         if not is_module(made):
-            raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, and no torch module")
+            raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, not a torch module")
         return _part(made, part, self.text)
 
     def _check(self, found: Any, given: Mapping[str, Any]) -> None:

@@ -127,7 +127,7 @@ def heat_of(
         if layers:
             value = exact(figure.of(request.plans.study, layers))
             if value == 0 and all(layer.training for layer in layers):
-                value = Unknown("runs in training only")
+                value = Unknown("runs only in training")
             values[box] = value
     unknown = ((box, value) for box, value in values.items() if isinstance(value, Unknown))
     return Heat(request.heat, values, grouped((value.reason, named[box][0]) for box, value in unknown))

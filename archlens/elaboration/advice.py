@@ -116,7 +116,7 @@ def _shortcut(failed: LayerShapeError) -> str:
     if merge.form == "gate":
         step = "linear" if flat else "conv"
         arguments = f"{entry.channels}" if flat else f"{entry.channels}, 1"
-        return f"end the gate with as many channels as flow in: {step}({arguments})"
+        return f"end the gate with as many channels as its input has: {step}({arguments})"
     for stride in range(1, 9):
         if tuple((size - 1) // stride + 1 for size in entry.spatial) == branch.spatial:
             break
@@ -125,7 +125,7 @@ def _shortcut(failed: LayerShapeError) -> str:
     step = f"conv({branch.channels}, 1{f', stride={stride}' if stride > 1 else ''})"
     if flat:
         step = f"linear({branch.channels})"
-    return f"write `shortcut: {step}` beside residual:, so that x gets the shape of its branch"
+    return f"write `shortcut: {step}` next to residual:, so that x gets the shape of its branch"
 
 
 def _chain(failed: LayerShapeError, index: Mapping[str, Layer]) -> str:

@@ -29,7 +29,7 @@ def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -
             env.lookup(argument.id)
         except KeyError:
             word = argument.id
-            return expression.error(f"the text {word} needs quotes", argument, help=f'{name}="{word}"')
+            return expression.error(f"the string {word} needs quotes", argument, help=f'{name}="{word}"')
     return None
 
 

@@ -131,7 +131,7 @@ class Place:
             first = self.taken[name]
             scope = f" in {shorten(self.path)}" if self.path else ""
             raise error(
-                f"the name {shorten(name)} stands twice{scope}",
+                f"the name {shorten(name)} appears twice{scope}",
                 where.span if where is not None else None,
                 help=_another_name(name, first, where),
                 also=[("it stands here first", first.span)] if first and first is not where else (),
@@ -176,7 +176,7 @@ def _another_name(name: str, first: Located | None, second: Located | None) -> s
     if first is None:
         return "an unnamed step has it already, after its op; name that one, too, or use another name"
     if first is second:
-        return f"it stands in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
+        return f"it is in a table: give each row a name of its own, as in {shorten(name)}{{i}}"
     return "steps without a name are numbered from 0" if name.isdigit() else ""
 
 
@@ -187,7 +187,7 @@ class Built(Origin):
     def again(self, network: Network, on: Setting) -> Network:
         if on.values:
             param = shorten(next(iter(on.values)))
-            raise usage(f"{shorten(network.name)} has no param {param}, for it has no spec")
+            raise usage(f"{shorten(network.name)} has no param {param}, because it has no spec")
         inputs = {**network.inputs, **read_given(on.input, network.inputs, network.name)}
         if on.inference:
             layers = tuple([layer for layer in network.layers if not layer.training])
@@ -326,7 +326,7 @@ class Builder:
         kwargs = {key: _plain(value) for key, value in named.items()}
         for value in (*args, *kwargs.values()):
             if isinstance(value, Tensor):
-                raise refused("the tensors that an op reads stand before its arguments", None, signed(kind))
+                raise refused("the tensors that an op reads come before its arguments", None, signed(kind))
         return self._placed(self.known(kind, args, kwargs, refused), given[:count], name, where)
 
     def place(
@@ -608,9 +608,9 @@ class Builder:
         for source, place in [*read, (end.name, span)]:
             if source in self.heads:
                 raise error(
-                    f"{shorten(head)} reads {shorten(source)}, which runs in training only",
+                    f"{shorten(head)} reads {shorten(source)}, which runs only in training",
                     place,
-                    help=f"let it run in training only, too: {shorten(head)}: {{training: [...]}}",
+                    help=f"let it run only in training as well: {shorten(head)}: {{training: [...]}}",
                 )
 
     def settle(self) -> None:

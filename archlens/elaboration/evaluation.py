@@ -93,10 +93,10 @@ def filled(parts: Parts, scope: Namespace, *, remembering: bool = False) -> str:
                 value = value.pinned(f"the text {shorten(ast.unparse(part.tree))}")
             if not isinstance(value, int | str) or isinstance(value, bool):
                 raise part.error(
-                    f"braces take a whole number or a text, not {describe(value)}",
+                    f"braces take a whole number or a string, not {describe(value)}",
                     help="// divides without a remainder"
                     if isinstance(value, float)
-                    else "a text that is the name of an op stands in quotes of its own: \"'relu'\""
+                    else "a string that is the name of an op needs quotes of its own: \"'relu'\""
                     if is_template(value)
                     else "",
                 )
@@ -119,7 +119,7 @@ def _name(tree: ast.Name, expression: Expression, scope: Namespace) -> Any:
         brought = scope.brought(tree.id, tree, expression)
         if brought is not None:
             return brought
-        quotes = "a text needs quotes"
+        quotes = "a string needs quotes"
         if not expression.node.plain:
             quotes += " of its own within those of YAML"
         raise Problem(
@@ -267,12 +267,12 @@ def repeats_first(tree: ast.BinOp) -> Problem:
     if not isinstance(tree.op, ast.Mult):
         return _nothing_else(tree)
     turned = ast.unparse(ast.BinOp(tree.right, tree.op, tree.left))
-    return Problem(tree, "the step stands first and the number of repeats second", f"write {shorten(turned)}")
+    return Problem(tree, "the step comes first and the number of repeats second", f"write {shorten(turned)}")
 
 
 def _nothing_else(tree: ast.BinOp) -> Problem:
     """What is wrong with ``relu + tanh``, and with a list item that YAML took for a text's second line."""
-    dash = "a dash that starts a list item stands in the same column as the one above"
+    dash = "the dashes of a list are all in the same column"
     return Problem(
         tree,
         "a step can be repeated with * and joined with >>, and nothing else",
@@ -385,7 +385,7 @@ def _subscript(tree: ast.Subscript, expression: Expression, scope: Namespace) ->
 def _part(value: Any, tree: ast.Subscript, part: ast.Slice, expression: Expression, scope: Namespace) -> Any:
     """The items of a list from one position up to another: ``depths[:2]``, ``depths[2:]``."""
     if part.step is not None:
-        raise Problem(part, "a part of a list has a start and a stop, and no step", "as in depths[1:3]")
+        raise Problem(part, "a slice of a list has a start and a stop, but no step", "as in depths[1:3]")
     start, stop = (
         None if end is None else _index(end, expression, scope) for end in (part.lower, part.upper)
     )

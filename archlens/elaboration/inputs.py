@@ -134,7 +134,9 @@ def read_given(given: Any, known: Collection[str] | None, network: str) -> dict[
             if isinstance(value, str) and has_letters(value):
                 raise usage(
                     f"{shorten(value)} has letters, but an input has numbers here",
-                    help="archlens shapes, explain, sizes, cost and memory take letters, and give formulas",
+                    help=(
+                        "archlens shapes, explain, sizes, cost and memory take letters, and print formulas"
+                    ),
                 )
             raise usage(f"{shorten(shown)} is not an input shape", help=SHAPE_HELP)
         shapes[name] = like(shape, known.get(name)) if isinstance(known, Mapping) else shape

@@ -134,8 +134,8 @@ class Mixing(Sharing):
         needed, found = entry.shape.with_channels(op.count), self.builder.x.shape
         if found != needed:
             raise error(
-                f"the router gives {found}, and {op.count:,} experts need {needed}: of each token a "
-                "score for each expert",
+                f"the router gives {found}, and {op.count:,} experts need {needed}: for each token, a score "
+                "for each expert",
                 step.where.span,
                 help=f"gate: linear({op.count}, bias=false)",
             )
@@ -175,7 +175,7 @@ class Mixing(Sharing):
         ends = self.builder.x.name in inside - {dispatched.name}
         if not ends or not any(layer.facts.weights for layer in layers[start:]):
             raise error(
-                "an expert has no weights here, so that all would be the same"
+                "an expert has no weights here, so all experts would be the same"
                 if ends
                 else "an expert gives what it did not make",
                 step.where.span,
@@ -191,7 +191,7 @@ def _refused(layer: str, span: Span | None, message: str, help: str, step: Exper
 
 def _nested(span: Span | None, around: Experts) -> SpecError:
     return error(
-        "experts stand within experts, and a token that has been dispatched is not dispatched again",
+        "experts are nested, but a dispatched token cannot be dispatched again",
         span,
         also=[("the experts around them", around.where.span)],
     )
@@ -199,7 +199,7 @@ def _nested(span: Span | None, around: Experts) -> SpecError:
 
 def _statistics(op: Op) -> tuple[str, str]:
     return (
-        f"({op.kind}) keeps statistics of all tokens, and an expert sees some of them",
+        f"({op.kind}) keeps statistics of all tokens, but an expert sees only some of them",
         "layer_norm and rms_norm look at one token each",
     )
 
@@ -230,13 +230,13 @@ def _require_tokens(x: Shape, step: Experts) -> None:
     if isinstance(x, Ids):
         raise error(
             f"experts compute with tokens, and {x} are ids", step.where.span,
-            help="embedding(n) before them makes a token of n numbers of each",
+            help="embedding(n) before them turns each id into a token of n numbers",
         )  # fmt: skip
     if len(x) > 1 and not x.channels_last:
         raise error(
-            f"experts work on tokens, whose channels come last, and {x} is a map",
+            f"experts work on tokens, whose channels come last, but {x} is a map",
             step.where.span,
-            help="tokens before them makes a token of each position; or channels_last",
+            help="tokens before them turns each position into a token; or use channels_last",
         )
 
 
@@ -255,17 +255,17 @@ def _unfit(layer: Layer, tokens: Shape, inside: set[str], copies: Copies) -> tup
     if copies.stacked and layer.name in (
         f"{copies.scope}.{name}" for name in (_SCORE, _CHOOSE, _DISPATCH, _COMBINE)
     ):
-        return "has a name that experts: gives itself", "another name than score, choose, dispatch or combine"
+        return "has a name that experts: uses itself", "another name than score, choose, dispatch or combine"
     spatial = layer.shape.spatial
     if not layer.shape.channels_last:
         return (
-            f"({layer.op.kind}) puts the channels first, and an expert works on each token by itself",
+            f"({layer.op.kind}) puts the channels first, but an expert works on each token by itself",
             "linear is on tokens what a 1x1 convolution is on maps",
         )
     if spatial != tokens.spatial or not ops.is_by_token(layer.facts) or not _is_everywhere(layer):
         return (
-            f"({layer.op.kind}) {_looks(layer, tokens)}, and an expert works on each token by itself",
-            "what looks at several tokens, or at where they stand, goes before or after the experts",
+            f"({layer.op.kind}) {_looks(layer, tokens)}, but an expert works on each token by itself",
+            "steps that look at several tokens, or at their positions, go before or after the experts",
         )
     if copies.stacked and layer.facts.weights and layer.op.kind != "linear":
         return (
@@ -280,7 +280,7 @@ def _looks(layer: Layer, tokens: Shape) -> str:
         return f"makes {layer.shape} of tokens at {times(tokens.spatial)}"
     if not ops.is_by_token(layer.facts):
         return "looks at several tokens"
-    return "depends on where a token stands"
+    return "depends on the position of a token"
 
 
 def _is_everywhere(layer: Layer) -> bool:

@@ -63,7 +63,7 @@ def bring_all() -> None:
     OPS.complete()
     for kind, point in offered().items():
         if kind in OPS and kind not in _brought:
-            raise _problem(point, f"archlens has an op {kind} itself", "give it another name")
+            raise _problem(point, f"archlens already has an op {kind}", "give it another name")
         if kind not in OPS:
             _loaded(kind, point)
 

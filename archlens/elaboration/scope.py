@@ -209,26 +209,26 @@ class Env:
         absent = self.absent(name)
         if absent is not None:
             raise error(
-                f"ref({shorten(name)}) goes on from a step that is none here",
+                f"ref({shorten(name)}) refers to a step that is none here",
                 expression.span(argument),
-                help="`identity` in place of none passes the tensor on under that name",
+                help="`identity` instead of none passes the tensor on under that name",
                 also=[(f"{shorten(name)} is none", absent.span)],
             )
         later = self.later(name)
         if later is not None:
             raise error(
-                f"ref({shorten(name)}) goes on from a step that comes later",
+                f"ref({shorten(name)}) refers to a step that comes later",
                 expression.span(argument),
-                help="a step can only read what stands before it",
+                help="a step can only read earlier steps",
                 also=[(f"{shorten(name)} stands here", later.span)],
             )
         if value is not None:
             raise expression.error(f"ref takes the name of a step, not {describe(value)}", argument)
         raise expression.error(
-            f"there is no step {shorten(name)} to continue from", argument,
+            f"there is no step {shorten(name)} to refer to", argument,
             help=self.numbered(name, "ref({})")
             or self.elsewhere(name)
-            or did_you_mean(name, self.steps(name), otherwise="it must be named, and stand before"),
+            or did_you_mean(name, self.steps(name), otherwise="it must have a name and come earlier"),
         )  # fmt: skip
 
     def numbered(self, name: str, how: str) -> str:
@@ -248,7 +248,7 @@ class Env:
         self.walk.at("")
         for path in self.walk.paths:
             if path.endswith(f".{name}"):
-                return "it stands in another scope: " + how.format(f'"{path}"')
+                return "it is in another scope: " + how.format(f'"{path}"')
         return ""
 
     def path(self, path: str) -> Tensor | None:
@@ -305,9 +305,9 @@ class Env:
     def hint(self, name: str) -> str:
         spec = self.file.spec
         if name in ("x", "input"):
-            return f"{name} is a tensor, and exists where steps are: in layers:, outputs: and blocks:"
+            return f"{name} is a tensor, which exists only in steps: in layers:, outputs: and blocks:"
         if name in spec.params:
-            return f"params are read from top to bottom, and {name} stands further down"
+            return f"params are read from top to bottom, and {name} is defined further down"
         owner = next((block.name for block in spec.blocks.values() if name in block.parameters), None)
         if owner is None:
             return ""

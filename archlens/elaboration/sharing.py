@@ -67,12 +67,12 @@ _SHOWN = 3
 
 #: What would work where a step takes one that is not finished, that comes later, or in another scope.
 _FINISHED = {
-    "again": "a step is applied once more after it; `* n` repeats steps, each time with new weights",
+    "again": ("a step can only be applied again after it; `* n` repeats steps, each time with new weights"),
     f"{TIED}=": f"a {TIED} is tied to that of another layer",
 }
 _EARLIER = {
-    "again": "the first use stands where the step is written, and further ones after it",
-    f"{TIED}=": f"the layer that has the {TIED} stands first",
+    "again": "the first use is where the step is written, and others come after it",
+    f"{TIED}=": f"the layer that has the {TIED} comes first",
 }
 _HOW = {"again": "again({})", f"{TIED}=": f"{TIED}={{}}"}
 
@@ -139,7 +139,7 @@ class Sharing(Elaboration):
         if not name or name in env.locals:
             value = evaluate(expression, env, argument)
             if not isinstance(value, str):
-                handed = 'a block is handed the name as a text, as in "left"' if name else ""
+                handed = 'a block is given the name as a string, as in "left"' if name else ""
                 raise expression.error(
                     f"{taker} takes the name of a step, not {describe(value)}", argument, help=handed
                 )
@@ -375,13 +375,13 @@ class Sharing(Elaboration):
                 f"the {TIED} of {shorten(layer.name)} is {times(shape)}, and that of "
                 f"{shorten(owner.name)} {times(found[0])}",
                 expression.span(keyword),
-                notes=(f"it would fit transposed, and a {TIED} is tied as it stands",) if turned else (),
+                notes=(f"it would fit if transposed, but a {TIED} is tied as it is",) if turned else (),
                 help="" if turned else "tied layers have one shape of weights",
                 also=also,
             )
         if found[1].training and not layer.training:
             raise error(
-                f"{shorten(owner.name)} runs in training only, and {shorten(layer.name)} at inference, too",
+                (f"{shorten(owner.name)} runs only in training, but {shorten(layer.name)} also at inference"),
                 expression.span(keyword),
                 also=also,
             )
@@ -419,7 +419,7 @@ class _Use:
     @property
     def here(self) -> tuple[str, Span]:
         """Where it stands, for a message."""
-        return f"{shorten(self.path)} is applied once more here", self.where.span
+        return f"{shorten(self.path)} is applied again here", self.where.span
 
     @property
     def there(self) -> list[tuple[str, Span]]:
@@ -456,9 +456,9 @@ class _Use:
         entry = self.entry
         if walk.builder.x.name != entry and not any(entry in layer.inputs for layer in layers):
             raise error(
-                f"{shorten(self.path)} does not read what flows in, so it would compute the same once more",
+                f"{shorten(self.path)} does not read its input, so it would compute the same again",
                 self.where.span,
-                help="a ref that it starts with stands before it: `- ref(input.a)`, and then `- left: [...]`",
+                help=("a ref at its start belongs before it: `- ref(input.a)`, and then `- left: [...]`"),
                 also=self.there,
             )
 
@@ -516,7 +516,7 @@ class _Use:
                 raise self._misfit(first, layer, name or "tensor", found and found[0], shape)
             if found[1].training and not layer.training:
                 raise error(
-                    f"{shorten(found[1].name)} runs in training only, and here at inference, too",
+                    f"{shorten(found[1].name)} runs only in training, but here also at inference",
                     self.where.span,
                     also=self.there,
                 )
@@ -533,8 +533,8 @@ class _Use:
             f"{shorten(first.name)} cannot be applied to {y}: its {name} is {times(has or ())}, "
             f"and would be {times(shape)}",
             first.span,
-            notes=(f"where it stands it reads {x}",),
-            help="shared weights have one shape: as many channels, or features, flow in each time",
+            notes=(f"where it is written, it reads {x}",),
+            help="shared weights have one shape, so every input needs as many channels or features",
         )
 
     def called(self, name: str) -> str:

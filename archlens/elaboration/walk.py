@@ -169,7 +169,7 @@ class Walk(Mixing):
             raise usage(f"the value of {name} is out of range")
         if value is None or isinstance(value, int | float | Remembering) or is_template(value):
             return value
-        raise usage(f"{name} cannot be {type(value).__name__}", help="numbers, texts, and lists of them")
+        raise usage(f"{name} cannot be {type(value).__name__}", help=("numbers, strings, and lists of them"))
 
     def word(self, value: Value, env: Env) -> Any:
         """The value of a param, in which a word that names nothing is a text."""
@@ -266,7 +266,9 @@ class Walk(Mixing):
                 name = filled(output.name.parts, env)
                 check_step(name, output.name)
             if "." in name:
-                raise error(f"{shorten(name)} cannot name an output: such a name has no dots", output.span)
+                raise error(
+                    f"{shorten(name)} cannot name an output: names of outputs have no dots", output.span
+                )
             if name == "out":
                 self.require_none(output, env)
                 self.builder.outputs.pop("out", None)
@@ -292,7 +294,7 @@ class Walk(Mixing):
             raise error(
                 "`out: none` leaves the network without an output at inference",
                 left_out.span,
-                help="another head must be there that does not run in training only",
+                help="at least one other output must run at inference",
             )
         if len(self.builder.layers) > self.builder.most and self.last is not None:
             raise self.builder.too_many_layers(self.last)
@@ -310,7 +312,7 @@ class Walk(Mixing):
             raise error(
                 "out is the name of the end of layers:, and cannot name a further head",
                 output.span,
-                help="as in aux1:; `out: none` leaves out the end of layers:, where all heads stand here",
+                help="as in aux1:; `out: none` drops the end of layers: if all heads are listed here",
             )
 
     def network(self) -> Network:
@@ -558,7 +560,7 @@ class Walk(Mixing):
         """Run a step that was handed on as a value, with the names of where it was written."""
         self.spend(Word(step.expression, step.tree))
         if len(self.stack) >= MAX_BLOCKS:
-            raise step.expression.error("steps are handed on in a circle, or too deep", step.tree)
+            raise step.expression.error("steps are passed on in a circle, or too deep", step.tree)
         self.stack.append(None)
         outer, self.bottom = self.bottom, len(self.stack)
         assert isinstance(step.scope, Env)
@@ -673,7 +675,7 @@ class Walk(Mixing):
             self.nothing(where, place, name, at)
         elif func.id == "x":
             raise expression.error(
-                "x is the tensor that flows in, and not an op", tree, help="`identity` passes it on"
+                "x is the incoming tensor, not an op", tree, help="`identity` passes it on"
             )
         elif isinstance(target, Tensor):
             raise expression.error(
@@ -686,7 +688,7 @@ class Walk(Mixing):
                 tree,
                 help=did_you_mean(target, [*env.file.spec.blocks, *LANGUAGE])
                 if isinstance(target, str)
-                else f"the param {func.id} hides the op {func.id}; under another name both are there"
+                else (f"the param {func.id} hides the op {func.id}; under another name, both could be used")
                 if func.id in LANGUAGE
                 else "",
             )
@@ -768,7 +770,7 @@ class Walk(Mixing):
             raise error(
                 f"{merge.form}: has nothing to merge: {why if absent else 'its table has no rows'}",
                 merge.where.span,
-                help="`identity` is the tensor that flows in",
+                help="`identity` is the incoming tensor",
             )
         if len(ends) == 1:  # what is left of it
             self.builder.x = ends[0]

@@ -147,7 +147,7 @@ class Layout(NamedTuple):
         """A sentence that says which columns are left out, where some are."""
         missing = [column for i, column in enumerate(self.columns) if i not in self.widths]
         titles = ", ".join(column.title for column in sorted(missing, key=lambda column: column.spare))
-        return [f"Left out, for want of width: {titles}."] if titles else []
+        return [f"Left out for lack of width: {titles}."] if titles else []
 
     def _lines(self, cells: Sequence[str], *, dressed: bool = False) -> list[str]:
         shown = [(cells[i], self.columns[i], width) for i, width in self.widths.items()]

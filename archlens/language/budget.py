@@ -31,7 +31,7 @@ def read_budget(node: Node) -> tuple[Requirement, ...]:
                     Diagnostic(
                         f"{requirement.quantity} is limited twice",
                         key.span,
-                        also=(("it stands here first", same[1]),),
+                        also=(("it is limited here first", same[1]),),
                     )
                 )
     except BudgetError:
@@ -68,7 +68,7 @@ def _requirement(key: Scalar, value: Node, scope: str) -> Requirement:
             f"{name} is a quantity of the whole network, and {shorten(scope)} has none of its own"
         )
     if not isinstance(value, Scalar):
-        raise value.error(f"the limit of {name} must be a text, not {describe(value)}", help=EXAMPLES)
+        raise value.error(f"the limit of {name} must be a string, not {describe(value)}", help=EXAMPLES)
     try:
         limit = parse(value.value, quantity.kind, share=bool(scope) and quantity.adds_up)
     except BadLimit as problem:

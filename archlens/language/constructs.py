@@ -43,22 +43,25 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "repeat": Construct(
         "step * 3",
-        "A step so many times, one after the other, each time with weights of its own.",
-        "Under a name the repeats are numbered from 0 in its scope. `again` is the same weights once more.",
+        "Repeats a step, each time with weights of its own.",
+        (
+            "Under a name, the repeats are numbered from 0 in its scope. `again` uses the same weights "
+            "instead."
+        ),
         "params: {depth: 3}\ninput: 8x8x8\nlayers:\n  - stage: conv(8, 3, padding=1) * depth",
         "repeated",
     ),
     "choice": Construct(
         "a if stride > 1 else b",
-        "One of two steps, chosen as the network is put together.",
-        "The condition is about params and sizes, and never about values that flow through the network.",
+        "One of two steps, chosen when the network is laid out.",
+        ("The condition depends on params and sizes, never on the values that flow through the network."),
         "params: {normalized: true}\ninput: 8x8x8\nlayers:\n  - batch_norm if normalized else identity",
         "if when ifelse cond condition conditional ternary switchcase",
     ),
     "none": Construct(
         "none",
         "Nothing: no step, and no branch of a merge.",
-        "`identity` is a step, the tensor that flows in.",
+        "`identity`, in contrast, is a step that passes on its input.",
         "params: {dropped: false}\ninput: 8\nlayers:\n"
         "  - drop: dropout(0.5) if dropped else none\n  - linear(4)",
         "nothing null absent",
@@ -73,28 +76,28 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "path": Construct(
         "convs.0: step",
-        "A step of the scope `convs`, where others that are not in it run between.",
-        "So the parts of an `nn.ModuleList` or `nn.ModuleDict` are said that are called one by one.",
+        "A step of the scope `convs`, among other steps that are not in it.",
+        "It describes the parts of an `nn.ModuleList` or `nn.ModuleDict` that are called one by one.",
         "input: 3x8x8\nlayers:\n  - convs.0: conv(8, 3)\n  - relu\n  - convs.1: conv(8, 3)",
         "modulelist moduledict",
     ),
     "template": Construct(
         '"layer{i}": step',
         "A text or a name with the values of the expressions in its braces.",
-        "What is nothing once its braces are filled makes no scope.",
+        "A name that is empty once its braces are filled makes no scope.",
         'input: 8x8x8\nlayers:\n  - each: i\n    in: range(3)\n    do: [{"conv{i + 1}": "conv(8, 1)"}]',
         "fstring format interpolation braces",
     ),
     "residual": Construct(
         "residual: [steps]",
-        "x + F(x), or with `shortcut:` beside it shortcut(x) + F(x).",
+        "x + F(x); with `shortcut:` next to it, shortcut(x) + F(x).",
         "With `shortcut: none` it is F(x) alone.",
         "input: 8x8x8\nlayers:\n  - residual: conv(8, 3, padding=1) >> relu >> conv(8, 3, padding=1)",
         "skipconnection residualblock resblock residualconnection",
     ),
     "shortcut": Construct(
         "shortcut: [steps]",
-        "What is added to F(x) in place of x, beside `residual:`.",
+        "What is added to F(x) instead of x; it is written next to `residual:`.",
         "A projection where the sizes change, and `identity` where they do not.",
         "input: 8x8x8\nlayers:\n  - residual: conv(16, 3, stride=2, padding=1)\n"
         "    shortcut: conv(16, 1, stride=2)",
@@ -102,48 +105,48 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "dense": Construct(
         "dense: [steps]",
-        "concat(x, F(x)): what the steps make stands behind the channels that flow in.",
+        "concat(x, F(x)): the output of the steps is appended to the channels of their input.",
         "A fully connected layer, which Keras calls Dense, is `linear`.",
         "input: 8x8x8\nlayers:\n  - dense: batch_norm >> relu >> conv(4, 3, padding=1)",
         "denseblock denselayer denseconnection",
     ),
     "gate": Construct(
         "gate: [steps]",
-        "x * F(x), as squeeze and excitation weighs its channels.",
-        "F(x) is as large as x, or 1 along an axis.",
+        "x * F(x), as in squeeze and excitation, which weights channels.",
+        "Along each axis, F(x) has the size of x or 1.",
         "input: 8x6x6\nlayers:\n  - gate: global_avg_pool >> conv(2, 1) >> relu >> conv(8, 1) >> sigmoid",
         "gating attentiongate",
     ),
     "merge": Construct(
         'concat: [steps, steps], concat(axis="length"): [steps, steps]',
-        "Branches over the same tensor, as a list or by their names, made one by an op that merges.",
-        "`add`, `concat`, `multiply`, `subtract`, `matmul` and others are such ops, and their arguments "
-        "stand in the key, as in a call. Those of `attention` have names, `q`, `k` and `v`, perhaps "
-        "`bias` and `sinks`, and its arguments stand beside them.",
+        "Branches of the same tensor, as a list or by name, which an op merges.",
+        "`add`, `concat`, `multiply`, `subtract`, `matmul` and others are such ops; their arguments are "
+        "part of the key, as in a call. The branches of `attention` are named `q`, `k` and `v`, and "
+        "optionally `bias` and `sinks`; its arguments are written next to them.",
         "input: 8x6x6\nlayers:\n  - concat:\n      narrow: conv(4, 1)\n      wide: conv(4, 3, padding=1)",
         "branch split fork inception",
     ),
     "each": Construct(
         "each: [n, width], in: [[2, 64], [3, 128]], do: [steps]",
-        "A table of rows, as papers print them: its steps once for each row.",
-        "`in:` may be a list by an expression, as `range(4)`. Within a merge each row is a branch.",
+        "A table of rows, as papers print them; the steps run once for each row.",
+        ("`in:` may be an expression for a list, such as `range(4)`. Within a merge each row is a branch."),
         "input: 3x16x16\nlayers:\n  - each: [n, width]\n    in: [[1, 8], [2, 16]]\n"
         "    do: conv(width, 3, padding=1) * n >> max_pool(2)",
         "for foreach loop while enumerate zip table",
     ),
     "ref": Construct(
         'ref(name), ref(stage.conv), ref("layer{i}.conv")',
-        "Go on from an earlier step: the tensor that it made.",
-        "Names are looked for in the scope around, and then further out; of a scope it is its end. "
-        "`ref(input.left)` is an input.",
+        "The output of an earlier step.",
+        "Names are resolved in the enclosing scope, and then further out; for a scope, it is the output of "
+        "its last step. `ref(input.left)` is an input.",
         "input: 3x8x8\nlayers:\n  - left: conv(4, 3)\n  - right: conv(4, 3, padding=1)\n"
         "  - concat: [identity, ref(left)]",
         "reference goto feature getlayer",
     ),
     "again": Construct(
         "again(name)",
-        "An earlier step once more, with the weights that it has.",
-        "They are counted once, and its multiply-accumulates at each use.",
+        "Applies an earlier step again, with the same weights.",
+        "The weights are counted once, the multiply-accumulates at each use.",
         "input: {left: 1x8x8, right: 1x8x8}\nlayers:\n  - subtract:\n"
         "      - [ref(input.left), {tower: 'conv(4, 3)'}]\n      - [ref(input.right), again(tower)]",
         "share shared sharedweights weightsharing reuse siamese recurse tiedmodule",
@@ -157,21 +160,24 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "experts": Construct(
         "experts: {count: 8, active: 2, do: step}",
-        "Many of one step, each with weights of its own, of which a router sends each token to a few.",
-        "One expert is laid out, on the tokens that it is sent, and its layers stand for those of all.",
+        (
+            "Many copies of one step, each with weights of its own; a router sends each token to a few "
+            "of them."
+        ),
+        ("One expert is laid out, on the tokens that are sent to it, and its layers stand for those of all."),
         "input: 6x64 channels_last\nlayers:\n  - block_sparse_moe:\n      - experts:\n"
         "          count: 8\n          active: 2\n          do: linear(256) >> silu >> linear(64)",
         "expert moe mixtureofexperts sparsemoe moelayer router topkrouter",
         Experts,
         {
-            "do": "one expert: what does the same to each token, wherever it stands",
+            "do": "one expert: steps that treat every token alike, whatever its position",
             "gate": "the router, if not a linear layer without a bias",
         },
     ),
     "block": Construct(
         "blocks: {bottleneck(width, stride=1): [steps]}",
-        "Steps with parameters, which are called as an op is: `bottleneck(64, stride=2)`.",
-        "It makes no scope by itself; the name where it is called does.",
+        "Steps with parameters, called like an op: `bottleneck(64, stride=2)`.",
+        "A block makes no scope by itself; the name of the step that calls it does.",
         "input: 3x16x16\nblocks:\n  unit(width, stride=1):\n"
         "    - conv(width, 3, stride, padding=1) >> batch_norm >> relu\n"
         "layers:\n  - unit(8)\n  - unit(16, stride=2)",
@@ -179,15 +185,15 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "use": Construct(
         "use: {resnet: resnet50, head: ./head.yaml}",
-        "Another network, or a part of one, as a step: of the zoo, or of another file.",
-        '`resnet(until="layer4")` ends it with one of its steps, and its params are arguments.',
+        "Another network, or a part of one, as a step: from the zoo or from another file.",
+        '`resnet(until="layer4")` ends it after one of its steps; its params are arguments.',
         "input: 3x64x64\nuse: {resnet: resnet18}\nlayers:\n"
         '  - backbone: resnet(until="layer2")\n  - head: conv(10, 1)',
         "import include from load backbone pretrained extends",
     ),
     "until": Construct(
         'resnet(until="layer4")',
-        "The step after which what is used of another file ends.",
+        "The step after which a network from another file ends.",
         "",
         'input: 3x64x64\nuse: {resnet: resnet18}\nlayers:\n  - resnet(until="layer1.0")',
         "featureextractor upto returnlayers outindices",
@@ -201,15 +207,15 @@ CONSTRUCTS: dict[str, Construct] = {
     ),
     "input": Construct(
         'input: 3x224x224, input: {ids: 77 of 49408, image: "50x80 channels_last"}',
-        "What flows in, without the batch; ids are below a number, and channels may be last.",
-        "Where there are several each has a name, and `ref(input.image)` goes on from one.",
+        "The inputs, without the batch; ids are below a given number, and channels may be last.",
+        "Several inputs have names, and `ref(input.image)` is one of them.",
         "input: {left: 4x8x8, right: 4x8x8}\nlayers:\n  - add: [ref(input.left), ref(input.right)]",
         "inputs placeholder inputshape",
     ),
     "outputs": Construct(
         "outputs: {aux: [steps]}, outputs: {aux: {training: [steps]}, out: none}",
-        "Further heads by name; one may run in training only.",
-        "The end of `layers:` is the output `out`, which `out: none` leaves out.",
+        "Further outputs by name; a head may run only in training.",
+        "The end of `layers:` is the output `out`, which `out: none` drops.",
         "input: 3x8x8\nlayers:\n  - stem: conv(8, 3)\n  - head: conv(2, 1)\n"
         "outputs:\n  boxes: ref(stem) >> conv(4, 1)",
         "heads auxiliary aux return outputlayer",
@@ -225,7 +231,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "functions": Construct(
         "divisible(v, 8), min max round ceil floor int len sum range",
         "Functions of numbers and lists in expressions; `divisible` is MobileNet's rounding of channels.",
-        "Expressions know the params, `x`, the tensor that flows in, `input`, arithmetic and lists.",
+        "Expressions can use the params, `x` (the incoming tensor), `input`, arithmetic and lists.",
         "params: {alpha: 0.35}\ninput: 3x8x8\nlayers:\n  - conv(divisible(32 * alpha, 8), 3)",
         "makedivisible expression arithmetic",
     ),

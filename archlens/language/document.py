@@ -72,7 +72,7 @@ class Sequence(Node):
 
 @dataclass(slots=True, eq=False)
 class Mapping(Node):
-    """Keys and values, in the order written; no key stands twice."""
+    """Keys and values, in the order written; no key appears twice."""
 
     keys: dict[str, Scalar]
     values: dict[str, Node]
@@ -123,7 +123,7 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
         return error(
             "a merge left a conflict here",
             Span(source, text.count("\n", 0, conflict.start()) + 1, 1, len(conflict[0])),
-            help="keep what should stand, and take out the lines with <<<<<<<, ======= and >>>>>>>",
+            help="keep the lines that you want, and remove those with <<<<<<<, ======= and >>>>>>>",
         )
     unclosed = ""
     if mark is not None and problem.context_mark is not None and not text[mark.index :].strip():
@@ -139,7 +139,7 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
         span = Span(source, line + 1, column + 1)
         content = source.lines[line]
         if unclosed in ("[", "{", '"', "'"):
-            help = f"this {unclosed} is opened and not closed"
+            help = f"this {unclosed} is never closed"
         elif "\t" in content[: len(content) - len(content.lstrip())] or content[column : column + 1] == "\t":
             help = "YAML is indented with spaces; replace the tab"
         elif "mapping values are not allowed" in str(problem.problem):
@@ -147,7 +147,7 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
         elif content[column : column + 1] == "[" and "flow" in str(problem.context):
             help = 'within [...] an index needs quotes: ["depths[0]", 64]; or put the whole list in quotes'
         elif content[column : column + 1] in ("]", "}"):
-            help = f"this {content[column]} closes what is not opened"
+            help = f"this {content[column]} closes nothing"
         elif problem.context_mark is not None and "flow" in str(problem.context):
             help = f"a bracket that is opened on line {problem.context_mark.line + 1} is not closed here"
         elif "block scalar" in str(problem.context):
@@ -155,11 +155,11 @@ def _broken(source: Source, problem: yaml.MarkedYAMLError) -> SpecError:
             help = f'put the text in quotes: "{rest.strip()}"' if rest else "put the text in quotes"
         elif content[:column].rstrip().endswith(("]", "}")) and content[column : column + 3] == "if ":
             help = (
-                "a condition stands in a step, and not behind a list: "
-                "concat: [conv(8, 3) if wide else none, identity]"
+                "a condition belongs in a step, not after a list: concat: [conv(8, 3) if wide else none, "
+                "identity]"
             )
         elif "block" in str(problem.context):
-            help = "what belongs together starts in the same column; a text with quotes in it needs quotes"
+            help = "what belongs together starts in the same column; a string with quotes in it needs quotes"
         elif "cannot start any token" in str(problem.problem):
             help = "put text that starts with this character in quotes"
         elif "escape" in str(problem.problem):
@@ -172,7 +172,7 @@ _END: tuple[Any, Any] = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 
 
 #: What the language has in place of anchors and aliases.
-_INSTEAD = "say it once as a param or a block, and use its name"
+_INSTEAD = "write it once as a param or a block, and use its name"
 
 
 class _Composer:
@@ -195,7 +195,7 @@ class _Composer:
             raise self.error(
                 event,
                 "a spec is one YAML document, but a second one starts here",
-                help="leave out what follows, or give it a file of its own",
+                help="remove what follows, or move it to a file of its own",
                 width=3 if event.explicit else 1,
             )
         return root
@@ -261,7 +261,7 @@ class _Composer:
             value = self.node(self.next(), depth, in_flow)
             if key.value in keys:
                 raise error(
-                    f"the key {shorten(key.value)} stands twice",
+                    f"the key {shorten(key.value)} appears twice",
                     key.span,
                     also=[("it stands here first", keys[key.value].span)],
                 )
@@ -282,7 +282,7 @@ def expect_text(node: Node, what: str) -> str:
     """The node as a text."""
     if isinstance(node, Scalar):
         return node.value
-    raise node.error(f"{what} must be a text, not {describe(node)}")
+    raise node.error(f"{what} must be a string, not {describe(node)}")
 
 
 def describe(node: Node) -> str:

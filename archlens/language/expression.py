@@ -159,7 +159,7 @@ def split(text: str, node: Scalar, offset: int, span: Span | None = None) -> Par
         closing = text.find("}", max(opening, position))
         words = text[position:opening] if opening >= 0 else text[position:]
         if "}" in words or (opening >= 0 and closing < 0):
-            wrong = "closed and not opened" if "}" in words else "opened and not closed"
+            wrong = "never opened" if "}" in words else "never closed"
             raise error(f"in {shorten(text)} a brace is {wrong}", span or node.span, help="as in layer{i}")
         if words:
             parts.append(words)
@@ -234,11 +234,11 @@ def _syntax_error(problem: Exception, text: str, node: Scalar, offset: int) -> S
         reason = "it holds a number that is too long"
     help = ""
     if text.count("(") > text.count(")"):
-        help = "a bracket is opened and not closed"
+        help = "a bracket is never closed"
     elif numbered := re.search(r"\b(ref|again)\(\s*([A-Za-z_][\w.]*\.\d[\w.]*)", text):
-        help = f'a path with a number in it is a text: {numbered[1]}("{shorten(numbered[2])}")'
+        help = f'a path that contains a number needs quotes: {numbered[1]}("{shorten(numbered[2])}")'
     elif re.match(r"[A-Za-z_]\w*\s*(:|=(?!=))", text):
-        help = "a name and its step stand as `- name: step`, with a space after the colon"
+        help = "a name and its step are written as `- name: step`, with a space after the colon"
     elif re.search(r"\bif\b", text):
         help = "a choice is written as `step if condition else identity`"
     elif "positional argument follows" in reason:
@@ -347,7 +347,7 @@ def _refused(expression: Expression, tree: ast.AST) -> SpecError:
     help = ""
     if isinstance(tree, ast.operator | ast.unaryop | ast.cmpop):
         what = "this operator"
-        help = "steps are joined with >>; there are + - * / // % **, comparisons, and, or, not"
+        help = "steps are joined with >>; the operators are + - * / // % **, comparisons, and, or, not"
         # an operator has no place of its own: its operands have
         tree = next(part for part in ast.walk(expression.tree) if tree in ast.iter_child_nodes(part))
     else:

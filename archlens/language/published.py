@@ -102,7 +102,7 @@ def _figures(given: MappingOf[str, Node], order: SequenceOf[str] | None) -> Iter
                 if key == "shapes" and order and len(order) != len(sizes(text) or ()):
                     raise value.error(
                         f"{shorten(text)} does not have the {len(order)} sizes that axes: names",
-                        help="shapes that are printed in another way are an entry of their own",
+                        help="shapes printed in another order need an entry of their own",
                     )
                 yield Figure(key, name.value, text, name.span)
         else:

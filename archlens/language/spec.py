@@ -199,7 +199,7 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
     for block in _section(root, "blocks", _read_block).values():
         if block.name in blocks:
             raise error(
-                f"the block {block.name} stands twice",
+                f"the block {block.name} is defined twice",
                 block.span,
                 also=[("it stands here first", blocks[block.name].span)],
             )
@@ -364,7 +364,7 @@ def _read_variant(
     key: Scalar, node: Node, params: dict[str, Param], declared: dict[str, Template], file: Meta
 ) -> Variant:
     if not key.value or not key.value.isprintable() or any(c in key.value for c in ':/\\ "'):
-        raise key.error(f"'{shorten(key.value)}' cannot name a variant: no blanks, colons or slashes")
+        raise key.error(f"'{shorten(key.value)}' cannot name a variant: no spaces, colons or slashes")
     values: dict[str, tuple[Value, Span]] = {}
     if isinstance(node, Scalar) and node.empty:
         return Variant(key.value, {}, {}, Meta(), key.span)

@@ -240,7 +240,7 @@ def _read_mapping(node: Mapping) -> Step:
                         raise torn(part, part.value)
             first, second = list(node.keys)[:2]
             raise node.keys[second].error(
-                f"{shorten(first)} and {shorten(second)} stand in one list item", help=_own_line(second)
+                f"{shorten(first)} and {shorten(second)} are in one list item", help=_own_line(second)
             )
         ((key, value),) = node.items()
         return _read_named(key, value)
@@ -302,7 +302,7 @@ def _check_scope(name: Template, key: Scalar) -> None:
         word = shorten(name.literal)
         raise key.error(
             f"{word}: is not a key of the language; it would name a scope whose steps run in sequence",
-            help=f"{advice} A scope that is to have this name is written \"{{'{word}'}}\":",
+            help=f"{advice} A scope with this name is written \"{{'{word}'}}\":",
         )
 
 
@@ -335,7 +335,7 @@ def _read_parts(node: Mapping, form: str, where: Scalar) -> tuple[Mapping, dict[
         more = f", and perhaps {' and '.join(optional)}" if optional else ""
         raise where.error(
             f"{form}: merges {len(parts)} branches, {', '.join(parts)}{more}, but got {len(names) or 'none'}",
-            help=f"{usage_of_merge(form)}; a scope that is to have this name holds a list",
+            help=f"{usage_of_merge(form)}; a scope with this name holds a list",
         )
     keys = {name: node.keys[name] for name in names}
     values = {name: node.values[name] for name in names}
@@ -349,7 +349,7 @@ def _read_experts(node: Mapping) -> Experts:
 
     known = signature(ExpertsOp)
     keys = (*known, *_EXPERTS_STEPS)
-    scope = "a scope that is to have this name holds a list"
+    scope = "a scope with this name holds a list"
     check_keys(inside, keys, f"{EXPERTS}:", lambda _: f"its keys are {', '.join(keys)}; {scope}")
     for key in (*(name for name, one in known.items() if one.required), "do"):
         if key not in inside.keys:
@@ -381,7 +381,7 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
             if _is_keyword(key.value, node.values[key.value]):
                 raise key.error(
                     f"{key.value}: cannot name a branch",
-                    help=f"a branch that is itself merged stands in a list, or has a name: {form}: "
+                    help=f"a branch that is itself a merge belongs in a list, or has a name: {form}: "
                     f"[{{name: {{{key.value}: ...}}}}]{_called(key.value)}",
                 )
         branches = [_read_named(key, value) for key, value in node.items()]
@@ -395,7 +395,7 @@ def _read_branches(node: Node, form: str) -> list[Step | None]:
     if len(branches) < 2 and not any(isinstance(branch, Each) for branch in branches):
         raise node.error(
             f"{form}: merges at least two branches, but got {'one' if branches else 'none'}",
-            help=f"`identity` is the tensor that flows in{_called(form)}",
+            help=f"`identity` is the incoming tensor{_called(form)}",
         )
     return branches
 
@@ -406,7 +406,7 @@ def _read_each(node: Mapping) -> Each:
         if key not in node.keys:
             raise node.keys["each"].error(
                 f"a table without {key}:",
-                help="each: names its columns, in: holds its rows, do: says the steps of a row",
+                help="each: names its columns, in: holds its rows, do: holds the steps of a row",
             )
     head = node.values["each"]
     columns = head.items if isinstance(head, Sequence) else [head]
@@ -483,10 +483,10 @@ def check_name(name: str, where: Located | None) -> None:
     if len(name) > MAX_NAME:
         raise error(f"a name of {len(name):,} characters is more than the {MAX_NAME} allowed", span)
     if not name.isprintable() or any(c.isspace() for c in name):
-        raise error(f"'{shorten(name)}' cannot name a step: a name has no blanks", span)
+        raise error(f"'{shorten(name)}' cannot name a step: names have no spaces", span)
     if not all(name.split(".")):
         raise error(
-            f"'{shorten(name)}' cannot name a step: a dot stands between a scope and a step of it",
+            f"'{shorten(name)}' cannot name a step: a dot separates a scope from a step in it",
             span,
             help="as in layer1.conv1",
         )

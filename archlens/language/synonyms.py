@@ -74,8 +74,8 @@ ABSENT = {
             "transformer transformerencoder transformerencoderlayer transformerdecoder "
             "transformerdecoderlayer"
         ),
-        "a pooling of fractions or norms": "fractionalmaxpool lppool globallppool",
-        "a norm of weights by their largest singular value": "spectralnorm",
+        "fractional or power-average pooling": "fractionalmaxpool lppool globallppool",
+        "spectral normalization of weights": "spectralnorm",
         "that activation": "celu rrelu crelu maxout hardshrink softshrink tanhshrink shrink thresholdedrelu",
         "a depthwise convolution by itself: it is conv with groups=x.channels": (
             "depthwiseconv dwconv depthwise convdw convdepthwise"
@@ -95,8 +95,8 @@ ABSENT = {
         ),
         "a conditional random field": "crf",
         "a loss": "crossentropy crossentropyloss mse mseloss nll nllloss bceloss",
-        "a sampling of boxes that are worked out": "affinegrid roialign roipool",
-        "that function of one value": "erf sign floor round tan neg",
+        "sampling in computed boxes": "affinegrid roialign roipool",
+        "this elementwise function": "erf sign floor round tan neg",
     }.items()
     for word in words.split()
 }  # fmt: skip
@@ -123,13 +123,13 @@ ARGUMENT_WORDS = {
 ARGUMENTS_ABSENT = {
     **dict.fromkeys(
         ("inchannels", "infeatures", "numfeatures", "inputdim", "inputshape", "normalizedshape", "embeddim"),
-        "what flows in says it; leave it out",
+        "it follows from the input; leave it out",
     ),
-    **dict.fromkeys(("numembeddings", "vocabsize"), "the input of ids says it, as in 77 of 49408"),
+    **dict.fromkeys(("numembeddings", "vocabsize"), ("it follows from the input of ids, as in 77 of 49408")),
     **dict.fromkeys(("activation", "act"), "an activation is a step of its own: >> relu"),
-    **dict.fromkeys(("paddingmode",), "a mode other than zeros is that of a pad before it"),
+    **dict.fromkeys(("paddingmode",), "for a mode other than zeros, put a pad before it"),
     **dict.fromkeys(("inplace", "device", "dtype", "name"), "it changes no shape and no cost; leave it out"),
-    **dict.fromkeys(("dataformat",), "channels are first; channels_last turns them"),
+    **dict.fromkeys(("dataformat",), "channels come first; channels_last moves them last"),
 }
 
 

@@ -50,8 +50,11 @@ def tidied(text: str, *, path: str | None = None) -> str:
     result = layout.text()
     if not _same(root, compose(type(source)(source.name, result)), expected):
         raise root.error(
-            "this file has no layout that keeps what it says",
-            help="it is left as it is; something rare in it is to blame, such as a text that starts with |2",
+            "no layout of this file would keep its meaning",
+            help=(
+                "it is left unchanged; the cause is something unusual in it, such as a string that "
+                "starts with |2"
+            ),
         )
     return result
 
@@ -400,7 +403,8 @@ def _shift(line: str, by: int) -> str:
 
 def _unusual(key: Scalar) -> SpecError:
     return key.error(
-        "this key has no layout", help="a key stands on a line, with its colon right behind it: name: value"
+        "this key has no layout",
+        help=("a key is written on one line, with its colon right after it: name: value"),
     )
 
 

@@ -129,7 +129,7 @@ def find(name: str) -> Found:
         SpecError: the file is no spec.
     """
     if not name.strip():
-        raise usage("the name of a network is missing", help="`archlens list` shows all")
+        raise usage("the name of a network is missing", help="`archlens list` lists all")
     if is_path(name):
         return _find_file(name)
     stem = _family_of(name)
@@ -219,7 +219,7 @@ def _unknown(name: str) -> UsageError:
         help=did_you_mean(
             name,
             [*known, *families()],
-            otherwise="`archlens list` shows all; a file of your own is named by its path",
+            otherwise="`archlens list` lists all; a file of your own is named by its path",
         ),
     )
 

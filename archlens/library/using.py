@@ -137,7 +137,7 @@ class _Reading:
         raise error(
             f"{shorten(spec.source.name, 200)} uses itself: {circle}",
             use.target.span,
-            help="what both need can stand in a file of its own, or in blocks of this one",
+            help="what both need can be put in a file of its own, or in blocks of this one",
         )
 
 

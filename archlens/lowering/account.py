@@ -11,12 +11,12 @@ OPAQUE, FOLDED, CONSTANT = "opaque", "folded", "constant"
 
 #: On what a module runs, and what else there is.
 RUN = "one run on tensors without values"
-SAMPLED = "one run on tensors without values and on one sample with values, whose ways it goes"
+SAMPLED = "one run on tensors without values and on one sample with values, whose path it takes"
 #: Where code looks at values unless it is told that ``torch.export`` runs it, as checks of its input do.
-TOLD = "one run on tensors without values, on the way that the code goes for torch.export"
+TOLD = "one run on tensors without values, on the path that the code takes for torch.export"
 TOLD_ALONE = (
-    "one run on one sample without values, on the way that the code goes for torch.export, since the batch "
-    "is taken apart or mixed"
+    "one run on one sample without values, on the path that the code takes for torch.export, since the "
+    "batch is taken apart or mixed"
 )
 #: The same of code that takes its batch apart, sample by sample, or puts samples together.
 ALONE = "one run on one sample without values, since the batch is taken apart or mixed"

@@ -933,7 +933,7 @@ class Lowering:
         given = [self.settled(self.batch_first(self.of(one))[0]) for one in starts if one.flows]
         own = self.own(node) | (self.below(node.call) if node.module is not None else {})
         name = op.kind.upper()
-        reason = f"archlens has no op for {name} of this form: it starts from states that it is given"
+        reason = f"archlens has no op for {name} of this form: it starts from given states"
         inputs = dict.fromkeys((draft, *given))
         return self.opaque(name, facts.shape, *inputs, macs=facts.macs, own=own, reason=reason, base=op)
 

@@ -127,7 +127,7 @@ def _assembled(
 def _of_base(lowering: Lowering, base: Value, region: Region) -> Held:
     """Part of what was there before."""
     if base.node is not None and base.node.target in _EMPTY:
-        raise NotSaid("part of it holds what nobody has written")
+        raise NotSaid("part of it holds something that is not written anywhere")
     held = lowering.of(base)
     for dim, (start, stop) in enumerate(region):
         held = cut(lowering, held, dim, start, stop)

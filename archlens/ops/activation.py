@@ -88,7 +88,7 @@ class PReLU(_Activation, kind="prelu"):
     Source: He et al. 2015, "Delving Deep into Rectifiers", equation 1.
     """
 
-    per_channel: Annotated[Flag, "a slope for each channel, and not one for all"] = False
+    per_channel: Annotated[Flag, "a slope for each channel instead of one for all"] = False
 
     names = Names(keras="PReLU", onnx="PRelu", also="parametricrelu")
     examples = ("8x4x4 >> prelu", "8x4x4 >> prelu(per_channel=true)")
@@ -113,7 +113,7 @@ class ELU(_Activation, kind="elu"):
     Source: Clevert, Unterthiner and Hochreiter 2015, equation 15.
     """
 
-    alpha: Annotated[Number, "what the output tends to below zero is -alpha"] = 1.0
+    alpha: Annotated[Number, "for x far below zero, the output tends to -alpha"] = 1.0
 
     incidental = {"alpha": "alpha"}
     names = Names(keras="ELU", onnx="Elu", also="exponentiallinearunit")
@@ -144,7 +144,9 @@ class GELU(_Activation, kind="gelu"):
     Source: Hendrycks and Gimpel 2016, section 2.
     """
 
-    approximate: Annotated[str, choice("none", "tanh"), "by which formula: exact, or with tanh"] = "none"
+    approximate: Annotated[
+        str, choice("none", "tanh"), ("which formula: exact, or the tanh approximation")
+    ] = "none"
 
     names = Names(keras="activations.gelu", onnx="Gelu", also="gaussianerrorlinearunit")
     examples = ("96x7x7 >> gelu", '768 >> gelu(approximate="tanh")')
@@ -186,7 +188,7 @@ class HardSwish(_Activation, kind="hard_swish"):
 class HardSigmoid(_Activation, kind="hard_sigmoid"):
     """``relu6(x + 3) / 6``.
 
-    Keras 2 had other constants, ``0.2x + 0.5`` cut off at 0 and 1, and ONNX has them still unless it is told.
+    Keras 2 used other constants, ``0.2x + 0.5`` clipped to 0 and 1, and ONNX still does by default.
     """
 
     module = "Hardsigmoid"
@@ -253,7 +255,7 @@ class Softsign(_Activation, kind="softsign"):
 
 
 class Scale(_Activation, kind="scale"):
-    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals so.
+    """Each value times a fixed ``factor``, which is not learned; Inception-ResNet scales its residuals.
 
     Source: Szegedy et al. 2016, "Inception-v4", section 3.3.
     """
@@ -335,7 +337,7 @@ class GLU(_Activation, kind="glu"):
 
     def facts(self, x: Shape) -> Facts:
         if x.channels % 2:
-            raise ShapeError(f"it halves the channels, and its input has {x.channels} of them")
+            raise ShapeError(f"it halves the channels, but its input has {x.channels} of them")
         half = x.with_channels(x.channels // 2)
         # a sigmoid and a product
         return super().facts(half)._replace(other={"activation": 2 * half.numel})

@@ -120,21 +120,21 @@ def _leaving_out(computed: int, unmasked: int) -> str:
     """What is said beside the products of an attention that masks some."""
     if unmasked == computed:
         return ""
-    return f"; a kernel that leaves out what is masked computes {unmasked:,}"
+    return f"; a kernel that skips masked products computes {unmasked:,}"
 
 
 class SelfAttention(Op, kind="self_attention", family="attention"):
     """Every token attends to every token: ``softmax(QK'/sqrt(d))V`` in several heads, between linear layers.
 
     Its weights are those of ``nn.MultiheadAttention``. ``d`` is ``C/heads``. With ``causal`` a token attends
-    to itself and to those before it. With fewer ``kv_heads`` several heads in turn share the keys and values
-    of one. Where there are axes before the last one, as with windows, each row attends by itself.
+    to itself and to those before it. With fewer ``kv_heads``, consecutive heads share the keys and values of
+    one. If there are axes before the last two, as with windows, each row attends by itself.
 
     Output: the positions of the input, with ``out`` channels.
     Parameters: ``C*(C + 2*K + O)``, and ``C + 2*K + O`` of bias: ``K = d*kv_heads`` and ``O = out``, both
-        ``C`` where they are not given.
+        ``C`` by default.
     MACs: ``L*C*(C + 2*K + O) + 2*L*M*C``: the projections of ``L`` tokens, and queries by keys and weights by
-        values for the ``M`` tokens of a row, what ``causal`` masks included.
+        values for the ``M`` tokens of a row, including what ``causal`` masks.
     Limits: tokens, ``LxC`` or rows of them, whose channels ``heads`` divides.
     Source: Vaswani et al. 2017, section 3.2; Ainslie et al. 2023, "GQA", section 2.2.
     """
@@ -244,24 +244,24 @@ class Attention(Merge, kind="attention", family="attention"):
     """The core of attention: ``softmax(QK'/sqrt(d) + B)V`` in several heads, of queries, keys and values.
 
     Its branches are ``q``, ``k`` and ``v``, which other layers project. Heads of queries and keys have ``d``
-    channels, those of values may have others. With fewer ``kv_heads`` several heads in turn share the keys
-    and values of one. With ``causal`` a token attends to itself and to those before it, and with a ``window``
-    to itself and to those that are fewer positions away than that. Where there are axes before the last one,
-    as with windows, each row attends by itself. With a ``scale`` the products of queries and keys are
-    multiplied by that, and not by ``1/sqrt(d)``; 1 leaves them as they are. With a ``softcap`` they are then
-    bounded by it, ``softcap*tanh(s/softcap)``, before anything is added or masked.
+    channels; those of values may have another number. With fewer ``kv_heads``, consecutive heads share the
+    keys and values of one. With ``causal``, a token attends to itself and to those before it; with a
+    ``window``, to itself and to those fewer positions away. If there are axes before the last two, as with
+    windows, each row attends by itself. A ``scale`` multiplies the products of queries and keys, instead of
+    ``1/sqrt(d)``; 1 leaves them unscaled. A ``softcap`` then bounds them, ``softcap*tanh(s/softcap)``, before
+    anything is added or masked.
 
-    A branch ``bias`` may be added to them, which is learned, a mask, or worked out: ``heads x queries x
-    keys``, with a 1 for an axis along which it is the same. What stands on the left may be left out, so that
-    ``queries x keys`` is for every head, and what stands before the heads is for each row. A branch ``sinks``
-    has a number for each head, beside which softmax takes the products of every query, so that the weights of
-    a query sum to less than 1; in Python ``sinks=True`` says that the last branch is that.
+    A branch ``bias`` is added to them, whether learned, a mask or computed: ``heads x queries x keys``, with
+    1 for an axis along which it is broadcast. Leading axes may be omitted, so ``queries x keys`` applies to
+    every head; axes before the heads are rows. A branch ``sinks`` has a number for each head, which softmax
+    takes along with the products of every query, so that the weights of a query sum to less than 1; in
+    Python, ``sinks=True`` says that the last branch is this one.
 
     Output: the positions of ``q``, with ``heads`` times the channels of a head of ``v``.
     MACs: ``heads*L*M*(d + e)`` for ``L`` queries with ``M`` keys each and ``e`` channels of a head of ``v``:
-        queries by keys and weights by values, what ``causal`` and ``window`` mask included.
-    Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and with
-        ``causal`` or a ``window`` as many queries.
+        queries by keys and weights by values, including what ``causal`` and ``window`` mask.
+    Limits: tokens, ``LxC`` or rows of them, whose channels the heads divide; as many values as keys, and as
+        many queries with ``causal`` or a ``window``.
     Source: Vaswani et al. 2017, section 3.2.1; Ainslie et al. 2023, "GQA", section 2.2; Beltagy et al. 2020,
         "Longformer", section 3.1; of the bias Raffel et al. 2020, "T5", section 2.1; of the bound Gemma Team
         2024, "Gemma 2", section 2; of sinks OpenAI 2025, "gpt-oss-120b & gpt-oss-20b Model Card", section 2.
@@ -270,10 +270,10 @@ class Attention(Merge, kind="attention", family="attention"):
     heads: Annotated[Count, "how many heads the channels of q are divided among"]
     kv_heads: Annotated[OptionalCount, "how many heads k and v have, if not those of q"] = None
     causal: Annotated[Flag, "whether a token attends to none after it"] = False
-    window: Annotated[OptionalCount, "so many positions away none is attended to any more"] = None
-    scale: Annotated[OptionalNumber, "what products of queries and keys are multiplied by"] = None
-    softcap: Annotated[OptionalNumber, "what bounds them, if anything"] = None
-    sinks: Annotated[Flag, "whether softmax takes a number of each head beside them, the last branch"] = False
+    window: Annotated[OptionalCount, "the distance from which tokens are no longer attended to"] = None
+    scale: Annotated[OptionalNumber, "the factor of the products of queries and keys"] = None
+    softcap: Annotated[OptionalNumber, "the bound of these products, if any"] = None
+    sinks: Annotated[Flag, "whether the last branch holds a number per head that joins the softmax"] = False
 
     branches = ("q", "k", "v")
     optional_branches = ("bias", "sinks")
@@ -317,7 +317,7 @@ class Attention(Merge, kind="attention", family="attention"):
         for x in sinks:
             if x != (self.heads,):
                 raise ShapeError(
-                    f"each of its {self.heads} heads has one sink, and its sinks are {x}",
+                    f"each of its {self.heads} heads has one sink, but its sinks are {x}",
                     help=f"sinks: parameter([{self.heads}])",
                     inputs=(len(inputs) - 1,),
                     size=True,
@@ -371,7 +371,7 @@ class Attention(Merge, kind="attention", family="attention"):
     def _require_rows(self, q: Shape, k: Shape, v: Shape) -> None:
         """Refuse tokens that do not go together."""
         if k.spatial != v.spatial:
-            raise ShapeError(f"each key has a value, and k is {k} and v is {v}", inputs=(1, 2), size=True)
+            raise ShapeError(f"each key has a value, but k is {k} and v is {v}", inputs=(1, 2), size=True)
         both = f"and q is {q} and k is {k}"
         if q.spatial[:-1] != k.spatial[:-1]:
             raise ShapeError(
@@ -566,7 +566,7 @@ def _require_bias(x: Shape, scores: tuple[int, ...]) -> None:
     """Refuse what is not repeated to one number for each score: by rows, heads, queries and keys."""
     if len(x) > 1 and not x.channels_last:
         raise ShapeError(
-            f"the keys of its bias come last, and {x} is a map whose channels come first",
+            f"the keys of its bias come last, but {x} is a map whose channels come first",
             help="channels_last or tokens turns it round",
             inputs=(3,),
         )
@@ -577,7 +577,7 @@ def _require_bias(x: Shape, scores: tuple[int, ...]) -> None:
     order = {(0, 2, 1): "h k q -> h q k", (1, 2, 0): "q k h -> h q k"}  # of heads, queries and keys
     turned = [how for axes, how in order.items() if tuple(scores[-3:][axis] for axis in axes) == tuple(x)]
     raise ShapeError(
-        f"there are {times(scores)} scores ({rows}heads x queries x keys), and its bias is {x}",
+        f"there are {times(scores)} scores ({rows}heads x queries x keys), but its bias is {x}",
         notes=("along each axis it has as many, or 1 for all of them; axes on its left may be left out",),
         help=f'rearrange("{turned[0]}")' if turned else "",
         inputs=(3,),
@@ -791,9 +791,9 @@ def _window_reach(x: Shape, window: tuple[int, ...], shift: tuple[int, ...]) -> 
 class WindowAttention(_Windowed, kind="window_attention", family="attention"):
     """Attention within windows of ``HxWxC`` that do not overlap, with a learned bias per relative position.
 
-    With a ``shift`` the map is rolled by it before and back after, and positions that only the roll brought
-    together do not attend to each other. A map that the window does not divide is padded with zeros, and a
-    window as large as the map is not shifted.
+    With a ``shift``, the map is rolled by that much before and back afterwards; positions that are neighbours
+    only because of the roll do not attend to each other. A map that the window does not divide is padded with
+    zeros, and a window as large as the map is not shifted.
 
     Output: the shape of the input, ``HxWxC``.
     Parameters: ``4*C*C + 4*C``, and ``(2*h - 1)*(2*w - 1)*heads`` for the bias in windows of ``hxw``.
@@ -823,14 +823,14 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
     """Attention within windows by the cosine of queries and keys, each head with a learned scale.
 
     The bias of a relative position comes from a small network over its logarithm, 2 to 512 to ``heads``,
-    which runs once for a whole batch: its multiply-accumulates are part of those of one sample. All else is
-    as in ``window_attention``; the bias of the keys stays zero.
+    which runs once for a whole batch: its multiply-accumulates are part of those of one sample. Everything
+    else is as in ``window_attention``; the bias of the keys stays zero.
 
     Output: the shape of the input, ``HxWxC``.
     Parameters: ``4*C*C + 4*C + heads``, and ``512*(2 + 1 + heads)`` for the bias.
     MACs: ``4*n*C*C + 2*n*m*C + (2*h - 1)*(2*w - 1)*512*(2 + heads)``, with ``n`` and ``m`` as in
         ``window_attention``.
-    Limits: as those of ``window_attention``; windows of at least 2.
+    Limits: those of ``window_attention``; windows of at least 2.
     Source: Liu et al. 2022, "Swin Transformer V2", section 3.
     """
 
@@ -911,8 +911,8 @@ class WindowAttentionV2(_Windowed, kind="window_attention_v2", family="attention
 class RelativeAttention(Op, kind="relative_attention", family="attention"):
     """Attention within each row of windows, ``windows x positions x C``, with a bias per relative position.
 
-    ``window_partition`` makes such rows, and ``size`` is that of its windows. Queries by keys are divided by
-    ``sqrt(C)``, as torchvision's MaxViT does.
+    ``window_partition`` makes such rows; ``size`` is the size of its windows. The products of queries and
+    keys are divided by ``sqrt(C)``, as in torchvision's MaxViT.
 
     Output: the shape of the input.
     Parameters: ``4*C*C + 4*C``, and ``(2*h - 1)*(2*w - 1)*heads`` for the bias in windows of ``hxw``.

@@ -44,8 +44,8 @@ class Conv(Op, kind="conv", family="convolution"):
     kernel: Annotated[Size, "size of the window, f"]
     stride: Annotated[Size, "step of the window, s"] = 1
     padding: Annotated[Padding, 'positions added at both sides, p; "same" as TensorFlow pads'] = 0
-    dilation: Annotated[Size, "distance of the window's taps, d"] = 1
-    groups: Annotated[Count, "groups of channels that see each other alone"] = 1
+    dilation: Annotated[Size, "distance between the taps of the window, d"] = 1
+    groups: Annotated[Count, "groups of channels that are convolved separately"] = 1
     bias: Annotated[Flag, "whether each output channel has a bias"] = True
 
     sliding = True
@@ -112,15 +112,15 @@ class Conv(Op, kind="conv", family="convolution"):
 
 
 class FrameConv(Conv, kind="frame_conv"):
-    """Convolution of each frame by itself, with the same weights: ``(C, T, *spatial)``, ``T`` frames of it.
+    """Convolution of each frame by itself, with the same weights: ``(C, T, *spatial)`` holds ``T`` frames.
 
-    What ``conv`` does to each sample where frames, windows, heads or patches are folded into the batch; what
-    is under its window never reaches over the first axis.
+    It does what ``conv`` does to each sample if frames, windows, heads or patches are folded into the batch:
+    its window never reaches across the first axis.
 
-    Output: as that of ``conv`` along each axis but the first, which stays.
+    Output: that of ``conv`` along each axis except the first, which stays.
     Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel.
     MACs: ``c_in/groups * f*f`` for each output value.
-    Limits: those of ``conv``, for a map of one or two axes behind that of the frames.
+    Limits: those of ``conv``, for a map of one or two axes after that of the frames.
     Source: torch's ``nn.Conv1d`` and ``nn.Conv2d`` of ``x.transpose(1, 2).flatten(0, 1)``.
     """
 
@@ -154,8 +154,8 @@ class FrameConv(Conv, kind="frame_conv"):
 class StandardizedConv(Conv, kind="ws_conv"):
     """Convolution with standardized weights: the kernel of each output channel has mean 0 and variance 1.
 
-    With a ``gain`` it is then scaled by a learned number, by that fixed factor, and by one over the root of
-    how many values it has, as normalizer-free networks do.
+    With a ``gain``, the kernel is then scaled by a learned number, by that fixed factor, and by one over the
+    square root of its number of values, as in normalizer-free networks.
 
     Output: as that of ``conv``.
     Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel; as many gains, if any.
@@ -167,7 +167,7 @@ class StandardizedConv(Conv, kind="ws_conv"):
     """
 
     eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-6
-    gain: Annotated[OptionalNumber, "the fixed factor beside a learned one, or none"] = None
+    gain: Annotated[OptionalNumber, "a fixed factor that goes with a learned one, or none"] = None
 
     incidental = {"eps": "eps"}
     names = Names(
@@ -215,8 +215,9 @@ class StandardizedConv(Conv, kind="ws_conv"):
 class WeightNormConv(Conv, kind="wn_conv"):
     """Convolution whose kernels are kept as directions and lengths: ``g * v / |v|``.
 
-    ``v`` is as large as the kernels, and ``g`` has a length for each output channel, or with ``dim`` for each
-    position along another axis of the weight: of ``c_out x c_in/groups x f``, 2 is a place of the window.
+    ``v`` has the size of the kernels, and ``g`` a length for each output channel, or, with ``dim``, for each
+    position along another axis of the weight: in ``c_out x c_in/groups x f``, axis 2 is the position in the
+    window.
 
     Output: as that of ``conv``.
     Parameters: ``c_out * c_in/groups * f*f``, and a bias for each output channel; as many lengths as the
@@ -227,7 +228,7 @@ class WeightNormConv(Conv, kind="wn_conv"):
         ``nn.utils.parametrizations.weight_norm``.
     """
 
-    dim: Annotated[Index, "the axis of the weight that each length is of"] = 0
+    dim: Annotated[Index, "the axis of the weight along which the lengths lie"] = 0
 
     names = Names(keras="", onnx="", also="weightnorm weightnormconv weightnormalization")
     examples = (
@@ -281,8 +282,8 @@ _KEPT = "parametrizations.weight.original"
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
     """Transposed convolution over ``(C, *spatial)``: each input writes a kernel of outputs.
 
-    ``padding`` crops the output; ``output_padding`` adds positions at its end. What the cropping drops is
-    computed all the same, and counted, as fvcore and ``torch.utils.flop_counter`` do.
+    ``padding`` crops the output; ``output_padding`` adds positions at its end. Cropped positions are computed
+    nevertheless, and counted, as by fvcore and ``torch.utils.flop_counter``.
 
     Output: ``(n - 1)s - 2p + d(f - 1) + 1 + output_padding`` positions of ``n`` along each axis; ``n*s``
         with ``padding="same"``.
@@ -294,13 +295,13 @@ class ConvTranspose(Op, kind="conv_transpose", family="convolution"):
     """
 
     channels: Annotated[Count, "channels of the output, c_out"]
-    kernel: Annotated[Size, "size of what each input writes, f"]
-    stride: Annotated[Size, "step between what neighbours write, s"] = 1
+    kernel: Annotated[Size, "size of the kernel that each input writes, f"]
+    stride: Annotated[Size, "step between the kernels of neighbours, s"] = 1
     padding: Annotated[Padding, 'positions cut off at both sides, p; "same" leaves n*s'] = 0
     output_padding: Annotated[Spare, "positions added at the end"] = 0
-    groups: Annotated[Count, "groups of channels that see each other alone"] = 1
+    groups: Annotated[Count, "groups of channels that are convolved separately"] = 1
     bias: Annotated[Flag, "whether each output channel has a bias"] = True
-    dilation: Annotated[Size, "distance of the kernel's taps, d"] = 1
+    dilation: Annotated[Size, "distance between the taps of the kernel, d"] = 1
 
     sliding = True
     names = Names(

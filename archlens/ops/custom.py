@@ -49,10 +49,10 @@ Stated = Annotated[Any, Kind("a whole number of at least 0, or none", _count)]
 
 
 class Custom(Op, family="opaque"):
-    """Something that archlens does not have, with the figures that a spec states of it.
+    """An operation without an op, with the figures that a spec states for it.
 
-    Nothing proves them. What is not given is unknown, and totals that it belongs to say "at least". It cannot
-    be built, and ``verify`` holds the rest of the network against torch; an op of a package of your own can.
+    The figures are not checked. What is not given is unknown, and totals that include it say "at least". It
+    cannot be built, and ``verify`` checks the rest of the network; an op in a package of your own can be.
 
     Output: ``shape``, or the input's.
     Parameters: ``params``, or unknown.
@@ -64,10 +64,10 @@ class Custom(Op, family="opaque"):
     shape: Annotated[
         Any,
         Kind('a shape as "256x7x7" or "50x80 channels_last", its sizes as (256, 7, 7), or none', _shape),
-        "what comes out of it, without the batch, if not the shape that goes in",
+        "its output, without the batch, if not the shape of the input",
     ] = None
-    params: Annotated[Stated, "how many parameters it has, if that is known"] = None
-    macs: Annotated[Stated, "how many multiply-accumulates it takes for one sample, if that is known"] = None
+    params: Annotated[Stated, "how many parameters it has, if known"] = None
+    macs: Annotated[Stated, "how many multiply-accumulates it takes for one sample, if known"] = None
 
     kind = "custom"
     names = Names(keras="", onnx="", also="opaque plugin blackbox customop external")
@@ -75,7 +75,7 @@ class Custom(Op, family="opaque"):
         '256x64x64 >> custom("roi_align", shape="256x7x7", params=0)',
         '3x8x8 >> custom("mine", params=10, macs=640)',
     )
-    memory_unknown = "nobody says what a custom op keeps"
+    memory_unknown = "a custom op does not say"
     whole = True
     help = "an op of a package of your own can be built: docs/python.md says how"
 

@@ -43,7 +43,7 @@ class _Dropout(Op, family="regularization"):
 class Dropout(_Dropout, kind="dropout"):
     """Sets values to zero with probability ``p`` while training.
 
-    What is kept is divided by ``1 - p``. At inference it does nothing.
+    The values that are kept are divided by ``1 - p``. At inference it does nothing.
 
     Source: Srivastava et al. 2014, "Dropout".
     """
@@ -62,7 +62,7 @@ class Dropout(_Dropout, kind="dropout"):
 class SpatialDropout(_Dropout, kind="spatial_dropout"):
     """Sets whole channels to zero with probability ``p`` while training.
 
-    What is kept is divided by ``1 - p``. At inference it does nothing.
+    The values that are kept are divided by ``1 - p``. At inference it does nothing.
 
     Limits: a map, channels first; ``p`` from 0 to 1.
     Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks", section 3.2.
@@ -87,7 +87,7 @@ class SpatialDropout(_Dropout, kind="spatial_dropout"):
 class StochasticDepth(Op, kind="stochastic_depth", family="regularization"):
     """Sets the whole tensor of a sample to zero with probability ``p`` while training.
 
-    At the end of a residual branch it leaves the block out. What is kept is divided by ``1 - p``.
+    At the end of a residual branch it skips the block. What is kept is divided by ``1 - p``.
 
     Output: the shape of the input.
     Limits: ``p`` from 0 to 1.

@@ -33,12 +33,12 @@ from .windows import per_axis, shortest
 class Embedding(Op, kind="embedding", family="linear"):
     """A learned row of numbers for each id: ids ``L of N`` become ``LxC`` tokens.
 
-    It has a row for every id that there may be, whose number the input says: ``input: 77 of 49408``. Rows are
-    looked up, and nothing is multiplied.
+    It has a row for every possible id, whose number follows from the input: ``input: 77 of 49408``. Rows are
+    looked up; nothing is multiplied.
 
     Output: the positions of the ids, with ``width`` channels: ``LxC``.
-    Parameters: ``N*width``, a row for each id that there may be.
-    Limits: ids, as an input has them.
+    Parameters: ``N*width``, a row for each possible id.
+    Limits: ids, as an input holds them.
     """
 
     width: Annotated[Count, "how many numbers a row has, C"]
@@ -56,7 +56,7 @@ class Embedding(Op, kind="embedding", family="linear"):
         if not isinstance(x, Ids):
             raise ShapeError(
                 f"embedding looks up ids, but its input is {x}",
-                help="an input of ids is written with how many there may be: input: 77 of 49408",
+                help="an input of ids is written with the number of ids: input: 77 of 49408",
             )
         return Facts(
             shape=channels_last(x.spatial, self.width),
@@ -75,11 +75,11 @@ class Embedding(Op, kind="embedding", family="linear"):
 class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
     """The sines and cosines of each id at ``width/2`` rates: a time step, or a place, as a vector.
 
-    Id ``t`` becomes ``sin(t*w)`` and ``cos(t*w)`` for each rate ``w = base^(-i/(width/2 - shift))``. All of
-    the one kind come before all of the other, the sines unless ``first`` says otherwise. Nothing is learned.
+    Id ``t`` becomes ``sin(t*w)`` and ``cos(t*w)`` for each rate ``w = base^(-i/(width/2 - shift))``. All
+    sines come before all cosines, unless ``first`` says otherwise. Nothing is learned.
 
     Output: the positions of the ids, with ``width`` channels: ``LxC``.
-    Limits: ids, as an input has them; a width of an even number.
+    Limits: ids, as an input has them; an even width.
     Source: Vaswani et al. 2017, section 3.5, for positions; Ho et al. 2020, appendix B, for time steps.
     """
 
@@ -105,7 +105,7 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
         if not isinstance(x, Ids):
             raise ShapeError(
                 f"sinusoidal_embedding takes ids, but its input is {x}",
-                help="an input of one id is written with how many there may be: input: {time: 1 of 1000}",
+                help="an input of one id is written with the number of ids: input: {time: 1 of 1000}",
             )
         half = self.width // 2
         if self.width % 2 or half <= self.shift:
@@ -137,7 +137,7 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
 class ClassToken(Op, kind="class_token", family="attention"):
     """A learned token before all others: ``LxC`` becomes ``(L + 1)xC``.
 
-    What attention gathers in it is classified; ``slice(0, 1, axis="length") >> flatten`` takes it out.
+    Attention gathers in it what is then classified; ``slice(0, 1, axis="length") >> flatten`` extracts it.
 
     Output: ``(L + 1)xC``.
     Parameters: ``C``.
@@ -168,17 +168,18 @@ class ClassToken(Op, kind="class_token", family="attention"):
 
 
 class PositionEmbedding(Op, kind="position_embedding", family="attention"):
-    """A learned vector for each position, added to what stands there.
+    """A learned vector for each position, added to the values there.
 
-    Without ``positions`` there is one for each position of the input: a network then has one input size,
-    and they lie directly on their scope. With them it is a table of as many rows, its key ``weight``, and
-    any input fits that is no longer. Position ``i`` takes row ``first + i``: some keep rows for padding.
+    Without ``positions``, there is one for each position of the input: the network then has a single input
+    size, and the key is the layer's own name. With ``positions``, it is a table of that many rows, with the
+    key ``weight``, and inputs up to that length fit. Position ``i`` takes row ``first + i``, since some
+    networks reserve rows for padding.
 
     Initialised from a normal distribution of standard deviation 0.02, as BERT does.
 
     Output: the shape of the input.
     Parameters: as many as the input has values; of a table ``positions*C``.
-    Limits: none; with ``positions`` tokens, ``LxC`` or rows of them, and no more than there are rows.
+    Limits: none; with ``positions`` tokens, ``LxC`` or rows of them, no more than there are rows.
     Source: Dosovitskiy et al. 2021, equation 1; Devlin et al. 2019.
     """
 
@@ -236,13 +237,13 @@ class PositionEmbedding(Op, kind="position_embedding", family="attention"):
         if length > most:
             from_row = f" from row {self.first} on" if self.first else ""
             raise ShapeError(
-                f"its table has {most} positions{from_row}, and its input has {length}",
+                f"its table has {most} positions{from_row}, but its input has {length}",
                 help=f"an input of {most} at most, or position_embedding({length + self.first})",
             )
 
 
 #: What the flag means that lets work on what no input flows into be done once.
-_ONCE = "whether it stands once for a whole batch, and so does what is made of it alone"
+_ONCE = "whether it exists once for a whole batch, like everything computed from it alone"
 
 
 class _FromNothing(Op, family="attention"):
@@ -259,7 +260,7 @@ class _FromNothing(Op, family="attention"):
         return (0,)
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
-        return f"{facts.shape}, whatever flows in"
+        return f"{facts.shape}, whatever the input"
 
 
 def _table(shape: Shape, torch: Call) -> Facts:
@@ -276,15 +277,15 @@ def _table(shape: Shape, torch: Call) -> Facts:
 
 
 class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
-    """Sines and cosines of where each position lies, in place of what stands there: nothing of it is learned.
+    """Sines and cosines of each position, instead of the values there; nothing is learned.
 
-    ``add: [identity, sinusoidal_positions]`` adds them. Channels stand in pairs, the sine and the cosine of
-    ``i*w`` for each rate ``w = base^(-2k/n)`` of n channels; of several axes each has an equal part of the
-    channels, the first axis the first. Position ``i`` counts from 0; with ``normalized`` from 1, of its axis
-    as a share of a full turn. With a ``size`` and a ``width`` of its own it is a table for something else, as
-    where a layer makes positions of it.
+    ``add: [identity, sinusoidal_positions]`` adds them. Channels come in pairs, the sine and the cosine of
+    ``i*w`` for each rate ``w = base^(-2k/n)`` of n channels; several axes each have an equal part of the
+    channels, in their order. Position ``i`` counts from 0, or with ``normalized`` from 1, as a share of a
+    full turn over its axis. With a ``size`` and a ``width``, it is a table of its own, for example if a layer
+    computes positions from it.
 
-    Output: the shape of the input, but for what is given.
+    Output: the shape of the input, except for what is given.
     Limits: positions, or a ``size``; pairs of channels for each axis.
     Source: Vaswani et al. 2017, section 3.5; Carion et al. 2020, "End-to-End Object Detection with
         Transformers", appendix A.4, for two axes.
@@ -335,10 +336,10 @@ class SinusoidalPositions(_FromNothing, kind="sinusoidal_positions"):
 class LinearBiases(_FromNothing, kind="alibi"):
     """ALiBi: for each head and key a bias that grows from key to key by the slope of its head.
 
-    It is the branch ``bias`` of ``attention:``, in place of positions in what flows. With ``causal`` it is
-    a penalty that grows with the distance: softmax does not see what is added to all keys of a query.
-    Head ``i`` of ``n`` has the slope ``2^(-8i/n)``; where n is no power of two those of the next smaller one
-    come first, and then every second of twice as many.
+    It is the branch ``bias`` of ``attention:``, and replaces position embeddings. With ``causal``, it is a
+    penalty that grows with the distance, since softmax ignores what is added to all keys of a query. Head
+    ``i`` of ``n`` has the slope ``2^(-8i/n)``; if n is not a power of two, the slopes of the next smaller
+    power come first, followed by every second slope of twice that many.
 
     Output: ``heads x 1 x L`` of ``L`` tokens: for each head and key the same for all queries.
     Limits: tokens, ``LxC``.
@@ -360,11 +361,11 @@ class LinearBiases(_FromNothing, kind="alibi"):
 
 
 class WindowMask(_FromNothing, kind="window_mask"):
-    """Which positions of windows only a roll brought together: those do not attend to each other.
+    """A mask for positions of a window that are neighbours only because the map was rolled.
 
-    It is the branch ``bias`` of ``attention:`` where a map is rolled back by ``shift``, cut by
-    ``window_partition``, and so attended to. Where one of two positions came in over a border and the other
-    did not, their score has ``value`` added.
+    It is the branch ``bias`` of ``attention:`` for a map that is rolled back by ``shift`` and divided by
+    ``window_partition``. If one of two positions came in across a border and the other did not, ``value`` is
+    added to their score.
 
     Output: ``windows x 1 x P x P`` for ``P`` positions of a window, for each two of them and all heads.
     Limits: rows of windows as ``window_partition`` makes them, as many as lie in a map of these ``sides``; a
@@ -375,7 +376,7 @@ class WindowMask(_FromNothing, kind="window_mask"):
     size: Annotated[Size, "positions of a window along each axis, p"]
     sides: Annotated[Size, "height and width of the map"]
     shift: Annotated[Spare, "by how many positions it was rolled back"]
-    value: Annotated[Filling, "what is added where they only met by the roll"] = -100.0
+    value: Annotated[Filling, "what is added if only the roll brought two positions together"] = -100.0
 
     names = Names(keras="", onnx="", also="attnmask attentionmask swinmask shiftedwindowmask")
     examples = (
@@ -415,10 +416,10 @@ class WindowMask(_FromNothing, kind="window_mask"):
 
 
 class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
-    """How far two positions of a window lie apart along each axis, by its logarithm.
+    """The offsets between two positions of a window along each axis, on a logarithmic scale.
 
-    Small networks make the bias of attention of it: ``relative_coordinates(8) >> linear(512) >> relu >>
-    linear(4, bias=false) >> relative_positions((8, 8))`` has the rows of each two positions in 4 heads. An
+    Small networks compute the bias of attention from it: ``relative_coordinates(8) >> linear(512) >> relu >>
+    linear(4, bias=false) >> relative_positions((8, 8))`` gives the rows of every two positions in 4 heads. An
     offset ``r`` is ``log(1 + 8*|r|/(n - 1))/log(8)`` with the sign of ``r``; ``plain`` is ``log(1 + |r|)``.
 
     Output: ``(2h - 1)*(2w - 1) x 2``, the offsets ``query - key`` in ``hxw``, the last axis innermost.
@@ -462,27 +463,27 @@ class RelativeCoordinates(_FromNothing, kind="relative_coordinates"):
 
 
 class Learned(_FromNothing, kind="parameter"):
-    """A learned tensor that depends on no input: queries, prompts, a factor. It stands where a branch begins.
+    """A learned tensor that depends on no input, such as queries, prompts or a factor; it begins a branch.
 
-    ``add: [identity, parameter([1, 64])]`` adds it to what flows; of what flows in by itself only the number
-    of samples is read, for each of which it stands once more. It has its values as torch's ``nn.Parameter``,
-    under the layer's own name, which ``class_token`` and ``position_embedding`` do for their purposes. With
-    ``trained=false`` it is a buffer, such as a mask or a table of positions, whose values the state dict has.
-    With ``once`` what follows is computed once for a whole batch, up to where it meets what flows in:
+    ``add: [identity, parameter([1, 64])]`` adds it to the incoming tensor. Only the number of samples of its
+    own input is used: the tensor is repeated for each. It is an ``nn.Parameter`` in torch, under the layer's
+    own name, as are ``class_token`` and ``position_embedding``. With ``trained=false`` it is a buffer whose
+    values are in the state dict, such as a mask or a table of positions.
+    With ``once``, what follows is computed once for a whole batch, up to where it meets the input:
     ``parameter([49, 2], once=true) >> linear(8)`` multiplies as much for a hundred samples as for one.
 
     Output: the shape that is given.
-    Parameters: as many as it has values; 1 with ``scalar=true``, none with ``trained=false``.
+    Parameters: its number of values; 1 with ``scalar=true``, none with ``trained=false``.
     Limits: any input; the channels come last, unless ``channels`` says first.
     Source: as object queries in Carion et al. 2020, "End-to-End Object Detection with Transformers", section
         3.2.
     """
 
     shape: Annotated[Dims, "its sizes, without the batch"]
-    channels: Annotated[str, choice("last", "first"), "where the channels stand in it"] = "last"
+    channels: Annotated[str, choice("last", "first"), "whether its channels come first or last"] = "last"
     batch: Annotated[Flag, "whether it has an axis of one position for the batch"] = False
-    scalar: Annotated[Flag, "whether it is one number without any axis, which fills the shape"] = False
-    trained: Annotated[Flag, "whether it is trained, and not a buffer"] = True
+    scalar: Annotated[Flag, "whether it is a single number without axes, which fills the shape"] = False
+    trained: Annotated[Flag, "whether it is trained; otherwise it is a buffer"] = True
     once: Annotated[Flag, _ONCE] = False
 
     names = Names(keras="", onnx="", also="learned weight variable query queries latents prompt")
@@ -520,10 +521,10 @@ class Learned(_FromNothing, kind="parameter"):
 
 
 class LayerScale(Op, kind="layer_scale", family="normalization"):
-    """A learned factor for each channel, near zero at first, so that a residual block starts as nothing.
+    """A learned factor for each channel, near zero at first, so that a residual block starts as identity.
 
-    Where the channels of a map come first its factors are ``Cx1x1``, as torchvision has them, or with
-    ``vector`` the ``C`` that they are everywhere else, as timm has them.
+    On a map whose channels come first, the factors are ``Cx1x1``, as in torchvision, or with ``vector`` a
+    vector of ``C``, as in timm; elsewhere they are always a vector.
 
     Output: the shape of the input.
     Parameters: ``c``.
@@ -531,8 +532,8 @@ class LayerScale(Op, kind="layer_scale", family="normalization"):
     Source: Touvron et al. 2021, "Going deeper with Image Transformers", equation 4.
     """
 
-    initial: Annotated[Number, "where the factors start"] = 1e-6
-    vector: Annotated[Flag, "whether the factors of a map are a vector as well"] = False
+    initial: Annotated[Number, "the initial value of the factors"] = 1e-6
+    vector: Annotated[Flag, "whether the factors of a map are a vector, too"] = False
 
     incidental = {"initial": "initial"}
     channelwise = True
@@ -570,5 +571,5 @@ def _require_tokens(x: Shape, what: str) -> None:
     require_channels_last(x, what, "LxC", "tokens")
     if len(x) != 2:
         raise ShapeError(
-            f"{what} works on tokens such as LxC, and its input is {x}", help="put tokens before it"
+            f"{what} works on tokens such as LxC, but its input is {x}", help="put tokens before it"
         )

@@ -44,7 +44,7 @@ def is_by_token(facts: Facts) -> bool:
 
 
 class Score(Op, family="activation"):
-    """What a router gives as scores."""
+    """The output of a router as scores."""
 
     scores: Annotated[Scores, "what makes them"] = "softmax"
 
@@ -88,7 +88,7 @@ class Choose(Op, family="merge"):
     """The experts that each token goes to: those with the highest scores, within the best groups."""
 
     active: Annotated[Count, "how many"]
-    groups: Annotated[Count, "into how many groups they are divided, in their order"] = 1
+    groups: Annotated[Count, "into how many consecutive groups they are divided"] = 1
     active_groups: Annotated[Count, "of how many groups, those whose two best have the highest sums"] = 1
 
     kind = "choose"

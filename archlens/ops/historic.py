@@ -185,7 +185,7 @@ class RBF(Op, kind="rbf", family="linear"):
     def facts(self, x: Shape) -> Facts:
         if len(x) > 1:
             raise ShapeError(
-                f"rbf works on a flat vector, and its input is a map of {x}", help="put flatten before it"
+                f"rbf works on a flat vector, but its input is a map of {x}", help="put flatten before it"
             )
         return Facts(
             shape=Shape((self.features,)),

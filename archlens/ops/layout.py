@@ -26,7 +26,7 @@ def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_
     """Refuse a flat vector, and channels that come first, for the ops that work on tokens."""
     if not x.channels_last:
         raise ShapeError(
-            f"{what} works on channels that come last, such as {such}, and its input is "
+            f"{what} works on channels that come last, such as {such}, but its input is "
             + (f"a map of {x}" if len(x) > 1 else f"a flat vector of {x}"),
             help=f"put {help} before it" if len(x) > 1 else "place it before the map is flattened",
         )
@@ -35,7 +35,7 @@ def require_channels_last(x: Shape, what: str, such: str, help: str = "channels_
 def require_two_axes(x: Shape, what: str) -> None:
     """Refuse all but two spatial axes."""
     if len(x) != 3:
-        raise ShapeError(f"{what} works on two spatial axes, and its input {x} has {len(x) - 1}")
+        raise ShapeError(f"{what} works on two spatial axes, but its input {x} has {len(x) - 1}")
 
 
 def require_windows(x: Shape, what: str, size: Any, sides: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -112,7 +112,7 @@ class ToChannelsFirst(_Turning, kind="channels_first", family="reshape"):
 class Tokens(Op, kind="tokens", family="reshape"):
     """A token for each position of a map, row by row: ``CxHxW`` becomes ``(H*W)xC``.
 
-    It takes ``HxWxC`` alike, and turns ``CxL`` into ``LxC``.
+    It takes ``HxWxC`` as well, and turns ``CxL`` into ``LxC``.
 
     Output: ``(H*W)xC``.
     Limits: a map; either layout.
@@ -125,12 +125,12 @@ class Tokens(Op, kind="tokens", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         if len(x) < 2:
             raise ShapeError(
-                f"tokens works on a map such as CxHxW, and its input is a flat vector of {x}",
+                f"tokens works on a map such as CxHxW, but its input is a flat vector of {x}",
                 help="place it before the map is flattened, or reshape the vector into a map",
             )
         reach: Reach = (POINT,)
         if len(x) > 2:
-            reach = NonUniform(f"the positions of {times(x.spatial)} stand in one row")
+            reach = NonUniform(f"the positions of {times(x.spatial)} are in one row")
         first = "archlens.channels_last_tokens" if x.channels_last else "archlens.tokens"
         return weightless(channels_last((prod(x.spatial),), x.channels), reach, Call(first))
 
@@ -168,8 +168,8 @@ class Transpose(_Turning, kind="transpose", family="reshape"):
 class MergePatches(Op, kind="merge_patches", family="reshape"):
     """The channels of each square of ``size`` positions in a row: ``HxWxC`` becomes ``H/2xW/2x4C``.
 
-    They are taken column by column, as Swin Transformer does. An odd side is padded with zeros at its end.
-    It is the paper's "patch merging" without its linear layer.
+    They are taken column by column, as in Swin Transformer. An odd side is padded with zeros at its end. It
+    is the paper's "patch merging" without its linear layer.
 
     Output: ``ceil(H/size) x ceil(W/size) x size*size*C``.
     Limits: channels last, two spatial axes.
@@ -239,7 +239,7 @@ class WindowPartition(Op, kind="window_partition", family="reshape"):
         windows = prod(n // p for n, p in zip(x.spatial, size, strict=True))
         return weightless(
             channels_last((windows, prod(size)), x.channels),
-            NonUniform(f"the positions of {times(x.spatial)} stand in rows, one for each window"),
+            NonUniform(f"the positions of {times(x.spatial)} are in rows, one for each window"),
             Call("archlens.window_partition", size=shortest(size)),
         )
 

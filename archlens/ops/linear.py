@@ -29,20 +29,20 @@ class Linear(Op, kind="linear", family="linear"):
 
     Tokens (``LxC``) and maps whose channels come last (``HxWxC``) are multiplied position by position, with
     the same weights. ``linear(n, axis="length")`` mixes the tokens instead, with the same weights for each
-    channel. ``turned`` keeps the weights as a matrix of inputs by outputs, as ``x @ W`` and GPT-2 in
-    transformers have them, and computes the same.
+    channel. ``turned`` stores the weights as a matrix of inputs by outputs, as for ``x @ W`` and in
+    transformers' GPT-2, and computes the same.
 
     Output: ``n_out`` features; the positions stay. Along another axis, ``n_out`` positions.
     Parameters: ``n_in * n_out``, and a bias for each output feature.
     MACs: ``n_in`` for each output value.
-    Limits: a flat vector, or channels that come last; ``turned`` along the channels alone.
+    Limits: a flat vector, or channels that come last; ``turned`` along the channels only.
     Source: along another axis, Tolstikhin et al. 2021, "MLP-Mixer", equation 1.
     """
 
     features: Annotated[Count, "features of the output, n_out"]
     bias: Annotated[Flag, "whether each output feature has a bias"] = True
     axis: Annotated[Axis, "along which axis it multiplies"] = "channels"
-    turned: Annotated[Flag, "whether its matrix has a row for each input, not for each output"] = False
+    turned: Annotated[Flag, "whether its matrix has a row for each input instead of each output"] = False
 
     names = Names(keras="Dense", onnx="Gemm", also="dense fc fullyconnected gemm affine innerproduct")
     examples = (
@@ -66,7 +66,7 @@ class Linear(Op, kind="linear", family="linear"):
     def facts(self, x: Shape) -> Facts:
         if len(x) > 1 and not x.channels_last:
             raise ShapeError(
-                f"linear works on a flat vector, and its input is a map of {x}",
+                f"linear works on a flat vector, but its input is a map of {x}",
                 help=f"put flatten before it ({x.numel:,} features), "
                 f"or global_avg_pool >> flatten ({x.channels:,} features); "
                 "or channels_last, for a linear layer at each position",

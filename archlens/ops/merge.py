@@ -31,10 +31,10 @@ _TERMS = 50
 class Concat(Merge, kind="concat"):
     """The channels of all branches, one after the other; or their positions along another axis.
 
-    ``concat(axis="length")`` puts tokens behind tokens.
+    ``concat(axis="length")`` appends tokens to tokens.
 
     Output: ``c1 + c2 + ...`` channels; the positions stay. Along another axis its sizes are added up.
-    Limits: branches of the same layout that are the same along all other axes.
+    Limits: branches of the same layout that have the same sizes along all other axes.
     """
 
     axis: Annotated[Axis, "the axis along which they are put together"] = "channels"
@@ -64,7 +64,7 @@ class Concat(Merge, kind="concat"):
         sizes[axis] = sum(x[axis] for x in inputs)
         reach: Reach = (POINT,) * (len(first) - 1)
         if axis != first.channel_axis:
-            reach = NonUniform(f"the positions of each branch stand behind each other along the {self.axis}")
+            reach = NonUniform(f"the positions of the branches follow each other along the {self.axis}")
         torch = Call("torch.cat", dim=Argument(1 + axis, default=0))
         return weightless(type(first)(sizes), reach, torch)
 
@@ -196,7 +196,7 @@ class _OfTwo(Elementwise):
 
 
 class Subtract(_OfTwo, kind="subtract"):
-    """The first branch less the second, value by value."""
+    """The first branch minus the second, value by value."""
 
     function = "operator.sub"
     names = Names(keras="Subtract", onnx="Sub", also="sub minus difference")

@@ -98,8 +98,8 @@ def _module(op: BatchNorm | InstanceNorm, x: Shape, module: str, affine: bool, *
 class BatchNorm(Op, kind="batch_norm", family="normalization"):
     """Batch normalization: each channel is scaled and shifted.
 
-    The running mean and variance are buffers; Keras counts them as parameters, torch does not. At inference
-    an output depends on its own input alone.
+    The running mean and variance are buffers; Keras counts them as parameters, torch does not. At inference,
+    an output depends only on its own input.
 
     Output: the shape of the input.
     Parameters: ``2*c``, a scale and a shift for each channel; one of the two with ``scale=false`` or
@@ -163,8 +163,8 @@ class BatchNorm(Op, kind="batch_norm", family="normalization"):
 class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
     """Batch normalization that is not trained: its scale, its shift and its statistics are all fixed.
 
-    Detectors are trained on a few images at a time, too few for statistics, and so keep those of the
-    classifier that they start from. The state dict has its scale and its shift too, which are buffers here.
+    Detectors are trained on a few images at a time, too few for statistics, and keep those of the classifier
+    that they start from. The scale and the shift are in the state dict, as buffers.
 
     Output: the shape of the input.
     Parameters: none; four values for each channel are buffers.
@@ -200,12 +200,11 @@ class FrozenBatchNorm(Op, kind="frozen_batch_norm", family="normalization"):
 
 
 class Standardize(Op, kind="standardize", family="normalization"):
-    """Each channel less a mean, divided by a deviation: those of the data, which are not learned.
+    """Each channel minus a mean, divided by a standard deviation, both of the data and not learned.
 
-    Inputs are prepared so: pictures by the mean and deviation of each colour in a data set. With ``mean`` or
-    ``std`` they are fixed numbers, and what is not given is 0 or 1. With neither they are buffers ``mean``,
-    ``variance`` and the ``count`` of what they were found from, as Keras' ``adapt`` leaves them, and a
-    deviation is at least 1e-7.
+    This prepares inputs, such as images by the mean and deviation of each colour in a data set. With ``mean``
+    or ``std``, they are fixed numbers, and the other defaults to 0 or 1. With neither, they are the buffers
+    ``mean``, ``variance`` and ``count``, as Keras' ``adapt`` leaves them, and a deviation is at least 1e-7.
 
     Output: the shape of the input.
     Parameters: none; without numbers ``2*c + 1`` values are buffers.
@@ -213,7 +212,7 @@ class Standardize(Op, kind="standardize", family="normalization"):
     Source: LeCun et al. 1998, "Efficient BackProp", section 4.3.
     """
 
-    mean: Annotated[PerChannel, "what is taken from each channel"] = None
+    mean: Annotated[PerChannel, "what is subtracted from each channel"] = None
     std: Annotated[PerChannel, "what each channel is divided by"] = None
 
     channelwise = True
@@ -228,9 +227,9 @@ class Standardize(Op, kind="standardize", family="normalization"):
     def facts(self, x: Shape) -> Facts:
         for name, given in (("mean", self.mean), ("std", self.std)):
             if isinstance(given, tuple) and len(given) != x.channels:
-                raise ShapeError(f"its {name} has {len(given)} numbers, and its input {x.channels} channels")
+                raise ShapeError(f"its {name} has {len(given)} numbers, but its input {x.channels} channels")
         if 0 in (self.std if isinstance(self.std, tuple) else (self.std,)):
-            raise ShapeError("its std is 0, and nothing is divided by that")
+            raise ShapeError("its std is 0, by which it cannot divide")
         each = Buffer((x.channels,))
         held = {"mean": each, "variance": each, "count": Buffer((), INT64)}
         return Facts(
@@ -284,7 +283,7 @@ class LayerNorm(Op, kind="layer_norm", family="normalization"):
     eps: Annotated[Number, "added to the variance before its root is taken"] = 1e-5
     affine: Annotated[Flag, "whether a scale and a shift are learned"] = True
     over: Annotated[str, choice("channels", "all"), "what is normalized together"] = "channels"
-    bias: Annotated[Flag, "whether a learned scale has a learned shift beside it"] = True
+    bias: Annotated[Flag, "whether a learned scale comes with a learned shift"] = True
 
     incidental = {"eps": "eps"}
     names = Names(keras="LayerNormalization", onnx="LayerNormalization", also="ln")
@@ -470,7 +469,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
         require_spatial(x, "instance_norm")
         if x.numel == x.channels and not self.running_stats:
             raise ShapeError(
-                f"it needs more than one position to take statistics over, and its input is {x}",
+                f"it needs more than one position to take statistics over, but its input is {x}",
                 size=True,
             )
         weights = _affine((x.channels,), self.affine)
@@ -499,7 +498,7 @@ class InstanceNorm(Op, kind="instance_norm", family="normalization"):
 class LocalResponseNorm(Op, kind="local_response_norm", family="normalization"):
     """AlexNet's normalization by the activity of ``size`` neighbouring channels at the same position.
 
-    ``b = a / (k + alpha/size * sum a^2)^beta``; the division by ``size`` is Caffe's and torch's.
+    ``b = a / (k + alpha/size * sum a^2)^beta``; dividing by ``size`` is what Caffe and torch do.
 
     Output: the shape of the input.
     Limits: a map, channels first.
@@ -556,7 +555,7 @@ class Normalize(Op, kind="normalize", family="normalization"):
     """
 
     axis: Annotated[Axis, "along which axis"] = "channels"
-    eps: Annotated[Number, "what is divided by at least"] = 1e-12
+    eps: Annotated[Number, "the least divisor"] = 1e-12
 
     incidental = {"eps": "eps"}
     names = Names(keras="UnitNormalization", onnx="LpNormalization", also="l2norm l2normalize l2 unitnorm")
@@ -590,7 +589,7 @@ class Normalize(Op, kind="normalize", family="normalization"):
 
 
 class GlobalResponseNorm(Op, kind="global_response_norm", family="normalization"):
-    """Each channel times how long it is over the whole map, compared with the mean of all channels.
+    """Each channel times its length over the whole map, relative to the mean of all channels.
 
     ``x + weight * x * N + bias``, where ``N = |x_c| / (mean of all |x_c| + eps)``.
 
@@ -609,7 +608,7 @@ class GlobalResponseNorm(Op, kind="global_response_norm", family="normalization"
     def facts(self, x: Shape) -> Facts:
         if len(x) < 2:
             raise ShapeError(
-                f"global_response_norm works on a map such as CxHxW, and its input is a flat vector of {x}",
+                f"global_response_norm works on a map such as CxHxW, but its input is a flat vector of {x}",
                 help="place it before the map is flattened",
             )
         last = Argument(x.channels_last, default=False)

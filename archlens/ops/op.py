@@ -289,7 +289,7 @@ def stated(op: Op, *shapes: Shape) -> Facts:
     for index, x in enumerate(shapes):
         if isinstance(x, Ids) and not op.looks_up:
             raise ShapeError(
-                f"{op} computes with its input, and {x} are ids",
+                f"{op} computes with its input, but {x} are ids",
                 help="ids are looked up: put embedding(n) before it, a row of n numbers for each",
                 inputs=(index,) if len(shapes) > 1 else (),
             )

@@ -88,9 +88,9 @@ class _Sliding(Op, family="pooling"):
 
 
 class MaxPool(_Sliding, kind="max_pool"):
-    """The largest value in each window; the stride is the kernel unless it is given.
+    """The largest value in each window; the stride defaults to the kernel.
 
-    With ``ceil_mode`` a last window that would start in the padding is dropped, as Caffe does.
+    With ``ceil_mode`` a last window that would start in the padding is dropped, as in Caffe.
 
     Output: ``(n + 2p - d(f - 1) - 1)/s + 1`` positions of ``n`` along each axis, rounded down, or up with
         ``ceil_mode``; ``ceil(n/s)`` with ``padding="same"``.
@@ -138,9 +138,9 @@ class MaxPool(_Sliding, kind="max_pool"):
 
 
 class AvgPool(_Sliding, kind="avg_pool"):
-    """The mean of each window; the stride is the kernel unless it is given.
+    """The mean of each window; the stride defaults to the kernel.
 
-    ``count_include_pad=false`` divides by the positions inside the image only, as TensorFlow does.
+    ``count_include_pad=false`` divides by the positions inside the map only, as in TensorFlow.
 
     Output: ``(n + 2p - f)/s + 1`` positions of ``n`` along each axis, rounded down, or up with ``ceil_mode``;
         ``ceil(n/s)`` with ``padding="same"``.
@@ -208,12 +208,12 @@ class AvgPool(_Sliding, kind="avg_pool"):
 
 
 class BlurPool(Op, kind="blur_pool", family="pooling"):
-    """Each channel blurred by a fixed binomial filter, as ``1 2 1`` or ``1 4 6 4 1``, at every few positions.
+    """Each channel blurred by a fixed binomial filter, such as ``1 2 1`` or ``1 4 6 4 1``, with a stride.
 
-    It takes less than every position without aliasing: behind a ``max_pool`` of stride 1, or a convolution,
-    whose stride it takes over. What pads by reflection stands before it, ``pad(1, mode="reflect") >>
-    blur_pool(3)``. The filter is not trained; it runs as a depthwise convolution. A state dict has it
-    where it is ``kept``, once for each channel.
+    It reduces a map without aliasing: after a ``max_pool`` of stride 1, or a convolution, whose stride it
+    takes over. For padding by reflection, put it before: ``pad(1, mode="reflect") >> blur_pool(3)``. The
+    filter is not trained, and runs as a depthwise convolution. With ``kept``, it is in the state dict, once
+    for each channel.
 
     Output: ``(n + 2p - f)/s + 1`` positions of ``n`` along each axis, rounded down.
     MACs: ``f*f`` for each output value.
@@ -324,9 +324,9 @@ class _Adaptive(_Sized):
 
 
 class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
-    """The mean over windows chosen so that the output has the size that is asked for.
+    """The mean over windows chosen so that the output has the requested size.
 
-    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, the last not included.
+    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, excluding the last.
     """
 
     names = Names(
@@ -345,9 +345,9 @@ class AdaptiveAvgPool(_Adaptive, kind="adaptive_avg_pool"):
 
 
 class AdaptiveMaxPool(_Adaptive, kind="adaptive_max_pool"):
-    """The largest value over windows chosen so that the output has the size that is asked for.
+    """The largest value over windows chosen so that the output has the requested size.
 
-    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, the last not included.
+    Output i of ``o`` sees inputs ``floor(i*n/o)`` to ``ceil((i + 1)*n/o)``, excluding the last.
     """
 
     largest = True

@@ -27,16 +27,16 @@ from .op import (
 class MatMul(Merge, kind="matmul"):
     """The product of two branches as matrices: ``LxC`` by ``CxM`` is ``LxM``, for each of their leading axes.
 
-    With ``transpose`` the second stands as ``MxC``, as the keys of an attention do.
+    With ``transpose``, the second is ``MxC``, like the keys of attention.
 
-    Output: the positions of the first branch, with the ``M`` channels of the second, or its positions where
-        it is transposed.
+    Output: the positions of the first branch, with the ``M`` channels of the second, or its positions if it
+        is transposed.
     MACs: ``C`` for each output value.
     Limits: two branches with channels last, of the same leading axes; the second has a row for each channel
         of the first.
     """
 
-    transpose: Annotated[Flag, "whether the second branch stands as MxC"] = False
+    transpose: Annotated[Flag, "whether the second branch is MxC"] = False
 
     whole = True
     names = Names(keras="Dot", onnx="MatMul", also="bmm batchmatmul mm einsum batchdot")

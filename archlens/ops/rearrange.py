@@ -44,7 +44,7 @@ def _parsed(text: str) -> _Pattern | None:
         found is None or numbers.keys() - found.places.values()
     ):  # a size that is given twice, or a number within a name
         for number in numbers.values():
-            number.pinned("what stands twice in a pattern, or in a name of one,")
+            number.pinned("what appears twice in a pattern, or in a name of one,")
         return found
     sizes: dict[str, Any] = {
         name: numbers.get(found.places[name], size) for name, size in found.sizes.items()
@@ -100,21 +100,23 @@ _PATTERN = Kind('a pattern as "l (h=8 c) -> h l c", each name once on either sid
 
 
 class Rearrange(Op, kind="rearrange", family="reshape"):
-    """Axes split, put into another order and merged, by a pattern such as those of einops.
+    """Axes split, permuted and merged, by a pattern as in einops.
 
-    The pattern names the axes of the input and those of the output, each part once on either side. What
-    stands in brackets is one axis, its first part the outermost; a part of which the size does not follow is
-    given one, as ``(h=8 c)``, and ``1`` is an axis of one position. ``rearrange("l (h=8 c) -> h l c")`` takes
-    the channels of tokens apart into eight heads, and ``rearrange("h w c -> w h c")`` exchanges height and
+    The pattern names the axes of the input and those of the output, each part once on either side. Parts in
+    parentheses form one axis, the first part outermost; a part whose size does not follow from the others
+    needs one, as in ``(h=8 c)``, and ``1`` is an axis of one position. ``rearrange("l (h=8 c) -> h l c")``
+    splits the channels of tokens into eight heads, and ``rearrange("h w c -> w h c")`` exchanges height and
     width.
 
-    Output: the axes on the right of the arrow; the channels stand last, unless ``channels`` says first.
+    Output: the axes on the right of the arrow; the channels come last, unless ``channels`` says first.
     Limits: as many axes as the pattern has, of sizes that it divides.
     Source: Rogozhnikov 2022, "Einops: Clear and Reliable Tensor Manipulations with Einstein-like Notation".
     """
 
     pattern: Annotated[str, _PATTERN, "the axes before and after"]
-    channels: Annotated[str, choice("last", "first"), "where the channels stand in what comes out"] = "last"
+    channels: Annotated[
+        str, choice("last", "first"), ("whether the channels of the output come first or last")
+    ] = "last"
 
     whole = True
     spells = True
@@ -188,7 +190,7 @@ class Rearrange(Op, kind="rearrange", family="reshape"):
         after = [group for i, group in enumerate(found.right) if i != shape.channel_axis]
         if before == after:
             return (POINT,) * len(before)
-        return NonUniform(f"the positions of {times(x.spatial) or x} stand in another order")
+        return NonUniform(f"the positions of {times(x.spatial) or x} are in another order")
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         found = _parsed(self.pattern)

@@ -195,17 +195,17 @@ def _counted(shapes: Iterable[tuple[int, ...]]) -> str:
 
 
 class LSTM(_Recurrent, kind="lstm"):
-    """Long short-term memory: three gates decide what of its cell is forgotten, written and given.
+    """Long short-term memory: three gates decide what its cell forgets, stores and outputs.
 
     Its weights are those of ``nn.LSTM``, gates in the order input, forget, cell, output, and it starts from
-    zeros. The state that it gives is the hidden one, ``h``; the cell is not given.
+    zeros. The state in its output is the hidden one, ``h``, not the cell.
 
     Output: ``L x D*P`` for ``L`` steps, ``D`` directions and ``P = H`` features, or those of the projection;
         with ``output="state"`` ``layers*D x P``, in torch's order.
-    Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, ``4*H`` of single ones, and
+    Parameters: for each layer and direction ``4*H*(C + P)``, ``8*H`` of bias, or ``4*H`` if single, and
         ``P*H`` of a projection; the ``C`` of layers above the first is ``D*P``.
     MACs: for each layer and direction ``4*H*(C + P)``, and ``P*H`` of a projection, at each step.
-    Limits: sequences, ``LxC``, or rows of them, each read by itself; a projection has fewer features than
+    Limits: sequences, ``LxC``, or rows of them, each read separately; a projection has fewer features than
         the state.
     Source: Hochreiter and Schmidhuber 1997; the projection: Sak et al. 2014, section 2.
     """
@@ -248,14 +248,14 @@ class LSTM(_Recurrent, kind="lstm"):
 class GRU(_Recurrent, kind="gru"):
     """Gated recurrent units: one gate resets the state, one decides how much of it is kept.
 
-    Its weights are those of ``nn.GRU``, in the order reset, update, new, and the new state's bias stands
-    within the product with the reset gate, as in cuDNN. It starts from zeros.
+    Its weights are those of ``nn.GRU``, in the order reset, update, new, and the reset gate multiplies the
+    new state's bias as well, as in cuDNN. It starts from zeros.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
-    Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias, ``3*H`` of single ones;
-        the ``C`` of layers above the first is ``D*H``.
+    Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias, or ``3*H`` if single; the
+        ``C`` of layers above the first is ``D*H``.
     MACs: for each layer and direction ``3*H*(C + H)`` at each step.
-    Limits: sequences, ``LxC``, or rows of them, each read by itself.
+    Limits: sequences, ``LxC``, or rows of them, each read separately.
     Source: Cho et al. 2014, section 2.3.
     """
 
@@ -273,15 +273,15 @@ class GRU(_Recurrent, kind="gru"):
 
 
 class RNN(_Recurrent, kind="rnn"):
-    """Elman's recurrent layer: the state is a function of the input and of the state before.
+    """Elman's recurrent layer: the state is a function of the input and of the previous state.
 
     The function is ``tanh`` or ``relu``. Its weights are those of ``nn.RNN``, and it starts from zeros.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
-    Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias, ``H`` of single ones; the
-        ``C`` of layers above the first is ``D*H``.
+    Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias, or ``H`` if single; the ``C``
+        of layers above the first is ``D*H``.
     MACs: for each layer and direction ``H*(C + H)`` at each step.
-    Limits: sequences, ``LxC``, or rows of them, each read by itself.
+    Limits: sequences, ``LxC``, or rows of them, each read separately.
     Source: Elman 1990.
     """
 

@@ -97,7 +97,7 @@ class Mean(_Reduction, kind="mean"):
     """The mean of all values along an axis, or several.
 
     ``mean("length")`` of tokens, ``LxC``, is a vector of ``C``, and so is ``mean(("height", "width"))`` of a
-    map. ``global_avg_pool`` is the mean over the whole map that keeps its axes.
+    map. ``global_avg_pool`` is the mean over the whole map, but keeps the axes.
     """
 
     function = "mean"
@@ -121,7 +121,7 @@ class Mean(_Reduction, kind="mean"):
 class Largest(_Reduction, kind="amax"):
     """The largest of all values along an axis, or several.
 
-    ``global_max_pool`` is that of the whole map and keeps its axes.
+    ``global_max_pool`` is the largest of the whole map, but keeps the axes.
     """
 
     function = "amax"

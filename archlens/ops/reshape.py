@@ -27,7 +27,7 @@ from .windows import per_axis, require_channels_first, require_spatial, sides_of
 
 
 class Identity(Op, kind="identity", family="reshape"):
-    """The tensor itself. It makes no layer; its place is counted as ``nn.Sequential`` would.
+    """The input itself. It makes no layer, but has a number, as in ``nn.Sequential``.
 
     Output: the shape of the input.
     Limits: none.
@@ -106,11 +106,12 @@ class Reshape(Op, kind="reshape", family="reshape"):
 class Pad(Op, kind="pad", family="reshape"):
     """Positions added around a map: zeros, a constant, its reflection or its border repeated.
 
-    ``channels`` adds whole channels of the constant, as the shortcuts without parameters of the first
-    ResNet do (option A).
+    ``channels`` adds whole channels of the constant, as in the parameter-free shortcuts of the first ResNet
+    (option A).
 
     Output: ``n + p1 + p2`` positions of ``n`` along each axis.
-    Limits: a map, channels first; ``mode="reflect"`` pads by less than the map has; channels take a constant.
+    Limits: a map, channels first; ``mode="reflect"`` pads by less than the size of the map; channels are
+        padded with a constant.
     """
 
     padding: Annotated[Padding, "positions added at both sides"] = 0
@@ -187,10 +188,10 @@ class Pad(Op, kind="pad", family="reshape"):
 
 
 class Crop(Op, kind="crop", family="reshape"):
-    """The centre of a map, of the size that is asked for; an odd remainder is cut at the end.
+    """The centre of a map, in the requested size; an odd remainder is cut off at the end.
 
     Output: the size that is given.
-    Limits: a map, channels first, at least as large as that.
+    Limits: a map, channels first, at least as large as that size.
     """
 
     size: Annotated[Size, "positions that are kept"]
@@ -231,7 +232,7 @@ class Crop(Op, kind="crop", family="reshape"):
 
 
 class Slice(Op, kind="slice", family="reshape"):
-    """Part of an axis: positions ``start`` to ``stop`` (not included), every ``step``-th.
+    """Part of an axis: positions ``start`` to ``stop`` (excluded), every ``step``-th.
 
     Python's rules: negative numbers count from the end, and ``stop=none`` is the end.
 
@@ -241,7 +242,7 @@ class Slice(Op, kind="slice", family="reshape"):
 
     start: Annotated[Index, "the first position"] = 0
     stop: Annotated[OptionalIndex, "the first position that is left out"] = None
-    step: Annotated[Count, "every how many positions"] = 1
+    step: Annotated[Count, "the step between positions"] = 1
     axis: Annotated[Axis, "along which axis"] = "channels"
 
     names = Names(keras="", onnx="Slice")

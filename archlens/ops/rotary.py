@@ -16,22 +16,22 @@ from .op import Argument, Call, Facts, Names, Op, ShapeError, all_channels, as_w
 class Rotary(Op, kind="rotary", family="attention"):
     """Each pair of channels of a head, turned by an angle that grows with the position.
 
-    It stands between the projection of queries or of keys and ``attention:``, whose products then depend on
-    how far two tokens are apart. ``head`` is the channels of one head. With ``part`` only so many of them,
-    the first ones, are turned. A pair has one of either half of what is turned, or neighbours where they are
-    ``interleaved``. The angle of pair ``i`` grows by ``base**(-2*i/part)`` from a position to the next.
+    It comes between the projection of queries or keys and ``attention:``, whose products then depend on the
+    distance between two tokens. ``head`` is the number of channels of one head. With ``part``, only that many
+    of them, the first ones, are turned. A pair has one channel from each half of these, or two neighbours if
+    ``interleaved``. The angle of pair ``i`` grows by ``base**(-2*i/part)`` from one position to the next.
 
-    With a ``grid`` the tokens are the positions of a map, row by row, and each of its axes turns its share
-    of the pairs, the first axis the first: along it the angle of pair ``i`` of ``n`` grows by
-    ``base**(-i/n)`` from a position to the next; with ``reverse`` the last axis turns the first pairs, as
-    where x stands before y. The first ``skip`` tokens are left as they are, as those of
-    a class and registers. Positions count from ``start`` in steps of ``step``: a step of a quarter stretches
-    what was trained on fewer; and of ``n`` positions in steps of ``4*pi/n`` from ``2*pi/n - 2*pi`` each is
-    the centre of a cell, as those of DINOv3.
+    With a ``grid``, the tokens are the positions of a map, row by row, and each axis turns an equal share of
+    the pairs, in the order of the axes: along an axis, the angle of pair ``i`` of ``n`` grows by
+    ``base**(-i/n)`` from one position to the next. With ``reverse``, the last axis turns the first pairs, as
+    in code that puts x before y. The first ``skip`` tokens, such as a class token and registers, are not
+    turned. Positions count from ``start`` in steps of ``step``: a step of a quarter stretches positions that
+    were trained on a smaller map, and ``n`` positions in steps of ``4*pi/n`` from ``2*pi/n - 2*pi`` are the
+    centres of cells, as in DINOv3.
 
     Output: the shape of the input.
-    Limits: tokens, ``LxC`` or rows of them, whose channels ``head`` divides; of a grid, as many as it has
-        positions, and those that are skipped.
+    Limits: tokens, ``LxC`` or rows of them, whose channels ``head`` divides; with a grid, as many as it has
+        positions, plus those that are skipped.
     Source: Su et al. 2021, "RoFormer", section 3.2.2; Black et al. 2022, "GPT-NeoX-20B", section 2.1; of two
         axes Fang et al. 2023, "EVA-02", section 2.1, and Heo et al. 2024, "Rotary Position Embedding for
         Vision Transformer", section 3.2.
@@ -39,12 +39,12 @@ class Rotary(Op, kind="rotary", family="attention"):
 
     head: Annotated[Count, "how many channels a head has"]
     part: Annotated[OptionalCount, "how many of them are turned, if not all"] = None
-    base: Annotated[Number, "by which the angles get smaller from pair to pair"] = 10000
-    interleaved: Annotated[Flag, "whether neighbours are a pair, and not halves"] = False
-    grid: Annotated[OptionalSize, "positions of a map along each axis, if the tokens are those"] = None
+    base: Annotated[Number, "the base of the angles, which shrink from pair to pair"] = 10000
+    interleaved: Annotated[Flag, "whether neighbours form a pair, instead of halves"] = False
+    grid: Annotated[OptionalSize, "positions of the map along each axis, if the tokens form one"] = None
     skip: Annotated[Skipped, "how many of the first tokens are not turned"] = 0
     start: Annotated[Numbers, "the first position, along each axis"] = 0
-    step: Annotated[Numbers, "from a position to the next, along each axis"] = 1
+    step: Annotated[Numbers, "the step from one position to the next, along each axis"] = 1
     reverse: Annotated[Flag, "whether the last axis turns the first pairs"] = False
 
     incidental = {"base": "base", "start": "start", "step": "step", "reverse": "reverse"}
@@ -111,7 +111,7 @@ class Rotary(Op, kind="rotary", family="attention"):
             return None
         if self.grid is None:
             if self.skip > length:
-                raise ShapeError(f"it skips {self.skip} tokens, and there are {length}", size=True)
+                raise ShapeError(f"it skips {self.skip} tokens, but there are {length}", size=True)
             sizes: tuple[int, ...] = (length - self.skip,)
         else:
             sizes = self.grid if isinstance(self.grid, tuple) else (self.grid,) * 2

@@ -53,7 +53,7 @@ class PixelShuffle(Op, kind="pixel_shuffle", family="reshape"):
         r = self.factor
         if x.channels % r**2:
             raise ShapeError(
-                f"its {x.channels} channels are no squares of {r}x{r} pixels",
+                f"its {x.channels} channels are not squares of {r}x{r} pixels",
                 notes=(f"{x.channels} = {r**2} * {x.channels // r**2} + {x.channels % r**2}",),
             )
         shape = Shape((x.channels // r**2, *(n * r for n in x.spatial)))
@@ -105,11 +105,11 @@ class PixelUnshuffle(Op, kind="pixel_unshuffle", family="reshape"):
 class Unfold(Op, kind="unfold", family="reshape"):
     """The values under each window as channels, the windows in a row: ``CxHxW`` becomes ``(C*f*f)xL``.
 
-    A convolution is one product of matrices with what it gives.
+    A convolution is a matrix product with its output.
 
     Output: ``c*f*f`` channels, and a position for each of the ``(n + 2p - d(f - 1) - 1)/s + 1`` along each
         axis.
-    Limits: a map of two spatial axes, channels first, at least as large as the window; padding alike at both
+    Limits: a map of two spatial axes, channels first, at least as large as the window; equal padding on both
         sides.
     """
 
@@ -132,7 +132,7 @@ class Unfold(Op, kind="unfold", family="reshape"):
         shape = Shape((x.channels * prod(kernel), prod(sizes)))
         return weightless(
             shape,
-            NonUniform(f"the windows of {times(sizes)} positions stand in one row"),
+            NonUniform(f"the windows of {times(sizes)} positions are in one row"),
             Call(
                 "nn.Unfold",
                 kernel_size=shortest(kernel),
@@ -158,19 +158,19 @@ class Unfold(Op, kind="unfold", family="reshape"):
 
 
 class Fold(Op, kind="fold", family="reshape"):
-    """Windows in a row laid on a map, and added where they overlap: ``(C*f*f)xL`` becomes ``CxHxW``.
+    """Windows in a row placed on a map and added where they overlap: ``(C*f*f)xL`` becomes ``CxHxW``.
 
-    It is the way back from ``unfold``: each position of the map is the sum of what windows have there.
+    It is the counterpart of ``unfold``: each position of the map is the sum of all windows there.
 
     Output: ``c/(f*f)`` channels, and a map of the given ``size``.
-    Limits: channels first, in one row, as many as ``f*f`` divides, and a window for each of the
-        ``(n + 2p - d(f - 1) - 1)/s + 1`` along each axis of the map; padding alike at both sides.
+    Limits: channels first, in one row, as many as ``f*f`` divides, and a window for each of the ``(n + 2p -
+        d(f - 1) - 1)/s + 1`` along each axis of the map; equal padding on both sides.
     """
 
     size: Annotated[Size, "height and width of the map, n"]
     kernel: Annotated[Size, "size of the window, f"]
     stride: Annotated[Size, "step of the window, s"] = 1
-    padding: Annotated[Padding, "positions at both sides that are left out, p"] = 0
+    padding: Annotated[Padding, "positions on both sides that are dropped, p"] = 0
     dilation: Annotated[Size, "distance of the window's taps, d"] = 1
 
     whole = True
@@ -184,11 +184,11 @@ class Fold(Op, kind="fold", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "fold")
         if len(x) != 2:
-            raise ShapeError(f"fold takes windows that stand in a row, (C*f*f)xL, and its input is {x}")
+            raise ShapeError(f"fold takes windows that stand in a row, (C*f*f)xL, but its input is {x}")
         kernel, size = (self._both(name) for name in ("kernel", "size"))
         if x.channels % prod(kernel):
             raise ShapeError(
-                f"its {x.channels} channels are no windows of {times(kernel)} positions",
+                f"its {x.channels} channels are not windows of {times(kernel)} positions",
                 notes=(
                     f"{x.channels} = {prod(kernel)} * {x.channels // prod(kernel)} + "
                     f"{x.channels % prod(kernel)}",
@@ -197,18 +197,18 @@ class Fold(Op, kind="fold", family="reshape"):
         shape = Shape((x.channels // prod(kernel), *size))
         windows = slide(shape, kernel, self.stride, self.padding, self.dilation)
         if any(w.before != w.after for w in windows):
-            raise ShapeError("it leaves out alike at both sides", help="put a crop behind it that does not")
+            raise ShapeError("it leaves out alike at both sides", help=("put a crop after it that does not"))
         counts = check_windows(windows, shape)
         if x.spatial[0] != prod(counts):
             raise ShapeError(
-                f"a map of {times(size)} has {prod(counts)} such windows, and its input {x} has "
+                f"a map of {times(size)} has {prod(counts)} such windows, but its input {x} has "
                 f"{x.spatial[0]}",
                 notes=(f"{times(counts)} = {prod(counts)}",),
                 size=True,
             )
         return weightless(
             shape,
-            NonUniform(f"the windows of {times(counts)} positions stand in one row"),
+            NonUniform(f"the windows of {times(counts)} positions are in one row"),
             Call(
                 "nn.Fold",
                 output_size=shortest(size),
@@ -249,13 +249,13 @@ def _covered(window: Window, count: int) -> int:
 
 
 class Roll(Op, kind="roll", family="reshape"):
-    """The positions of a map moved along its axes; what goes over the border comes in at the other side.
+    """The positions of a map moved along its axes; what leaves at one border comes in at the other.
 
     Output: the shape of the input.
     Limits: a map; either layout.
     """
 
-    shift: Annotated[Shifts, "by how many positions, back where below 0"]
+    shift: Annotated[Shifts, "by how many positions; backwards if negative"]
 
     channelwise = True
     names = Names(keras="", onnx="", also="cyclicshift rollaxes")
@@ -264,7 +264,7 @@ class Roll(Op, kind="roll", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         if len(x) < 2:
             raise ShapeError(
-                f"roll works on a map such as CxHxW, and its input is a flat vector of {x}",
+                f"roll works on a map such as CxHxW, but its input is a flat vector of {x}",
                 help="place it before the map is flattened",
             )
         shifts = per_axis(self.shift, x, "shift")
@@ -280,13 +280,13 @@ class Roll(Op, kind="roll", family="reshape"):
 
 
 class Flip(Op, kind="flip", family="reshape"):
-    """What lies along an axis, the last first: a sequence that is read from its end, an image mirrored.
+    """An axis reversed: a sequence read from its end, or a mirrored image.
 
     Output: the shape of the input.
     Limits: axes that the input has.
     """
 
-    axis: Annotated[Axes, "the axis, or several, that are turned round"]
+    axis: Annotated[Axes, "the axis, or several, to reverse"]
 
     names = Names(keras="", onnx="", also="reverse reversesequence mirror fliplr flipud")
     examples = (
@@ -334,7 +334,7 @@ class _OfPairs(Op, family="reshape"):
         """Refuse what is no table of rows."""
         require_channels_last(x, self.kind, "LxC", "tokens")
         if len(x) != 2:
-            raise ShapeError(f"its table has rows such as LxC, and its input is {x}")
+            raise ShapeError(f"its table has rows such as LxC, but its input is {x}")
 
     def _taken(self, x: Shape, pairs: tuple[int, int], torch: Call) -> Facts:
         """For so many queries and keys."""
@@ -344,31 +344,31 @@ class _OfPairs(Op, family="reshape"):
 
 
 class RelativePositions(_OfPairs, kind="relative_positions"):
-    """For each pair of positions the row of a table that stands for how far they lie apart.
+    """For each pair of positions, the row of a table for the offset between them.
 
-    Queries and keys are the positions of a map of ``size``, or of a row; with a ``stride`` only every so many
-    of them are queries, and with ``queries`` the first so many. Row by row, the table has an offset for each
-    axis, the last one innermost: of ``query - key`` from ``-(n - 1)`` to ``n - 1``, or of ``key - query``;
-    with ``distance`` it does not matter which comes first, from 0 to ``n - 1``. So a table that is learned,
-    ``parameter([27 * 27, 8]) >> relative_positions((14, 14))``, is the bias of 8 heads in a window.
+    Queries and keys are the positions of a map of ``size``, or of a row; with a ``stride``, only every
+    ``stride``-th position is a query, and with ``queries`` only the first ones. The rows of the table are
+    ordered by the offset along each axis, the last axis innermost: ``query - key`` from ``-(n - 1)`` to ``n -
+    1``, or ``key - query``; or ``distance``, its absolute value from 0 to ``n - 1``. A learned table,
+    ``parameter([27 * 27, 8]) >> relative_positions((14, 14))``, is thus the bias of 8 heads in a window.
 
-    A ``class_token`` stands before all positions. The table has three rows more for it, the last ones: where
-    it is the query, where it is the key, and where it is both. Where the index of the rows is ``kept``, it is
-    in the state dict under the layer's own name.
+    A ``class_token`` comes before all positions. The last three rows of the table are for it: as the query,
+    as the key, and as both. If the index of the rows is ``kept``, it is in the state dict under the layer's
+    own name.
 
     Output: ``QxKxC`` for ``Q`` queries and ``K`` keys, the rows of each pair.
-    Limits: a table of ``(2h - 1)*(2w - 1)`` rows, ``h*w`` with ``by="distance"``, 3 more with a class token,
-        as ``LxC``.
+    Limits: a table of ``(2h - 1)*(2w - 1)`` rows, ``h*w`` with ``by="distance"``, and 3 more with a class
+        token, as ``LxC``.
     Source: Liu et al. 2021, "Swin Transformer", section 3.2; Shaw et al. 2018, "Self-Attention with Relative
         Position Representations", section 3.2; Bao et al. 2021, "BEiT", and their code, for the class token.
     """
 
     size: Annotated[Size, "positions along each axis, n"]
     by: Annotated[str, choice("query - key", "key - query", "distance"), "what an offset is"] = "query - key"
-    stride: Annotated[Size, "how many positions each query is from the next"] = 1
-    queries: Annotated[OptionalSize, "how many queries there are along each axis, if not all"] = None
-    class_token: Annotated[Flag, "whether a class token stands before all positions"] = False
-    kept: Annotated[Flag, "whether the state dict has the index of the rows"] = False
+    stride: Annotated[Size, "the distance from one query to the next"] = 1
+    queries: Annotated[OptionalSize, "the number of queries along each axis, if not all"] = None
+    class_token: Annotated[Flag, "whether a class token comes before all positions"] = False
+    kept: Annotated[Flag, "whether the index of the rows is in the state dict"] = False
 
     names = Names(
         keras="",
@@ -393,7 +393,7 @@ class RelativePositions(_OfPairs, kind="relative_positions"):
             offsets = " * ".join(str(n) if self.by == "distance" else f"(2*{n} - 1)" for n in size)
             offsets += " + 3" if self.class_token else ""
             raise ShapeError(
-                f"its table has {rows} rows for a size of {times(size)}, and its input {x} has "
+                f"its table has {rows} rows for a size of {times(size)}, but its input {x} has "
                 f"{x.spatial[0]}",
                 notes=(f"{offsets} = {rows}",),
             )
@@ -428,22 +428,22 @@ class RelativePositions(_OfPairs, kind="relative_positions"):
 
 
 class RelativeBuckets(_OfPairs, kind="relative_buckets"):
-    """For each pair of tokens the row of a table that stands for how far they lie apart, roughly.
+    """For each pair of tokens, the row of a table for their approximate distance.
 
-    Half of the rows are for the key of the query itself and those before it, half for those after it; with
-    ``causal`` all are for the former. The first half of such rows are for a distance each, from 0 on, and the
-    others for ranges that grow by the same factor up to ``distance``; the last one is for all beyond. So
-    ``parameter([32, 8]) >> relative_buckets(x.length)`` is the bias of 8 heads in T5.
+    Half of the rows are for keys at or before the query, half for keys after it; with ``causal``, all are for
+    the former. In each half, the first rows are for one distance each, from 0 on, and the others for ranges
+    that grow by a constant factor up to ``distance``; the last row is for everything beyond. ``parameter([32,
+    8]) >> relative_buckets(x.length)`` is the bias of 8 heads in T5.
 
     Output: ``LxLxC``, for each query and key a row.
-    Limits: a table of rows, ``BxC``, as many on either side; 2 or more of them, and fewer distances of their
-        own than ``distance``.
+    Limits: a table of rows, ``BxC``, equally many on either side; 2 or more of them, and fewer single
+        distances than ``distance``.
     Source: Raffel et al. 2020, "T5", section 2.1, and their code.
     """
 
     length: Annotated[Count, "how many tokens there are"]
-    distance: Annotated[Count, "from where on all distances have one row"] = 128
-    causal: Annotated[Flag, "whether keys after the query have no rows of their own"] = False
+    distance: Annotated[Count, "the distance from which on all share one row"] = 128
+    causal: Annotated[Flag, "whether keys after the query have no rows"] = False
 
     incidental = {"distance": "distance", "causal": "causal"}
     names = Names(
@@ -461,7 +461,7 @@ class RelativeBuckets(_OfPairs, kind="relative_buckets"):
         if rest or own < 2:
             fitting = "2 rows or more" if self.causal else "an even number of rows, 4 or more"
             raise ShapeError(
-                f"its table has {fitting}, and its input {x} has {buckets}",
+                f"its table has {fitting}, but its input {x} has {buckets}",
                 notes=() if self.causal else ("half of them are for keys after the query",),
             )
         if self.distance <= own // 2:
@@ -484,10 +484,10 @@ class RelativeBuckets(_OfPairs, kind="relative_buckets"):
 
 
 class GridSample(Merge, kind="grid_sample"):
-    """Values of a map at positions that are worked out: ``CxHxW`` at the ``2xH'xW'`` of a second branch.
+    """Values of a map at computed positions: ``CxHxW`` at the ``2xH'xW'`` of a second branch.
 
-    Each position is a pair of numbers from -1 to 1, the column before the row. Linear interpolation mixes the
-    neighbours of a position, beyond the border zeros.
+    Each position is a pair of numbers from -1 to 1, the column before the row. Values between positions are
+    interpolated linearly, with zeros beyond the border.
 
     Output: the channels of the first branch at the positions of the second.
     Limits: a map of two spatial axes and a grid of two channels and as many axes, both with channels first.

@@ -21,7 +21,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     """A larger (or smaller) map by interpolation: by a ``scale``, or to a ``size``.
 
     Output: ``floor(n * scale)`` positions of ``n`` along each axis, or the size that is given.
-    Limits: a map, channels first; either ``scale`` or ``size``; ``mode="cubic"`` on two axes only;
+    Limits: a map, channels first; either ``scale`` or ``size``; ``mode="cubic"`` only on two axes;
         ``align_corners`` not with ``mode="nearest"``.
     """
 
@@ -30,7 +30,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
     mode: Annotated[
         str,
         choice("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic"),
-        "how values between are found",
+        "how values are interpolated",
     ] = "nearest"
     align_corners: Annotated[Flag, "whether the corners of input and output fall together"] = False
 
@@ -63,7 +63,7 @@ class Upsample(Op, kind="upsample", family="upsampling"):
             factors = _factors(self.scale, x)
             if len(factors) != axes:
                 raise ShapeError(
-                    f"scale has {len(factors)} values, and its input {x} has {axes} spatial axes"
+                    f"scale has {len(factors)} values, but its input {x} has {axes} spatial axes"
                 )
             sizes = tuple(_scaled(n, factor) for n, factor in zip(x.spatial, factors, strict=True))
             if min(sizes) < 1:
@@ -108,12 +108,11 @@ class Upsample(Op, kind="upsample", family="upsampling"):
 
 
 class MaxUnpool(Merge, kind="max_unpool", family="upsampling"):
-    """The reverse of max pooling: each value goes back to where the largest of its window stood.
+    """The reverse of max pooling: each value returns to the position of its window's largest value.
 
-    It merges two branches: what is put back, and the map that the pooling took its windows from, whose
-    size and largest values say where; all other positions are 0. The windows are those of
-    ``max_pool(f, ceil_mode=true)`` with ``f = ceil(n/o)``: as large as their stride, the last one cut off
-    where it must.
+    It merges two branches: the values to put back, and the map that was pooled, whose size and largest values
+    determine where; all other positions are 0. The windows are those of ``max_pool(f, ceil_mode=true)`` with
+    ``f = ceil(n/o)``: as large as their stride, the last one possibly cut off.
 
     Output: the shape of the map that was pooled.
     Limits: two maps, channels first, of the same channels, the second of a size that such a pooling takes to

@@ -27,7 +27,7 @@ def per_axis(value: Any, x: Shape, attribute: str) -> tuple[Any, ...]:
     if len(value) != count:
         values = "1 value" if len(value) == 1 else f"{len(value)} values"
         raise ShapeError(
-            f"{attribute}={as_written(value)} has {values}, and its input {x} has {axes_of(x)}",
+            f"{attribute}={as_written(value)} has {values}, but its input {x} has {axes_of(x)}",
             help=f"give one value for all axes, or one for each of {', '.join(x.axes)}"
             if count > 1
             else f"padding=({as_written(value)},) pads {value[0]} before and {value[1]} after"
@@ -86,7 +86,7 @@ def require_spatial(x: Shape, what: str) -> None:
     """Refuse a flat vector, and channels that come last, for the ops that work on maps."""
     if len(x) < 2:
         raise ShapeError(
-            f"{what} works on a map such as CxHxW, and its input is a flat vector of {x}",
+            f"{what} works on a map such as CxHxW, but its input is a flat vector of {x}",
             help="place it before the map is flattened, or reshape the vector into a map",
         )
     require_channels_first(x, what)
@@ -96,7 +96,7 @@ def require_channels_first(x: Shape, what: str) -> None:
     """Refuse channels that come last, for the ops that look for them on the first axis as torch does."""
     if x.channels_last:
         raise ShapeError(
-            f"{what} works on channels that come first, and those of its input {x} come last",
+            f"{what} works on channels that come first, but those of its input {x} come last",
             help="channels_first turns it round, to " + str(Shape((x.channels, *x.spatial))),
         )
 

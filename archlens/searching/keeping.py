@@ -70,7 +70,7 @@ def keeping(path: str, digest: str, figures: int, most: int) -> Iterator[Keeping
                     found = record["search"]
             except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
                 where = f"{shown}:{number + 1}"
-                raise usage(f"{where} is no line that a search has written", help="another file") from None
+                raise usage(f"{where} is not a line that a search has written", help="another file") from None
             if found != digest:
                 raise usage(
                     f"{shown} is of another search, or of another version of its spec",

@@ -451,6 +451,6 @@ def widest(space: Space) -> list[Key]:
     for name, tree in space.trees.items():
         if space.numbers(tree) is None:
             values = "sizes" if name == INPUT else "numbers"
-            raise usage(f"{shorten(name)} has no largest value", help=f"fit varies {values} alone")
+            raise usage(f"{shorten(name)} has no largest value", help=f"fit varies only {values}")
         found.append(Key(name, True))
     return found

@@ -323,7 +323,7 @@ def _completed(items: list[str], name: str, own: Any) -> list[str]:
     *given, last = items
     if last not in ("...", "…") or not given or {"...", "…"} & {*given}:
         raise usage(
-            "... stands behind the last item of a list, once", help=f"as in {shorten(name)}=[1..4, ...]"
+            "... comes after the last item of a list, once", help=f"as in {shorten(name)}=[1..4, ...]"
         )
     if not isinstance(own, list | tuple):
         raise usage(
@@ -331,7 +331,7 @@ def _completed(items: list[str], name: str, own: Any) -> list[str]:
             help="write each of its items",
         )
     if len(own) < len(given):
-        raise usage(f"{shorten(name)} has {len(own)} items, and {len(given)} stand before ...")
+        raise usage(f"{shorten(name)} has {len(own)} items, but {len(given)} come before ...")
     return given + given[-1:] * (len(own) - len(given))
 
 
@@ -413,5 +413,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return value
     raise usage(
-        f"{shorten(repr(value))} is not a value for a param", help="numbers, texts, and lists of them"
+        f"{shorten(repr(value))} is not a value for a param", help=("numbers, strings, and lists of them")
     )

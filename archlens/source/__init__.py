@@ -86,5 +86,5 @@ def _head(network: Network) -> list[str]:
         paragraphs.append(". ".join(part for part in [*authors, said["title"], year, *links] if part) + ".")
     turned = any(layer.shape.channels_last for layer in network.layers)
     order = "as in torch" if turned else "channels first"
-    paragraphs.append(f"Shapes beside the lines are {order}, without the batch.")
+    paragraphs.append(f"Shapes in the comments are {order}, without the batch.")
     return docstring(paragraphs)

@@ -88,7 +88,7 @@ def traced(
     name = name or type(module).__name__
     if input is None:
         raise usage(
-            f"{shorten(name)} is a torch module, which does not say what it is run on",
+            f"{shorten(name)} is a torch module, which does not specify its input",
             help="give its input, as in 3x224x224",
         )
     from .running import run
@@ -144,8 +144,8 @@ def reference(network: Network, *, batch: int, device: str) -> Reference | None:
         return None
     if origin.account is not None and origin.account.is_alone:
         raise usage(
-            f"{shorten(network.name)} takes its batch apart, and is known for one sample alone",
-            help="its parts that take a batch can be verified, each by its name behind the module's",
+            f"{shorten(network.name)} takes its batch apart, so it is known only for one sample",
+            help="its parts that take a batch can be verified, each by its name after the module's",
         )
     from ..backends.reference import Reference
     from .running import arguments

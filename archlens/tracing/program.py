@@ -145,7 +145,7 @@ class Program(nn.Module):
         for name in (*self.stand_ins, *(held.key for held in exported.held)):
             if name.rpartition(".")[2] in _OWN:
                 raise usage(
-                    f"the program has a module or a tensor called {shorten(name)}, which torch has not"
+                    f"the program has a module or a tensor called {shorten(name)}, which torch does not have"
                 )
         both = [held.key for held in exported.held if held.key in self.stand_ins]
         if both:

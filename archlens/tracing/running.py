@@ -84,7 +84,7 @@ def run(
             raise _failed(stopped, name, origin) from None
         if not tape.outputs:
             raise SpecError(
-                Diagnostic(f"nothing that {shorten(name)} gives depends on its input", notes=(tape.gave,))
+                Diagnostic(f"no output of {shorten(name)} depends on its input", notes=(tape.gave,))
             )
         lowering = Lowering(
             tape,
@@ -332,7 +332,7 @@ def _steps(stopped: Stopped, name: str) -> SpecError:
     return SpecError(
         Diagnostic(
             f"{shorten(stopped.path or name)} ({stopped.kind}) takes its batch apart",
-            notes=("its first axis is the batch, and it takes that for steps",),
+            notes=("its first axis is the batch, but it takes that for steps",),
             help="batch_first=True, or transpose(0, 1) before it",
         )
     )

@@ -124,7 +124,7 @@ def verdict(found: Deployment, board: Board) -> str:
         if whole is None or size is None:
             parts.append(f"whether {what} fits is unknown")
         elif size > whole:
-            parts.append(f"{what} does not fit: {size - whole:,} bytes too much")
+            parts.append(f"{what} does not fit: {size - whole:,} bytes too many")
         else:
             parts.append(f"{what} leaves {whole - size:,} bytes for everything else")
     return f"{board.title}: {'; '.join(parts)}."

@@ -85,9 +85,12 @@ def summary(report: Report) -> str:
     if broken:
         said.append(f"{broken} of {limits} limit{'s' if limits != 1 else ''} broken")
     if drifted:
-        said.append(f"{drifted} of {networks} not as locked")
+        said.append(f"{drifted} of {networks} differ{'s' if drifted == 1 else ''} from archlens.lock")
     if report.gone:
-        said.append(f"{len(report.gone)} locked network{'s' if len(report.gone) != 1 else ''} gone")
+        said.append(
+            f"{len(report.gone)} locked "
+            f"network{'s no longer exist' if len(report.gone) != 1 else ' no longer exists'}"
+        )
     if sick:
         said.append(f"{sick} of {networks} cannot be measured")
     if empty:
@@ -102,7 +105,7 @@ def summary(report: Report) -> str:
         parts.append(f"{bare} of them ha{'ve' if bare > 1 else 's'} no budget")
     if report.tolerance is not None:
         within = f", within {percent(report.tolerance)}" if report.tolerance else ""
-        parts.append(f"all is as locked{within}")
+        parts.append(f"the figures match archlens.lock{within}")
     return f"{networks}: {'; '.join(parts) or 'written to archlens.lock'}."
 
 
@@ -251,7 +254,7 @@ def _beyond(verdict: Verdict) -> str:
     assert verdict.bound is not None
     assert verdict.measured is not None
     if not verdict.margin:
-        return "the bound itself does not count"
+        return "the bound itself is excluded"
     missing = verdict._replace(margin=-verdict.margin)
     return f"{margin(missing)} too {'much' if verdict.measured > verdict.bound else 'little'}"
 

@@ -143,7 +143,7 @@ def _about_fields(rows: Sequence[Row], study: Study) -> list[str]:
         for name in shown:
             seen: Seen = fields[name]
             if isinstance(seen, NonUniform):
-                reasons[f"No one field: {seen.reason}."] = None
+                reasons[f"No single field: {seen.reason}."] = None
         for name in shown:
             if name in fields.limits:
                 reasons.setdefault(_cut(fields, name))
@@ -155,7 +155,10 @@ def _about_fields(rows: Sequence[Row], study: Study) -> list[str]:
 def _cut(fields: ReceptiveFields, layer: str) -> str:
     """What a crop or a slice has left, on the axes that it has cut."""
     left = " and ".join(words.left_by_cuts(fields, layer))
-    return f"Behind a cut only positions {left} are seen; fields count what was cut as they count padding."
+    return (
+        f"Behind a crop only positions {left} are seen; fields include the positions that were cropped, "
+        "as they include padding."
+    )
 
 
 def _inputs(row: Row) -> list[str]:

@@ -94,8 +94,8 @@ COLUMNS: dict[str, _Column] = {
 #: The figures whose sentences stand on one line.
 _TOGETHER = (("depth", "params", "active_params", "macs", "total_macs"), ("receptive_field", "smallest"))
 _ACCURACY = (
-    "Top-1 and top-5 in %, as published and not measured here: of torchvision's weights where the spec has "
-    "them, else what it lists first. `archlens claims NAME` shows all."
+    "Top-1 and top-5 in %, as published, not measured here: those of torchvision's weights if the spec "
+    "lists them, otherwise the first that it lists. `archlens claims NAME` shows all."
 )
 
 
@@ -276,7 +276,7 @@ def _wide(found: Sequence[Compared]) -> Iterator[str]:
     layers = grouped((one.everywhere_from, one.name) for one in found if one.everywhere_from)
     if layers:
         said = "; ".join(f"{shorten(layer)} in {_listed(names)}" for layer, names in layers.items())
-        yield f"* Later every position sees the whole input: from {said}."
+        yield f"* Every position sees the whole input from here on: {said}."
 
 
 def _other_data(found: Sequence[Compared]) -> Iterator[str]:
@@ -287,7 +287,7 @@ def _other_data(found: Sequence[Compared]) -> Iterator[str]:
             classes = "no classes" if isinstance(one.classes, Unknown) else f"{one.classes:,} classes"
             others.setdefault(classes, []).append(one.name)
     for classes, names in others.items():
-        yield f"Among {classes}, and not among ImageNet's 1,000: {_listed(names)}."
+        yield f"Among {classes}, not among ImageNet's 1,000: {_listed(names)}."
 
 
 def _reasons(found: Sequence[Compared], shown: Sequence[str]) -> Iterator[str]:

@@ -92,7 +92,10 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
             *notes(formula, memory=False),
             "All other work is in operations, which are no part of the MACs: one addition, multiplication, "
             "division, comparison or function value each.",
-            f"Formulas of more than {LONGEST} characters stand in --format json, as the items of rows do.",
+            (
+                f"Formulas of more than {LONGEST} characters are only in --format json, like the items of "
+                "rows."
+            ),
             *(f"{item}: {ITEMS[item].formula}. [{ITEMS[item].source}]" for item in used),
         ],
         json=partial(to_json, formula, by=by, depth=depth),

@@ -114,16 +114,15 @@ def _decoding(network: Network) -> Iterable[str]:
     computed = decoding.unmasked(network)
     if computed != network.macs:
         yield (
-            f"MACs are all that attention computes, what is masked included; kernels that leave that out "
-            f"compute {computed:,}."
+            f"MACs include the masked products of attention; kernels that skip these compute {computed:,}."
         )
     found = decoding.find(network)
     if isinstance(found, Unknown):
         yield f"What one more token costs is not known: {found.reason}."
     elif found is not None:
         yield (
-            f"These are of {found.length:,} tokens at once; the last of them alone, with the keys and values "
-            f"of the others kept, costs {found.token:,} MACs."
+            f"This is the cost of {found.length:,} tokens at once; the last of them alone, with the keys "
+            f"and values of the others cached, costs {found.token:,} MACs."
         )
 
 
@@ -196,7 +195,7 @@ def _itemised(ledger: Ledger, rows: Sequence[Sum], by: str) -> Table:
     )
     headline = f"{words.headline(ledger.network)}, {words.rounded(sum(total.values()))} other operations"
     below = _conventions(ledger)
-    at_width = f"other adds up {', '.join(ledger.items)}, for want of width."
+    at_width = f"other is the sum of {', '.join(ledger.items)}: there is no room for a column each."
     first = [*_first(rows, by), _params(ledger, rows), _macs(ledger, rows)]
     narrow = [_table(headline, [*first, merged], (*below, at_width))] if len(items) > 1 else []
     return replace(_table(headline, [*first, *items, _training(rows)], below), narrow=narrow)
@@ -262,16 +261,16 @@ def _explained(count: counting.Count, ledger: Ledger) -> Iterable[str]:
             for figure, what in ((note.macs, "MACs"), (note.params, "parameters"))
             if figure
         ]
-        yield f"Not imitated: {note.why} ({printable(layers)}): {', '.join(wrong)}."
+        yield f"Not reproduced: {note.why} ({printable(layers)}): {', '.join(wrong)}."
     if count.work is not None:
         yield "Counted: the module that archlens.build makes of the network, on a CPU."
     if count.printed != count.total:
-        yield f"So the tool prints {count.printed:,} MACs of it."
+        yield f"The tool therefore prints {count.printed:,} MACs for it."
     if count.printed_params != count.params:
-        yield f"So the tool prints {count.printed_params:,} parameters of it."
+        yield f"The tool therefore prints {count.printed_params:,} parameters for it."
     if count.own is not None:
         yield (
-            f"Of torchvision's own module it prints {count.own.macs:,} MACs and {count.own.params:,} "
+            f"For torchvision's own module it prints {count.own.macs:,} MACs and {count.own.params:,} "
             f"parameters (measured with {counting.TORCHVISION})."
         )
 
@@ -296,15 +295,15 @@ def _comparison(network: Network) -> Table:
     ]
     below = [
         f"With {words.inputs(network)}, for one sample, at inference.",
-        "All count one network, the module that archlens.build makes of it, on a CPU; they differ in what "
-        "they mix in. --count-as with a name says what.",
+        "All tools count the same module, built by archlens.build, on a CPU; they differ in what else they "
+        "include. --count-as with the name of one explains it.",
     ]
     if any(one.own for one in counts):
         theirs = ["" if one.own is None else f"{one.own.macs:,}" for one in counts]
         columns.append(_numbers("torchvision's own", theirs, key=""))
         below.append(
-            "torchvision's own: the MACs that the tool prints of torchvision's own module, whose classes and "
-            f"functions are others (measured with {counting.TORCHVISION})."
+            "torchvision's own: the MACs that the tool prints for torchvision's own module, which uses "
+            f"other classes and functions (measured with {counting.TORCHVISION})."
         )
     for name, one in zip(names, counts, strict=True):
         if (one.printed, one.printed_params) != (one.total, one.params):
@@ -338,8 +337,8 @@ def _conventions(ledger: Ledger) -> tuple[str, ...]:
 
 def _brackets(ledger: Ledger) -> str:
     return (
-        "Figures in brackets belong to heads that run in training only "
-        f"({ledger.total.training_macs:,} MACs); the totals are without them, but with their params."
+        f"Figures in brackets belong to heads that run only in training ({ledger.total.training_macs:,} "
+        "MACs); the totals exclude them, but include their params."
     )
 
 

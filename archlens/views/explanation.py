@@ -71,13 +71,13 @@ def lines(layer: Layer) -> Iterator[tuple[str, str]]:
         if items:
             yield "other", f"{items}: elementary operations, not part of the MACs"
     if layer.training:
-        yield "note", "runs in training only"
+        yield "note", "runs only in training"
 
 
 def _shared(layer: Layer) -> str:
     """What a layer shares with others, whose it is; empty where all is its own."""
     if layer.again:
-        return f"it is {printable(layer.again)} once more" if layer.keys else ""
+        return f"it is {printable(layer.again)}, applied once more" if layer.keys else ""
     whole = layer.whole.facts.weights
     keys = [key for name, key in layer.keys.items() if name in whole and name not in layer.facts.weights]
     return f"it shares {', '.join(map(printable, keys))}" if keys else ""

@@ -162,14 +162,14 @@ def notes(formula: Formula, *, memory: bool = True) -> list[str]:
     letters = " and ".join(f"{name} (found at {formula.own.get(name, 1):,})" for name in formula.letters)
     lines = [f"Formulas of {letters}. floor rounds down. One MAC is one multiply-accumulate."]
     if formula.batch:
-        lines.append(f"{formula.batch} is the batch: MACs and bytes are those of all of its samples.")
+        lines.append(f"{formula.batch} is the batch: MACs and bytes are for all of its samples.")
     lines += _of_memory(formula) if memory else []
     if formula.untold:
-        lines.append(f"Not all inputs were looked at: {formula.untold}.")
+        lines.append(f"Not all inputs were tried: {formula.untold}.")
     if formula.proved:
-        lines.append("What is said of inputs was shown for all sizes up to a million.")
+        lines.append("The conditions on inputs are proven for all sizes up to a million.")
     else:
-        lines.append(f"What is said of inputs was looked at for {' and '.join(bounds(formula))}.")
+        lines.append(f"The conditions on inputs were checked for {' and '.join(bounds(formula))}.")
     return lines
 
 
@@ -187,11 +187,11 @@ def _of_memory(formula: Formula) -> list[str]:
     live = formula.live
     if len(live.forms) > 1:
         lines.append(
-            f"The live set is the largest of {len(live.forms):,} such formulas (all in --format json); "
-            "that which is largest where they were found is shown."
+            f"The live set is the largest of {len(live.forms):,} such formulas (all in --format json); the "
+            "one shown is the largest at the sizes where they were found."
         )
     if set(formula.along(live.regions)) != set(formula.along(formula.pieces[0].regions)):
-        lines += lying(formula, live.regions, "It is that")
+        lines += lying(formula, live.regions, "It holds")
     return lines
 
 
@@ -202,7 +202,7 @@ def lying(formula: Formula, several: Sequence[Region], what: str) -> list[str]:
     conditions = {one for region in several for one in region.joint}
     if len(conditions) > _MOST:
         return [f"{what} on {len(conditions)} conditions (all in --format json)."]
-    return [f"{what} {regions(formula, several)}; elsewhere tensors lie otherwise."]
+    return [f"{what} {regions(formula, several)}; elsewhere, tensors are laid out differently in memory."]
 
 
 def headline(formula: Formula) -> str:

@@ -57,19 +57,20 @@ def _notes(found: MemoryFormula) -> list[str]:
     samples = formula.batch or found.batch
     lines = [
         f"With {samples} sample{'s' if samples != 1 else ''} at once, weights in {found.dtype}, activations "
-        f"in {found.activations}; by the rules that archlens memory prints for numbers.",
-        "A peak is the largest of so many formulas (all in --format json); that which is largest where they "
-        "were found is shown.",
-        *lying(formula, found.regions, "These are the formulas"),
+        f"in {found.activations}; by the rules that archlens memory prints with numbers.",
+        "A peak is the largest of several formulas (all in --format json); the one shown is the largest at "
+        "the sizes where they were found.",
+        *lying(formula, found.regions, "These formulas hold"),
     ]
     if found.training is None:
         lines.append(f"No figures for training: {found.reason}.")
     if found.unknown:
         lines.append(
-            f"At least, of eager torch and of training: nobody has said what {few(found.unknown)} keeps."
+            "Figures of eager torch and of training are lower bounds: it is not stated what "
+            f"{few(found.unknown)} keeps."
         )
     lines.append(
-        "A board's arena has no formula: where its planner puts a tensor depends on the sizes of all."
+        "A board's arena has no formula: where its planner puts a tensor depends on the sizes of all tensors."
     )
     return lines
 

@@ -200,41 +200,44 @@ def conventions(network: Network, found: Memory, cache: Cache) -> list[str]:
     lines = [
         f"With {words.inputs(network)}, {samples} at once, weights in {found.dtype}, activations in "
         f"{found.activations}. MB = 10^6 bytes.",
-        "int4 packs two values into a byte, each tensor by itself.",
+        "int4 packs two values into a byte, separately for each tensor.",
         "Peak activations: a tensor lives from its layer to its last reader, inputs too; a view takes no "
         "memory.",
-        "In place: activations, batch normalization, add and multiply write over an input that is done with.",
-        "Eager torch: nothing in place, the input stays, and temporaries of kernels count, "
-        "but no workspaces of cuDNN and cuBLAS.",
+        (
+            "In place: activations, batch normalization, add and multiply overwrite inputs that are no "
+            "longer needed."
+        ),
+        "Eager torch: nothing is in place, the input stays, and temporaries of kernels count, but not the "
+        "workspaces of cuDNN and cuBLAS.",
     ]
     if found.training is None:
         lines.append(f"No figures for training: {found.reason}.")
     else:
         lines += [
-            "Training: gradients are as large as the weights, so is momentum; Adam keeps two such tensors, "
-            "and for each tensor of weights a count of its steps, of 4 bytes.",
-            "Saved is what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
-            "Step: what the optimizer makes and lets go; foreach is torch's default on CUDA.",
-            "Peak: a bound on what is alive at once in a forward pass without old gradients, the backward "
-            "pass and a step; with gradients of activations, temporaries of ops, and the inputs and outputs, "
-            "which the caller holds.",
-            "Not in the peak: what the loss makes, workspaces of kernels, what an allocator rounds up.",
+            "Training: gradients are as large as the weights, and so is momentum; Adam keeps two such "
+            "tensors, and a step count of 4 bytes for each tensor of weights.",
+            "Saved: what torch's autograd keeps on CUDA until the backward pass, each tensor once.",
+            "Step: temporaries of the optimizer; foreach is torch's default on CUDA.",
+            "Peak: an upper bound on what is alive at once in a forward pass without old gradients, the "
+            "backward pass and a step; it includes gradients of activations, temporaries of ops, and the "
+            "inputs and outputs, which the caller holds.",
+            "Not in the peak: the loss, workspaces of kernels, and what an allocator rounds up.",
         ]
     if isinstance(cache, Unknown):
         lines.append(f"No KV cache is known: {cache.reason}.")
     elif cache is not None:
         lines.append(
             "KV cache: the keys and values that causal attention reads, of every token, or of those in its "
-            "window; of as many sequences as samples."
+            "window; one sequence for each sample."
         )
         if cache.latent is not None:
             lines.append(
-                "Latent cache: in place of keys and values the least that they can be made from, token by "
-                "token, of tensors that nothing else reads."
+                "Latent cache: instead of keys and values, the smallest tensors from which they can be "
+                "computed token by token, and which nothing else reads."
             )
     if any(layer.training for layer in network):
         lines.append("Heads for training have weights and keep activations; at inference they do not run.")
     for why, names in grouped((network[name].op.memory_unknown, name) for name in found.unknown).items():
         layers = f"{len(names)} layer{'s keep' if len(names) > 1 else ' keeps'} ({words.few(names)})"
-        lines.append(f"At least: nobody has said what {layers}{why and ': '}{why}.")
+        lines.append(f"Lower bounds: it is not stated what {layers}{why and ': '}{why}.")
     return lines

@@ -36,7 +36,7 @@ SCHEMA = "archlens.ops/1"
 _WIDTH = 100
 
 #: What stands above the constructs of the language.
-_BESIDE = "Beside ops: how steps are joined, named, repeated and shared."
+_BESIDE = "Besides ops: how steps are joined, named, repeated and shared."
 
 #: The sections that say how much.
 _FORMULAS = ("output", "parameters", "macs", "limits", "source")
@@ -152,11 +152,11 @@ def _examples(entry: Entry) -> list[list[str]]:
 #: What stands at the head of the page.
 _ABOUT = (
     "What a step of a spec can be; `archlens ops` lists the same in a terminal, and `archlens ops conv` "
-    "explains one. An argument without a default must be given. In formulas `n` is a size before, `c` are "
-    "channels, and `f`, `s`, `p` and `d` kernel, stride, padding and dilation; `f*f` is the product of the "
-    "sides of the window, on one axis or three as well. The figures of the examples are those of the op, "
-    "which the tests compare with torch. Constructs that are not ops, such as `residual` and `experts`, "
-    "are listed at the end, and in [the language](language.md)."
+    "explains one. An argument without a default must be given. In formulas, `n` is an input size, `c` are "
+    "channels, and `f`, `s`, `p` and `d` are kernel, stride, padding and dilation; `f*f` is the product of "
+    "the sides of the window, whatever the number of axes. The figures of the examples are those of the "
+    "op, which the tests compare with torch. Constructs that are not ops, such as `residual` and "
+    "`experts`, are listed at the end, and in [the language](language.md)."
 )
 
 # --- other forms --------------------------------------------------------------------------------------

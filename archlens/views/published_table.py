@@ -77,7 +77,7 @@ def _case(figure: PublishedFigure) -> Case:
 
 
 def _difference(figure: PublishedFigure) -> str:
-    both = f"{figure.entry.source} has {figure.printed}, and {figure.computed} is computed"
+    both = f"{figure.entry.source} prints {figure.printed}, and {figure.computed} is computed"
     return f"{both}; no reason is given"
 
 

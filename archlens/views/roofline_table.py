@@ -82,12 +82,12 @@ def bounds(found: Roofline, board: Board) -> str:
     """What no machine of a board's peaks can beat, in a sentence."""
     peak, bandwidth = peaks(found, board)
     if peak is None and bandwidth is None:
-        return f"{board.title}: neither its multiply-accumulates nor its bytes a second are known."
+        return f"{board.title}: neither its multiply-accumulates nor its bytes per second are known."
     least = found.least(peak, bandwidth)
     said = f"{board.title}: at least {_time(least.seconds)}"
     if peak is None or bandwidth is None:
         missing = (
-            f"multiply-accumulates a second in {found.activations}" if peak is None else "bytes a second"
+            f"multiply-accumulates per second in {found.activations}" if peak is None else "bytes a second"
         )
         return f"{said}; its {missing} are not known."
     layers = _time(found.by_layer(peak, bandwidth))

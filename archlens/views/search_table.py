@@ -82,7 +82,9 @@ def meant(searched: Searched) -> Iterator[str]:
     found = dict(pair for one in searched.conditions for pair in one.limit.binary)
     if found:
         numbers = ", ".join(f"{text} is {size:,} bytes" for text, size in found.items())
-        yield f"{numbers}: of bytes K, M, G and T are powers of 1,024, and kB, MB, GB and TB of 1,000."
+        yield (
+            f"{numbers}: for bytes, K, M, G and T are powers of 1,024, and kB, MB, GB and TB powers of 1,000."
+        )
 
 
 def written(value: Any) -> str:

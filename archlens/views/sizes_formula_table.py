@@ -58,23 +58,21 @@ def _but(found: SizesFormula) -> str:
     """Which layers are not meant where nothing is lost."""
     if not found.several:
         return ""
-    return f"; unknown of {few(found.several)}, whose size is made of several letters"
+    return f"; unknown for {few(found.several)}, whose size depends on several letters"
 
 
 def _notes(found: SizesFormula) -> list[str]:
     formula = found.formula
     lines = [
-        "No pixel lost: every position of every map is in some window of the next layer; looked at for "
+        "No pixel lost: every position of every map is in some window of the next layer; checked for "
         f"{', '.join(bounds(formula))}."
     ]
     if found.several:
         which = few(found.several)
-        lines.append(
-            f"Not looked at for lost pixels, since their sizes are made of several letters: {which}."
-        )
+        lines.append(f"Not checked for lost pixels, since their sizes depend on several letters: {which}.")
     if len(formula.pieces) > 1:
         where = regions(formula, formula.pieces[0].regions)
-        lines.append(f"The figures are those {where}; archlens shapes has the others.")
+        lines.append(f"The figures hold {where}; archlens shapes has the others.")
     return [*lines, *notes(formula)]
 
 

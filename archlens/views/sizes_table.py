@@ -141,8 +141,7 @@ _UNSOUGHT = "not looked for"
 
 #: What the figures mean.
 _NOTES = (
-    "Each size was looked at. No pixel lost: every position of every map is in some window of the next "
-    "layer.",
+    "Every size was tried. No pixel lost: every position of every map is in some window of the next layer.",
     "Peak activations: the most bytes of activations alive at once in an inference of one sample in float32.",
     "Field: input positions that one output of the last layer with a field sees; clipped: whether its centre "
     "output sees padding.",
@@ -153,10 +152,10 @@ def notes(network: Network) -> Iterator[str]:
     """What the figures mean, one sentence a line."""
     yield from _NOTES
     if any(layer.training for layer in network.layers):
-        yield "What fits and what it costs is that of an inference, without the heads for training."
+        yield "Sizes and costs are those of an inference, without the heads for training."
     if len(network.inputs) > 1:
         first = printable(next(iter(network.inputs)))
-        yield f"Input: that of {first}; other inputs of the same size change with it."
+        yield f"Input: the size of {first}; other inputs of the same size change with it."
 
 
 def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
@@ -184,7 +183,7 @@ def sentences(sizes: Sizes) -> Iterator[tuple[str, str]]:
             )
         else:
             size = times(n for n in sizes.unpadded if n is not None)
-            says = f"from {size} on the centre output of {printable(sizes.layer)} sees no padding"
+            says = f"from {size} on, the centre output of {printable(sizes.layer)} sees no padding"
         yield "field", says
 
 

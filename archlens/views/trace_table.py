@@ -30,10 +30,13 @@ _OPAQUE = (
 
 #: What the words of the tables mean.
 _NOTES = (
-    f"{OPAQUE}: a layer whose output and weights are known, and of its MACs and its reach what stands here.",
-    f"{FOLDED}: no layer of its own, as a view; {CONSTANT}: likewise, for no input flows into it.",
-    "MACs: multiply-accumulates. Reach: which positions of its inputs an output depends on, which receptive "
-    "fields follow from.",
+    (
+        f"{OPAQUE}: a layer whose output and weights are known, and whose MACs and reach are known as far as "
+        "stated here."
+    ),
+    f"{FOLDED}: not a layer of its own, such as a view; {CONSTANT}: likewise, since it depends on no input.",
+    "MACs: multiply-accumulates. Reach: which positions of its inputs an output depends on, from which "
+    "receptive fields follow.",
 )
 
 
@@ -78,8 +81,8 @@ def _sentences(
 
 
 _OTHERS = {
-    True: "traced again; a search over many sizes places the same ops again, as two that were tried allow",
-    False: "traced again, each size of a search, too: the ops that ran are not those of other sizes",
+    True: "traced again; a search over many sizes reuses these ops, as two sizes that were tried allow",
+    False: "traced again, also at each size of a search, since other sizes run other ops",
 }
 
 

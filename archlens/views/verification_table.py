@@ -17,25 +17,25 @@ SCHEMA, COUNTS = "archlens.verification/1", "archlens.verified/1"
 
 #: What is compared with what; stands under every table of it.
 CONVENTIONS = (
-    "Each number of passed checks stands before the number of those that apply.",
+    "Each figure is the number of passed checks out of those that apply.",
     "shapes: every layer's output in a real forward pass.",
     "weights: the parameters and buffers that torch made, by name and shape.",
     "MACs: the convolutions and matrix products of every layer, as torch.utils.flop_counter sees them run; "
-    "and but on the meta device, which it cannot trace, as fvcore counts the operators of its module, with "
-    "the formula of torch.utils.flop_counter for scaled_dot_product_attention, which it has none for.",
+    "and, except on the meta device, which it cannot trace, as fvcore counts the operators of the module, "
+    "with the formula of torch.utils.flop_counter for scaled_dot_product_attention, for which it has none.",
     "fields: the receptive field of every layer with spatial axes, by NaNs planted in rows of the input.",
-    "total: the MACs of an inference, by torch.utils.flop_counter, which counts 2 for each.",
+    "total: the MACs of an inference, by torch.utils.flop_counter, which counts each as 2.",
 )
 
 #: What is compared beside that where a network was traced from a module.
 _OF_MODULES = (
-    "Of a torch module, weights and total are its own, and so are shapes and MACs where hooks see them; "
-    "where its network cannot be built, that is all there is of these.",
-    "output: what is built of the network computes what the module does, with the module's weights.",
+    "For a torch module, weights and total are measured on the module itself, and so are shapes and MACs "
+    "where hooks see them; if its network cannot be built, nothing else is compared.",
+    "output: the network, built as a module and given the module's weights, computes what the module does.",
 )
 
 #: What is compared beside that of an ONNX file, where onnxruntime is installed.
-_OF_FILES = "tensors: every tensor of the file, named as there, has the sizes that onnxruntime makes it of."
+_OF_FILES = "tensors: every tensor of the file, by its name there, has the size that onnxruntime gives it."
 
 #: The operators of torch that fvcore does not count though they are products.
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -299,8 +299,8 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
     one = next((each for each in found if not each.why_meta), found[0])
     lines = [_made(one.device, one.torch, one.fvcore, one.batch)]
     lines += [
-        f"{printable(each.name)} ran on the meta device, which computes shapes: computed it would take about "
-        f"{each.why_meta} without --device cpu --unbounded."
+        f"{printable(each.name)} ran on the meta device, which computes only shapes: a real run would take "
+        f"about {each.why_meta} without --device cpu --unbounded."
         for each in found
         if each.why_meta
     ]
@@ -308,11 +308,11 @@ def _circumstances(found: Sequence[Verification], *, timings: bool) -> list[str]
     recurrent = [op for op in uncounted if op in _RECURRENT]
     if recurrent:
         names = ", ".join(recurrent)
-        lines.append(f"fvcore does not count recurrent layers ({names}): torch's counter alone does.")
+        lines.append(f"fvcore does not count recurrent layers ({names}): only torch's counter does.")
     others = [op for op in uncounted if op not in recurrent]
     if others:
         lines.append(
-            f"fvcore met operators that it does not count, none of them a product: {', '.join(others)}."
+            f"fvcore does not count these operators, none of which is a product: {', '.join(others)}."
         )
     if timings and any(each.seconds for each in found):
         total = sum(each.seconds or 0 for each in found)

@@ -139,17 +139,19 @@ def conventions(network: Network) -> list[str]:
         lines.append(f"{layers} {use} weights of another layer, which are counted where they are first used.")
     if network.experts:
         lines.append(
-            f"{network.active_params:,} of the {network.params:,} params are active: a token meets those of "
-            f"the experts that it goes to. MACs are of these; "
-            f"with all experts they would be {network.total_macs:,}."
+            f"{network.active_params:,} of the {network.params:,} params are active: a token uses only the "
+            "experts that it goes to. MACs are only of these; with all experts they would be "
+            f"{network.total_macs:,}."
         )
         names = dict.fromkeys(one.experts for one in network.experts.values() if not one.stacked)
         if names:
             said = " and ".join(f"0..{count - 1}" for count in names)
-            lines[-1] += f" In a name {said} stands for all experts."
+            lines[-1] += f" In names, {said} stands for all experts."
     if network.stated:
         have = "has the figures" if len(network.stated) == 1 else "have the figures"
-        lines.append(f"{_listed(network.stated)} (custom) {have} that the spec states, which nothing proves.")
+        lines.append(
+            f"{_listed(network.stated)} (custom) {have} that the spec states and archlens does not compute."
+        )
         missing = [layer for layer in network.stated if isinstance(layer.params, AtLeast)]
         if missing:
             lines.append(f"Not stated, and so unknown: the params of {_listed(missing)}.")
@@ -160,7 +162,7 @@ def conventions(network: Network) -> list[str]:
         lines.append(f"The cost of {printable(name)}{more} is unknown: {printable(why)}.")
     if network.training_macs:
         lines.append(
-            f"MACs in brackets belong to heads that run in training only "
-            f"({network.training_macs:,}); the total is without them."
+            f"MACs in brackets belong to heads that run only in training ({network.training_macs:,}); the "
+            "total excludes them."
         )
     return lines

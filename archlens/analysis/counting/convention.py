@@ -69,7 +69,7 @@ FUSED = (
     "it has no rule for scaled_dot_product_attention and counts the products of queries by keys and of "
     "weights by values as zero"
 )
-INSIDE = "it has no rule for {} and counts of its products those of the linear layers within alone"
+INSIDE = "it has no rule for {} and counts only the products of the linear layers within"
 UNKNOWN = "it has no rule for {} and counts its products as zero"
 
 
@@ -89,7 +89,7 @@ def recurrent(layer: Layer) -> str:
 
 #: Why a tool counts nothing of one that torch runs by calling one kernel.
 IN_ONE_KERNEL = (
-    "it has no rule for the kernel that torch runs it with on a CPU, and takes its products for zero"
+    "it has no rule for the kernel that torch runs it with on a CPU, and counts its products as zero"
 )
 
 
@@ -114,7 +114,7 @@ def by_module(layer: Layer) -> Share:
     return Share(layer.params, printed, _TIED if printed != layer.params else "")
 
 
-_TIED = "it counts a weight that is tied to that of another layer once more"
+_TIED = "it counts a weight that is tied to that of another layer again"
 
 
 def bias(layer: Layer) -> int:

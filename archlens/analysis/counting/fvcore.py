@@ -98,7 +98,7 @@ CONVENTION = Convention(
     "a grid 4.",
     leaves_out="Bias, activation, max and sliding average pooling, additions and products of branches; the "
     "products of attention beside linear layers, as torch computes them in one function; and, "
-    "for no other reason than that nobody wrote a rule, pooling and upsampling over one or three axes.",
+    "simply because it has no rules for them, pooling and upsampling over one or three axes.",
     source="fvcore/nn/flop_count.py and jit_handles.py",
     work=_work,
     params=trainable,

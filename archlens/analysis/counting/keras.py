@@ -18,7 +18,7 @@ CONVENTION = Convention(
     tool="Keras 3 (count_params)",
     counts="All saved tensors as parameters: the moving mean and variance of batch norm too, so 4 for each "
     'of its channels where torch has 2. It calls those "non-trainable". It counts no multiply-accumulates.',
-    leaves_out="Nothing; but Keras' own networks may differ beside: its ResNets have a bias in each "
+    leaves_out="Nothing; but Keras' own networks may differ in other ways: its ResNets have a bias in each "
     "convolution before batch norm (26,560 parameters in ResNet-50).",
     source="keras/src/layers/layer.py: count_params; keras/src/layers/normalization/batch_normalization.py",
     work=None,

@@ -116,8 +116,8 @@ def _in_rows(layer: Layer, order: tuple[int, ...]) -> bool:
 
 
 _LATER = (
-    "does not count the bias of a linear layer that torch adds apart, as it does where the input does not "
-    "lie in memory row by row"
+    "does not count the bias of a linear layer that torch adds separately, as it does if the input is not "
+    "stored row by row"
 )
 
 CONVENTION = Convention(

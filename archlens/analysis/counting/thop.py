@@ -115,9 +115,9 @@ _TRANSPOSED = (
     "it multiplies the weights of a transposed convolution by its output positions; they are used once at "
     "each input position"
 )
-_PARTLY = "it has no rule for {} and drops its parameters but those of the linear layers within"
+_PARTLY = "it has no rule for {} and drops its parameters except those of the linear layers within"
 _DROPPED = "it has no rule for {} and drops its parameters"
-_HEADS = "it drops the parameters of heads that run in training only"
+_HEADS = "it drops the parameters of heads that run only in training"
 
 CONVENTION = Convention(
     tool="thop 0.1.1.post2209072238",

@@ -6,8 +6,8 @@ from ...network import Layer
 from .convention import IN_ONE_KERNEL, Convention, Share, fused, runs_in_one_kernel, trainable
 
 _FLASH = (
-    "on a CPU it has no rule for the kernel that torch attends with, and takes its products for zero; it has "
-    "rules for those of CUDA and of the meta device, and counts all there"
+    "on a CPU it has no rule for torch's attention kernel, and counts its products as zero; it has rules "
+    "for those of CUDA and of the meta device, and counts everything there"
 )
 
 

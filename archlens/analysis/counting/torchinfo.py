@@ -47,8 +47,8 @@ _ATTENTION = (
     "it takes the weights of the linear layers within attention once, however many positions they are "
     "applied to, and has no rule for any other product of attention"
 )
-_KEPT = "it has no rule for a convolution whose weight is worked out of what a module within it keeps"
-_STATES = "it multiplies the weights of a recurrent layer by the rows of its output, which are no steps here"
+_KEPT = "it has no rule for a convolution whose weight is computed from what a module within it keeps"
+_STATES = "it multiplies the weights of a recurrent layer by the rows of its output, which are not steps here"
 _HELD = "it does not see parameters that lie in no module of their own"
 _FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"
 
@@ -57,8 +57,8 @@ CONVENTION = Convention(
     counts="The weights and biases of a convolution, each times its output positions; of any other layer its "
     "parameters, once: right for a linear layer over a vector, and next to nothing for a normalization, "
     "which costs as much as its map is large.",
-    leaves_out="All layers without parameters: activation, pooling, additions and products of branches; and "
-    "parameters that lie in no module of their own, as a position embedding.",
+    leaves_out="All layers without parameters: activation, pooling, additions and products of branches; "
+    "and parameters that lie in no module of their own, such as a position embedding.",
     source="torchinfo/layer_info.py: calculate_macs",
     work=_work,
     params=by_module,

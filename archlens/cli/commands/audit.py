@@ -104,13 +104,13 @@ class _Source:
         where, _, _ = self.template.rpartition(":")
         if "{name}" not in self.template and not any("{name}" in value for value in self.values.values()):
             raise usage(
-                f"{shorten(self.template)} is the same for each row: {{name}} stands nowhere in it",
+                f"{shorten(self.template)} is the same for each row: it does not contain {{name}}",
                 help="as in timm.models:{name}, or with --set model_name={name}",
             )
         if "{name}" in where:
             raise usage(
                 f"{shorten(self.template)} lets the table say which code runs",
-                help="{name} stands behind the colon, as in timm.models:{name}",
+                help="put {name} after the colon, as in timm.models:{name}",
             )
 
     def audited(self, row: PrintedRow) -> audit.AuditedRow:
@@ -131,7 +131,7 @@ class _Source:
             reference = row.name
         else:
             if not _NAME.fullmatch(row.name):
-                raise usage(f"{shorten(row.name)} is not a name that can stand in {shorten(self.template)}")
+                raise usage(f"{shorten(row.name)} is not a name that can be used in {shorten(self.template)}")
             reference = self.template.replace("{name}", row.name)
         values = {key: value.replace("{name}", row.name) for key, value in self.values.items()}
         meant = dialects.find(reference)
@@ -141,10 +141,10 @@ class _Source:
         if not row.input:
             return network
         if len(network.inputs) > 1:
-            raise usage("it has several inputs, and the table one size for them")
+            raise usage("it has several inputs, but the table one size for them")
         (own,) = network.inputs.values()
         if len(row.input) not in (1, len(own.spatial)):
-            raise usage(f"its input is {own}, and the table has {times(row.input)}")
+            raise usage(f"its input is {own}, but the table has {times(row.input)}")
         wanted = own.with_spatial(row.input * (len(own.spatial) // len(row.input)))
         return network if wanted == own else dialects.network(meant, input=wanted, values=values)
 

@@ -67,10 +67,10 @@ def command(
     from ...budgets.project import option_tolerance, parse_limits
 
     if locked and update:
-        raise usage("--locked compares with archlens.lock and --update writes it: one of them")
+        raise usage("--locked compares with archlens.lock and --update writes it: use one of them")
     if any(given) and (locked or update or not name):
         raise usage(
-            "--input and --set are for networks that are named, and are not locked",
+            "--input and --set are for networks that are named, not for locked ones",
             help="a network with other params is a variant of its spec",
         )
     if given.real:

@@ -74,7 +74,7 @@ def command(
     options |= {"fit": fit, "font": font, "theme": theme}
     asked: dict[str, Any] = {option: value for option, value in options.items() if value is not None}
     if asked and not is_chart:
-        raise usage(f"--{next(iter(asked))} is for a chart, and none is written", help="add -o chart.svg")
+        raise usage(f"--{next(iter(asked))} is for a chart, but none is written", help="add -o chart.svg")
     shown = "table" if is_chart and form is None else form or _form(path, ending)
     if form is not None and not is_chart and ending in _FORMS.values() and ending != _FORMS[form]:
         raise usage(

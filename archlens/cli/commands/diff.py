@@ -77,12 +77,12 @@ def command(
     asked = {"fit": fit, "font": font, "theme": theme}
     options = {name: value for name, value in asked.items() if value is not None}
     if options and not drawn:
-        raise usage(f"--{next(iter(options))} is for a picture, and none is written", help="add -o diff.svg")
+        raise usage(f"--{next(iter(options))} is for a picture, but none is written", help="add -o diff.svg")
     chosen = _chosen(old, new)
     if drawn and len(chosen.pairs) != 1:
         raise usage(
             f"{shorten(old)} and {shorten(new)} have {len(chosen.pairs)} variants in common",
-            help="a picture is of two networks: name a variant of each",
+            help="a picture shows two networks: name a variant of each",
         )
     pairs: list[view.Shown] = []
     identical = not chosen.added and not chosen.removed

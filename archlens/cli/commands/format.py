@@ -33,9 +33,9 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
     changed = 0
     for name in dict.fromkeys(files):
         if not is_path(name) and not Path(name).exists():
-            raise usage(f"format takes files, and {printable(name)[:200]} is not one", help="as in my.yaml")
+            raise usage(f"format takes files, but {printable(name)[:200]} is not one", help="as in my.yaml")
         if name != "-" and file(name) is not None:
-            remark(f"{printable(name)} is not a spec, and is left as it is")
+            remark(f"{printable(name)} is not a spec, so it is left unchanged")
             continue
         old, ending = text_in(name)
         new = tidied(old, path="<stdin>" if name == "-" else name)
@@ -50,6 +50,6 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
         elif new != old:
             if not check:
                 write_bytes(new.replace("\n", ending).encode(), name)
-            remark(f"{printable(name)} {'would be' if check else 'is'} laid out anew")
+            remark(f"{printable(name)} {'would be' if check else 'is'} reformatted")
     if check and changed:
         sys.exit(1)

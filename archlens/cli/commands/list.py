@@ -32,7 +32,7 @@ def command(pattern: str | None, form: str) -> None:
         assert pattern is not None
         raise usage(
             f"no network matches {shorten(pattern)}",
-            help=did_you_mean(pattern, names(), otherwise="`archlens list` shows all"),
+            help=did_you_mean(pattern, names(), otherwise="`archlens list` lists all"),
         )
     stems = {name: stem for stem, inside in families().items() for name in inside}
     entries = [{"name": name, **entry_of(name, stems[name])} for name in chosen]

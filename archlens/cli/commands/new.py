@@ -23,6 +23,6 @@ def command(name: str) -> None:
         raise usage(f"{shorten(name)} cannot be the name of a spec", help="a plain name, as in my_network")
     path = Path(f"{stem}.yaml")
     if path.exists():
-        raise usage(f"{shorten(str(path))} is already there, and is left as it is", help="take another name")
+        raise usage(f"{shorten(str(path))} already exists, and is left unchanged", help="take another name")
     write(skeleton(stem).rstrip("\n"), str(path))
     remark(f"{printable(str(path))} is written; now: archlens shapes {printable(str(path))}", err=False)

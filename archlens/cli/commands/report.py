@@ -75,7 +75,7 @@ def _check_names(networks: Sequence[Network]) -> None:
         name = file_name(network.name).casefold()
         if name in pages:
             raise usage(
-                f"{shorten(pages[name])} and {shorten(network.name)} would have one page, {name}",
+                f"{shorten(pages[name])} and {shorten(network.name)} would have the same page, {name}",
                 help="write them to two folders",
             )
         pages[name] = network.name
@@ -89,7 +89,7 @@ def _check_gallery(path: Path) -> None:
         return  # it cannot be written either, which is said when it is
     if others:
         raise usage(
-            f"{printable(str(path))[:200]} is there already, and is not what archlens writes",
+            f"{printable(str(path))[:200]} already exists, and was not written by archlens",
             help="choose another folder, or move it away",
         )
 

@@ -35,7 +35,7 @@ def command(load: Load, upto: int | None, form: str, path: str | None) -> None:
         from ...views import sizes_formula_table
 
         if upto is not None:
-            raise usage("--upto is not for an input with letters", help="what fits is said of every size")
+            raise usage("--upto is not for an input with letters", help="the answer covers every size")
         write_table(sizes_formula_table.table(sizes_formula.find(formula)), form, path)
         return
     study = Study(load())

@@ -172,7 +172,7 @@ class _Layout:
             if blob not in self.blobs:
                 help = did_you_mean(blob, self.blobs)
                 raise self.error(
-                    f'reads "{shorten(blob)}", which no layer before it gives', "bottom", help=help
+                    f'reads "{shorten(blob)}", which no earlier layer outputs', "bottom", help=help
                 )
             read.append(self.blobs[blob])
             self.unread.pop(blob, None)
@@ -192,7 +192,7 @@ class _Layout:
             raise self.error("reads a label", "bottom", help="labels are not known at inference")
         given = self.given()
         if len(given) < len(layer.gives):
-            raise self.error(f"gives {len(layer.gives)} blobs, and {len(given)} are known of its type", "top")
+            raise self.error(f"gives {len(layer.gives)} blobs, but its type outputs {len(given)}", "top")
         for blob, one in zip(layer.gives, given, strict=False):
             self.blobs[blob] = one
             self.unread.pop(blob, None)  # so that it stands last
@@ -207,7 +207,7 @@ class _Layout:
             return [self.pointwise()]
         if kind not in _PLACED:
             raise self.error(
-                f"is of the type {shorten(kind)}, which is not known here",
+                f"is of the type {shorten(kind)}, which is not supported",
                 "type",
                 help=did_you_mean(kind, [*_PLACED, *_PLAIN, *_POINTWISE], otherwise=_WHY.get(kind, "")),
             )
@@ -282,7 +282,7 @@ class _Layout:
                 raise self.error(f"has no {key}", params.name)
             return (default,) * axes
         if len(found) not in (1, axes):
-            raise params.error(f"{key} stands {len(found)} times for {axes} axes", key)
+            raise params.error(f"{key} is given {len(found)} times for {axes} axes", key)
         return tuple(found) if len(found) > 1 else tuple(found) * axes
 
     def axis(self, params: Message, key: str = "axis", default: int = 1, shape: Shape | None = None) -> int:
@@ -292,7 +292,7 @@ class _Layout:
         axis = axis + count if axis < 0 else axis
         if not 0 < axis < count:
             said = "the batch" if axis == 0 else f"none of its {count}"
-            raise params.error(f"the axis {axis} is {said}, which is not known here", key)
+            raise params.error(f"the axis {axis} is {said}, which is not supported", key)
         return axis
 
     # --- layers with weights --------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class _Layout:
         x = self.x
         if self.axis(params) != 1:
             raise params.error(
-                f"its axis is 1, and not {params.integer('axis', 1)}: it reads whole samples", "axis"
+                f"its axis is 1, not {params.integer('axis', 1)}: it reads whole samples", "axis"
             )
         features = params.integer("num_output", 0, least=1)
         if not features:
@@ -389,7 +389,7 @@ class _Layout:
     def axpy(self) -> Tensor:
         """The first times the second, plus the third, as squeeze-and-excitation networks have it."""
         if len(self.inputs) != 3:
-            raise self.error(f"has 3 bottoms, and not {len(self.inputs)}", "bottom")
+            raise self.error(f"has 3 bottoms, not {len(self.inputs)}", "bottom")
         factor, x, y = self.inputs
         product = self.op("multiply", x, factor, also="product")
         return self.op("add", product, y)
@@ -468,7 +468,7 @@ class _Layout:
         method = params.word("pool", "MAX", _METHODS)
         if params.flag("global_pooling", False):
             if method == "STOCHASTIC":
-                raise params.error("stochastic pooling of a whole map is not known here", "pool")
+                raise params.error("stochastic pooling of a whole map is not supported", "pool")
             return [self.op("global_max_pool" if method == "MAX" else "global_avg_pool")]
         up = params.word("round_mode", "CEIL", _ROUNDS) == "CEIL" and params.flag("ceil_mode", True)
         given: dict[str, Any] = {
@@ -523,7 +523,7 @@ class _Layout:
         operation = params.word("operation", "SUM", _OPERATIONS)
         shapes = [one.shape for one in self.inputs]
         if len(shapes) < 2:
-            raise self.error(f"has at least 2 bottoms, and not {len(shapes)}", "bottom")
+            raise self.error(f"has at least 2 bottoms, not {len(shapes)}", "bottom")
         other = next((i for i, one in enumerate(shapes) if one != shapes[0]), None)
         if other is not None:
             names = [shorten(self.layer.reads[i]) for i in (0, other)]
@@ -538,7 +538,7 @@ class _Layout:
         factors = params.numbers("coeff")
         if factors and len(factors) != len(shapes):
             raise params.error(
-                f"{len(shapes)} blobs have a coeff each, and there are {len(factors)}", "coeff"
+                f"{len(shapes)} blobs have a coeff each, but there are {len(factors)}", "coeff"
             )
         terms = [
             self.op("scale", one, also=f"term_{i}", factor=factor) if factor != 1 else one
@@ -599,7 +599,7 @@ class _Layout:
         names = x.shape.names[axis - 1 :]
         offsets = params.integers("offset", least=0) or [0]
         if len(offsets) not in (1, len(names)):
-            raise params.error(f"offset stands {len(offsets)} times for {len(names)} axes", "offset")
+            raise params.error(f"offset is given {len(offsets)} times for {len(names)} axes", "offset")
         offsets = offsets * len(names) if len(offsets) == 1 else offsets
         for i, (name, start) in enumerate(zip(names, offsets, strict=True)):
             n, size = x.shape[axis - 1 + i], like.shape[axis - 1 + i]
@@ -628,7 +628,7 @@ class _Layout:
             if not sizes:
                 raise params.error("its shape has no dim", "shape")
             if sizes[0] > 1:
-                raise params.error(f"its first dim is the batch, 0 or -1, and not {sizes[0]}", "shape")
+                raise params.error(f"its first dim is the batch, 0 or -1, not {sizes[0]}", "shape")
             sizes = sizes[1:]
         if any(one == 0 and i >= len(x) for i, one in enumerate(sizes)):
             raise params.error(f"a dim of 0 is that of {self.x.shape}, which has no such axis", "shape")
@@ -646,7 +646,7 @@ class _Layout:
         x = self.x.shape
         if sorted(order) != list(range(len(x) + 1)) or order[0]:
             raise self.error(
-                f"permutes the axes 0 to {len(x)} and keeps the batch, and not {order}", "permute_param"
+                f"permutes the axes 0 to {len(x)} and keeps the batch, not {order}", "permute_param"
             )
         if order == sorted(order):
             return self.x
@@ -665,10 +665,10 @@ class _Layout:
         )
         if params.integer("pad_beg", 0) or params.integer("pad_end", 0):
             raise params.error(
-                "pad_beg and pad_end are not known here", "pad_beg" if "pad_beg" in params else "pad_end"
+                "pad_beg and pad_end are not supported", "pad_beg" if "pad_beg" in params else "pad_end"
             )
         if len(self.x.shape) != 3:
-            raise self.error(f"reads a map, and not {self.x.shape}")
+            raise self.error(f"reads a map, not {self.x.shape}")
         sizes = [params.integer(key, 0, least=1) for key in ("height", "width")]
         if len(self.inputs) > 1:
             sizes = [*self.inputs[1].shape.spatial]
@@ -707,7 +707,7 @@ class _Layout:
                     ratios.append(one)
         count = len(ratios) * len(params.numbers("min_size")) + len(params.numbers("max_size"))
         if len(self.x.shape) != 3 or not count:
-            raise self.error(f"has a min_size and reads a map, and not {self.x.shape}")
+            raise self.error(f"has a min_size and reads a map, not {self.x.shape}")
         shape = Shape((2, prod(self.x.shape.spatial) * count * 4))
         return self.opaque(shape, macs=0, reason="it reads no values")
 
@@ -788,7 +788,7 @@ _PLACED = {
 #: Why layers of some types cannot be known.
 _WHY = dict.fromkeys(
     ("Python", "Proposal", "ROIPooling", "PSROIPooling", "ROIAlign"),
-    "how much comes out of it depends on the picture, or on code; cut the network before it",
+    "the size of its output depends on the image, or on code; cut the network before it",
 ) | dict.fromkeys(("LSTM", "RNN"), "its first axis is time, and the batch the second")
 
 

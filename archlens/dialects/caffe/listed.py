@@ -88,7 +88,7 @@ def listed(net: Message) -> tuple[dict[str, Input], set[str], list[Listed]]:
     solver = next((key for key in net.fields if key in _SOLVER), None)
     if solver is not None and "layer" not in net and "layers" not in net:
         raise error(
-            "this is a solver, which says how a network is trained",
+            "this is a solver, which describes how a network is trained",
             net.fields[solver][0].span,
             help="the network is in the file that its net: names",
         )
@@ -118,9 +118,9 @@ def listed(net: Message) -> tuple[dict[str, Input], set[str], list[Listed]]:
 def _layer(message: Message) -> Listed:
     if "layer" in message:
         raise message.error(
-            "a layer in a layer is how Caffe wrote networks at first",
+            "a layer within a layer is Caffe's original format",
             "layer",
-            help="its upgrade_net_proto_text writes such a file anew",
+            help="its upgrade_net_proto_text converts such a file",
         )
     for key in message.fields:
         if key not in _LAYER and not key.endswith("_param"):
@@ -146,7 +146,7 @@ def _runs(message: Message) -> bool:
     """Whether a layer runs at inference: in the phase TEST, at level 0 and in no stage."""
     include, exclude = message.messages("include"), message.messages("exclude")
     if include and exclude:
-        raise message.error("a layer has include or exclude, and not both", "exclude")
+        raise message.error("a layer has include or exclude, not both", "exclude")
     if message.word("phase", "TEST", _PHASES) == "TRAIN":
         return False
     if include:
@@ -167,10 +167,10 @@ def _declared(net: Message) -> dict[str, Input]:
     """What ``input:`` says, with ``input_dim:`` or ``input_shape:``."""
     names, shapes, sizes = net.texts("input"), net.messages("input_shape"), net.integers("input_dim", least=0)
     if len(sizes) != 4 * len(names) and not shapes and sizes:
-        raise net.error(f"{len(names)} inputs have 4 input_dim each, and there are {len(sizes)}", "input_dim")
+        raise net.error(f"{len(names)} inputs have 4 input_dim each, but there are {len(sizes)}", "input_dim")
     if shapes and len(shapes) != len(names):
         raise net.error(
-            f"{len(names)} inputs have an input_shape each, and there are {len(shapes)}", "input_shape"
+            f"{len(names)} inputs have an input_shape each, but there are {len(shapes)}", "input_shape"
         )
     found = {}
     for i, name in enumerate(names):

@@ -109,7 +109,7 @@ class Message(Placed):
         found = self.fields.get(key, [])
         for one in found:
             if isinstance(one, Message):
-                raise error(f"{key} is a value, and not a message in braces", one.span)
+                raise error(f"{key} is a value, not a message in braces", one.span)
         return [one for one in found if isinstance(one, Scalar)]
 
     def messages(self, key: str) -> list[Message]:
@@ -121,16 +121,14 @@ class Message(Placed):
         found = self.fields.get(key, [])
         for one in found:
             if isinstance(one, Scalar):
-                raise error(
-                    f"{key} is a message in braces, and not a value", one.span, help=f"{key} {{ ... }}"
-                )
+                raise error(f"{key} is a message in braces, not a value", one.span, help=f"{key} {{ ... }}")
         return [one for one in found if isinstance(one, Message)]
 
     def message(self, key: str) -> Message:
         """A field that holds one message, which is empty where it is not there.
 
         Raises:
-            SpecError: it is none, or stands twice.
+            SpecError: it is none, or appears twice.
         """
         found = self.messages(key)
         self._once(key)
@@ -139,8 +137,8 @@ class Message(Placed):
     def _once(self, key: str) -> None:
         found = self.fields.get(key, [])
         if len(found) > 1:
-            first = [("it stands here first", found[0].span)]
-            raise error(f"{key} stands twice in {self.name or 'the network'}", found[1].span, also=first)
+            first = [("it is given here first", found[0].span)]
+            raise error(f"{key} appears twice in {self.name or 'the network'}", found[1].span, also=first)
 
     def _one(self, key: str) -> Scalar | None:
         found = self.scalars(key)
@@ -166,7 +164,7 @@ class Message(Placed):
 
     def _text(self, key: str, found: Scalar) -> str:
         if found.kind != "text":
-            raise error(f"{key} is a text in quotes, and not {shorten(found.text)}", found.span)
+            raise error(f"{key} is a string in quotes, not {shorten(found.text)}", found.span)
         return found.text
 
     def word(self, key: str, default: str, known: frozenset[str] | set[str]) -> str:
@@ -193,7 +191,7 @@ class Message(Placed):
         if found is None:
             return default
         if found.text not in _FLAGS or found.kind == "text":
-            raise error(f"{key} is true or false, and not {shorten(found.text)}", found.span)
+            raise error(f"{key} is true or false, not {shorten(found.text)}", found.span)
         return _FLAGS[found.text]
 
     def integer(self, key: str, default: int, least: int = -_INT) -> int:
@@ -245,11 +243,11 @@ _FLAGS = {
 
 def _integer(key: str, found: Scalar, least: int) -> int:
     if found.kind != "number" or not re.fullmatch(r"[+-]?[0-9]{1,19}", found.text):
-        raise error(f"{key} is a whole number, and not {shorten(found.text)}", found.span)
+        raise error(f"{key} is a whole number, not {shorten(found.text)}", found.span)
     value = int(found.text)
     if not least <= value <= _INT:
         bound = f"at least {least}" if value < least else f"at most {_INT:,}"
-        raise error(f"{key} is {bound}, and not {value:,}", found.span)
+        raise error(f"{key} is {bound}, not {value:,}", found.span)
     return value
 
 
@@ -259,7 +257,7 @@ def _number(key: str, found: Scalar) -> float:
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        raise error(f"{key} is a number, and not {shorten(found.text)}", found.span)
+        raise error(f"{key} is a number, not {shorten(found.text)}", found.span)
     return value
 
 
@@ -283,7 +281,7 @@ def parse(source: Text) -> Message:
         if kind != "word":
             closed = f", or {close} that closes {inside.name}" if close else ""
             raise error(
-                f"a field's name stands here{closed}, and not {shorten(text)}", source.span(start, len(text))
+                f"expected a field name{closed} here, not {shorten(text)}", source.span(start, len(text))
             )
         count += 1
         if count > _FIELDS:
@@ -298,7 +296,7 @@ def parse(source: Text) -> Message:
             assert isinstance(message, Message)
             stack.append((message, _CLOSES[opened]))
             if len(stack) > _DEPTH:
-                raise error(f"messages stand more than {_DEPTH} deep in one another", message.span)
+                raise error(f"messages are nested more than {_DEPTH} deep", message.span)
     if len(stack) > 1:
         inside, close = stack[-1]
         raise error(f"{inside.name} is not closed: the file ends before its {close}", inside.span)
@@ -313,7 +311,7 @@ def _values(
     def following() -> tuple[str, int, str]:
         found = next(tokens, None)
         if found is None:
-            raise error(f"the file ends behind {shorten(name)}", source.span(start, len(name)))
+            raise error(f"the file ends after {shorten(name)}", source.span(start, len(name)))
         return found
 
     kind, at, text = following()
@@ -323,7 +321,7 @@ def _values(
     if kind == "mark" and text in _CLOSES:
         return [Message(source, start, len(name), name)], text
     if not colon:
-        said = f"a colon or an opening brace stands behind {shorten(name)}, and not {shorten(text)}"
+        said = f"expected a colon or an opening brace after {shorten(name)}, not {shorten(text)}"
         raise error(said, source.span(at, len(text)))
     if (kind, text) != ("mark", "["):
         return [_scalar(source, kind, at, text)], ""
@@ -337,14 +335,14 @@ def _values(
         if (kind, text) == ("mark", "]"):
             return values, ""
         if (kind, text) != ("mark", ","):
-            raise error(f"a comma or ] stands here, and not {shorten(text)}", source.span(at, len(text)))
+            raise error(f"expected a comma or ] here, not {shorten(text)}", source.span(at, len(text)))
         if len(values) > _FIELDS:
             raise error(f"it has more than {_FIELDS:,} values, the most that are read", source.span(at, 1))
 
 
 def _scalar(source: Text, kind: str, start: int, text: str) -> Scalar:
     if kind == "mark":
-        raise error(f"a value stands here, and not {text}", source.span(start, 1))
+        raise error(f"expected a value here, not {text}", source.span(start, 1))
     width = len(text)
     if kind == "text":
         text = text[1:-1].replace("\\'", "'").replace('\\"', '"')
@@ -360,6 +358,6 @@ def _tokens(source: Text) -> Iterator[tuple[str, int, str]]:
         start = found.start(kind)
         if kind == "wrong":
             quote = text in "\"'"
-            said = "this text has no closing quote" if quote else f"{text} has no place in such a file"
+            said = "this text has no closing quote" if quote else (f"{text} does not belong in such a file")
             raise error(said, source.span(start, 1))
         yield kind, start, text

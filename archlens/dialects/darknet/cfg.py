@@ -62,11 +62,11 @@ class Section:
     def _whole(self, key: str, text: str, least: int) -> int:
         found = re.fullmatch(r"([+-]?[0-9]{1,10})(?:\.0*)?", text)
         if not found:
-            raise self.error(f"{key} is a whole number, and not {shorten(text) or 'nothing'}", key)
+            raise self.error(f"{key} is a whole number, not {shorten(text) or 'nothing'}", key)
         value = int(found[1])
         if not least <= value <= _INT:
             bound = f"at least {least}" if value < least else f"at most {_INT:,}"
-            raise self.error(f"{key} is {bound}, and not {value:,}", key)
+            raise self.error(f"{key} is {bound}, not {value:,}", key)
         return value
 
     def number_of(self, key: str, default: float) -> float:
@@ -79,7 +79,7 @@ class Section:
             return default
         text = self.text(key)
         if not re.fullmatch(r"[+-]?([0-9]{1,30}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?", text[:100]):
-            raise self.error(f"{key} is a number, and not {shorten(text) or 'nothing'}", key)
+            raise self.error(f"{key} is a number, not {shorten(text) or 'nothing'}", key)
         return float(text)
 
 
@@ -103,7 +103,7 @@ def sections(source: Source) -> list[Section]:
             continue
         key, equals, value = text.partition("=")
         if not found:
-            raise error("an option stands before the first section", where, help="a file starts with [net]")
+            raise error("an option comes before the first section", where, help="a file starts with [net]")
         if not key or not equals:
             raise error(f"[{found[-1].kind}]: {shorten(text)} is not an option", where, help="as in size=3")
         count += 1

@@ -170,7 +170,7 @@ class _Layout:
                     key,
                     help=f"layers before it are 0 to {section.number - 1}, or -1 to -{section.number}"
                     if section.number
-                    else "no layer stands before it",
+                    else "no layer comes before it",
                 )
             found.append(self.outputs[index])
         return found
@@ -346,7 +346,7 @@ class _Layout:
         tensors = self.referred("layers")
         groups, part = section.integer("groups", 1, least=1), section.integer("group_id", 0, least=0)
         if part >= groups:
-            raise section.error(f"group_id is below groups={groups}, and not {part}", "group_id")
+            raise section.error(f"group_id is below groups={groups}, not {part}", "group_id")
         for i, tensor in enumerate(tensors if groups > 1 else ()):
             channels = tensor.shape.channels
             if channels % groups:
@@ -388,8 +388,8 @@ class _Layout:
                 or there[2] % shape[2]
             ):
                 raise self.section.error(
-                    f"it adds {there} to {shape}, and darknet can add a map that is as large, or so many "
-                    "times as large along both sides",
+                    f"it adds {there} to {shape}, but darknet can only add a map of the same size, or of a "
+                    "multiple of it along both sides",
                     "from",
                 )
             for axis in ("height", "width"):
@@ -418,7 +418,7 @@ class _Layout:
         x, (other,) = self.map(), self.referred("from")[:1]
         if x.shape != other.shape:
             raise self.section.error(
-                f"it multiplies two maps of one shape, and not {x.shape} and {other.shape}", "from"
+                f"it multiplies two maps of one shape, not {x.shape} and {other.shape}", "from"
             )
         self.op("multiply", other, x)
         return self.activate("linear")
@@ -596,7 +596,7 @@ class _Layout:
         section, c = self.section, self.map().shape.channels
         output = section.integer("output", 1, least=1)
         if section.integer("bottleneck", 0):
-            raise section.error("bottleneck=1 is not known here", "bottleneck")
+            raise section.error("bottleneck=1 is not supported", "bottleneck")
         layers = {f"u{gate}": (c, output) for gate in "figo"} | {
             f"w{gate}": (output, output) for gate in "figo"
         }

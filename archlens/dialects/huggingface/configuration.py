@@ -71,11 +71,11 @@ def _family(root: Mapping) -> tuple[Family, str]:
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
     known = ", ".join(FAMILIES)
     if node is None:
-        raise root.error("the configuration says no model_type", help=f"those that are known: {known}")
+        raise root.error("the configuration has no model_type", help=f"the known ones: {known}")
     if family is None:
         raise node.error(
             f"there is no spec for the model_type {shorten(str(kind))}",
-            help=did_you_mean(str(kind), FAMILIES, otherwise=f"those that are known: {known}"),
+            help=did_you_mean(str(kind), FAMILIES, otherwise=f"the known ones: {known}"),
         )
     node = root.values.get("architectures")
     named = plain(node) if node is not None else None
@@ -83,7 +83,7 @@ def _family(root: Mapping) -> tuple[Family, str]:
         said = ", ".join(named) if isinstance(named, list) and all(map(_is_text, named)) else named
         raise node.error(
             f"there is no spec for the architecture {shorten(str(said))}",
-            help=f"of {kind} is known: {', '.join(family.architectures)}",
+            help=f"known for {kind}: {', '.join(family.architectures)}",
         )
     return family, (named or family.architectures)[0]
 
@@ -110,5 +110,5 @@ def _notes(family: Family, root: Mapping, fields: Fields) -> list[str]:
     unknown = [name for name in dict.fromkeys(left) if name not in BESIDE | NOTED.keys()]
     if unknown:
         listed = ", ".join(map(shorten, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
-        notes.append(f"Fields that are not known of {family.model_type}, and change nothing: {listed}.")
+        notes.append(f"Unknown fields of {family.model_type}, which change nothing: {listed}.")
     return notes

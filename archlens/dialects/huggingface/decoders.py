@@ -58,7 +58,7 @@ def _base(c: Fields, default: float) -> float:
     """By which the angles of rotary positions get smaller, where whole heads are turned."""
     base, part = _angles(c, default, 1.0)
     if part != 1:
-        raise c.error("rope_parameters", f"partial_rotary_factor is {part}, of which no spec is known")
+        raise c.error("rope_parameters", f"partial_rotary_factor is {part}, for which no spec is known")
     return base
 
 
@@ -549,7 +549,7 @@ def _groups(c: Fields, heads: int) -> dict[str, Any]:
     c.only("parallel_attn", True)
     norms = c.optional("num_ln_in_parallel_attn", None) or 2
     if norms > 2:
-        raise c.error("num_ln_in_parallel_attn", f"there are 1 or 2 norms in a layer, and not {norms:,}")
+        raise c.error("num_ln_in_parallel_attn", f"there are 1 or 2 norms in a layer, not {norms:,}")
     return {"kv_heads": shared, "parallel": True, "norms": norms}
 
 
@@ -561,7 +561,7 @@ def _windows(
     usual = [_SLIDING if window is not None and slides(i) else _FULL for i in range(depth)]
     kinds = c.listed("layer_types", usual, depth, (_FULL, _SLIDING))
     if window is None and _SLIDING in kinds:
-        raise c.error("layer_types", "layer_types has sliding_attention, and sliding_window says none")
+        raise c.error("layer_types", "layer_types has sliding_attention, but sliding_window is none")
     return {"window": window, "windowed": [i for i, kind in enumerate(kinds) if kind == _SLIDING]}
 
 

@@ -35,8 +35,10 @@ BESIDE = frozenset(_BESIDE.split())
 
 #: Fields that no shape and no count depends on, and that are worth a word.
 NOTED = {
-    "quantization_config": "Weights are counted as before they were quantised, as quantization_config says.",
-    "auto_map": "Code of its own, which auto_map names, is not read.",
+    "quantization_config": (
+        "Weights are counted as they were before the quantization that quantization_config describes."
+    ),
+    "auto_map": "Custom code, which auto_map names, is not read.",
 }
 
 

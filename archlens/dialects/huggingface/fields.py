@@ -145,7 +145,7 @@ class Fields:
             if one not in choices:
                 raise self.error(
                     name,
-                    f"{name} has {shorten(_shown(one))}, of which no spec is known",
+                    f"{name} has {shorten(_shown(one))}, for which no spec is known",
                     help=f"known here: {', '.join(choices)}",
                 )
         return value
@@ -191,7 +191,7 @@ class Fields:
     def _unsaid(self, name: str, value: Any, choices: Iterable[str]) -> ArchlensError:
         return self.error(
             name,
-            f"{name} is {shorten(_shown(value))}, of which no spec is known",
+            f"{name} is {shorten(_shown(value))}, for which no spec is known",
             help=f"known here: {', '.join(choices)}",
         )
 

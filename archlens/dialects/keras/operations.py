@@ -620,7 +620,7 @@ def _einsum(call: Call) -> Held:
     entry, x = call.entry, call.x
     equation = entry.config.get("equation")
     if not isinstance(equation, str) or len(equation) > 100 or equation.count("->") != 1:
-        raise entry.wrong("equation", 'a text such as "abc,cd->abd"')
+        raise entry.wrong("equation", 'a string such as "abc,cd->abd"')
     left, _, out = equation.replace(" ", "").partition("->")
     source, _, kernel = left.partition(",")
     rank = len(x.shape) + 1

@@ -172,7 +172,7 @@ class Entry:
         """A text."""
         value = self.config.get(key, default)
         if not isinstance(value, str):
-            raise self.wrong(key, "a text")
+            raise self.wrong(key, "a string")
         return value
 
     def word(self, key: str, default: str, *words: str) -> str:
@@ -451,7 +451,7 @@ def entry_of(data: Any, at: Place, names: set[str]) -> Entry:
             f"{kind.lower()}_{n}" for n in range(count, 2 * count + 2) if f"{kind.lower()}_{n}" not in names
         )
     if not isinstance(name, str):
-        raise error(f"{at} ({shorten(kind)}): its name must be a text, not {_said(name)}")
+        raise error(f"{at} ({shorten(kind)}): its name must be a string, not {_said(name)}")
     place = f'{at} "{shorten(name)}" ({shorten(kind)})'
     build = data.get("build_config")
     shape = build.get("input_shape") if isinstance(build, dict) else None

@@ -61,7 +61,7 @@ def _shown(path: str, names: Mapping[str, Any]) -> bytes:
     with open(path, "rb") as file:
         data = file.read()
     more = b"".join(_field(12, _field(1, name.encode())) for name in names)
-    # a field that stands twice is one message: this adds to the graph
+    # a field that appears twice is one message: this adds to the graph
     return data + _field(7, more)
 
 

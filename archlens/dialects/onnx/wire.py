@@ -56,7 +56,7 @@ class Wire:
     def text(self, field: Field) -> str:
         """The bytes of a field as a text."""
         if field.wire != BYTES:
-            raise Broken(f"byte {field.start:,} is a number where a text is expected")
+            raise Broken(f"byte {field.start:,} is a number where a string is expected")
         if field.stop - field.start > _TEXT:
             raise Broken(f"the text at byte {field.start:,} is longer than {_TEXT:,} bytes")
         return self.read(field.start, field.stop).decode("utf-8", "backslashreplace")

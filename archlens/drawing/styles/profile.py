@@ -299,7 +299,7 @@ def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box], plan: Pl
     if any(box.repeats > 1 for box in boxes):
         notes.append("x3 stands for three, of which the row shows the sum, and the field of the last.")
     if any(box.training for box in boxes):
-        notes.append("MACs in brackets, with dashed bars, belong to heads that run in training only.")
+        notes.append("MACs in brackets, with dashed bars, belong to heads that run only in training.")
     if len(request.network.inputs) > 1:
         notes.append(f"The receptive field is that on the input {printable(fields.input)[:80]}.")
     return [*notes, *folded(request, plan)]

@@ -13,16 +13,17 @@ from ..words import at_one_place, named
 
 
 class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING):
-    """A layer adds a bias that the normalization behind it removes again.
+    """A layer adds a bias that the normalization after it removes again.
 
     What it does:
-        Finds convolutions and linear layers with a bias that only batch or instance normalization reads.
-        Group and layer normalization subtract the mean of several channels, and are not reported.
+        Finds convolutions and linear layers with a bias whose output is read only by batch or instance
+        normalization. Group and layer normalization subtract the mean of several channels, and are not
+        reported.
 
     Why it matters:
         The normalization subtracts the mean of each channel, and with it the bias, which gets no gradient;
-        the normalization has a bias of its own. The parameters cost memory and optimizer state for
-        nothing. Source: Ioffe and Szegedy, "Batch Normalization" (2015), section 3.2.
+        the normalization has a bias of its own. The parameters waste memory and optimizer state. Source:
+        Ioffe and Szegedy, "Batch Normalization" (2015), section 3.2.
 
     Example:
         input: 3x32x32
@@ -52,7 +53,7 @@ class BiasBeforeNorm(Rule, code="AL301", name="bias-before-norm", level=WARNING)
             norms = study.readers[layers[0].name]
             yield self.found(
                 layers,
-                f"{named(layers)}: {saved:,} biases are taken away again by the normalization behind "
+                f"{named(layers)}: {saved:,} biases are removed again by the normalization after "
                 f"{'them' if len(layers) > 1 else 'it'}",
                 help=f"bias=false saves {saved:,} parameters",
                 also=[("the normalization", norms[0])],

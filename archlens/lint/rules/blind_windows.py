@@ -21,9 +21,9 @@ class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
         the border see no position of the map at all.
 
     Why it matters:
-        Those outputs are the same for every image: the bias of the convolution, and nothing else. They cost
-        memory and multiply-accumulates in this layer and all later ones. The usual cause is the padding of
-        a 3x3 convolution that was left on a 1x1.
+        Those outputs are the same for every image: just the bias of the convolution. They cost memory and
+        multiply-accumulates in this layer and all later ones. The usual cause is the padding of a 3x3
+        convolution that was left on a 1x1.
 
     Example:
         input: 64x32x32
@@ -47,8 +47,8 @@ class BlindWindows(Rule, code="AL103", name="blind-windows", level=WARNING):
                 layers,
                 f"{named(layers)}: {outputs:,} of its {times(spatial)} outputs see nothing but padding",
                 notes=[f"its window is {times(w.extent for w in first.windows)}, its padding {times(pads)}"],
-                help="padding of at most the window less one; "
-                f"padding={max(w.extent // 2 for w in first.windows)} keeps the size at stride 1",
+                help=f"padding smaller than the window; padding={max(w.extent // 2 for w in first.windows)} "
+                "keeps the size at stride 1",
                 outputs=outputs,
             )
 

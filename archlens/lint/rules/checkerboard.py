@@ -17,8 +17,8 @@ class Checkerboard(Rule, code="AL105", name="checkerboard", level=WARNING):
     """A transposed convolution whose kernel its stride does not divide overlaps unevenly.
 
     What it does:
-        Finds transposed convolutions some of whose outputs are sums over more positions than their
-        neighbours are; or over none, where the kernel is shorter than the stride.
+        Finds transposed convolutions some of whose outputs sum over more positions than their neighbours, or
+        over none, if the kernel is shorter than the stride.
 
     Why it matters:
         With a 3x3 kernel and stride 2 some outputs sum up four products, others one, in a pattern of

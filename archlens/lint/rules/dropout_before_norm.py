@@ -12,17 +12,16 @@ from ..words import at_one_place, named
 
 
 class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WARNING):
-    """Batch normalization learns its statistics with dropout and meets others at inference.
+    """Batch normalization learns its statistics with dropout, but they differ at inference.
 
     What it does:
-        Finds dropout with a probability above 0 that batch normalization with running statistics reads
-        directly.
+        Finds dropout with a probability above 0 directly before batch normalization with running statistics.
 
     Why it matters:
         Dropout scales what it keeps by 1/(1 - p), so that the mean stays and the variance does not. The
-        running variance is that of training, and at inference, without dropout, it is wrong. Source: Li,
-        Chen, Hu and Yang, "Understanding the Disharmony between Dropout and Batch Normalization by Variance
-        Shift" (CVPR 2019), which advises dropout behind the last batch normalization.
+        running variance is that of training, which is wrong at inference, without dropout. Source: Li, Chen,
+        Hu and Yang, "Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift"
+        (CVPR 2019), which advises dropout only after the last batch normalization.
 
     Example:
         input: 64
@@ -56,10 +55,10 @@ class DropoutBeforeNorm(Rule, code="AL402", name="dropout-before-norm", level=WA
             norm = study.readers[first.name][0]
             yield self.found(
                 layers,
-                f"{named(layers)}: batch normalization behind dropout({first.op.p:g}) learns a variance that "
-                "inference does not have",
+                f"{named(layers)}: batch normalization after dropout({first.op.p:g}) learns a variance that "
+                "does not hold at inference",
                 notes=[f"the mean square of what it normalizes is {scale} times as large in training"],
-                help="dropout behind the last batch normalization",
+                help="dropout after the last batch normalization",
                 also=[("the normalization", norm)],
                 p=first.op.p,
             )

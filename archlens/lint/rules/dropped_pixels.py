@@ -14,15 +14,15 @@ class DroppedPixels(Rule, code="AL101", name="dropped-pixels", level=WARNING):
     """The last positions of a map fall outside every window, because the stride does not divide evenly.
 
     What it does:
-        Finds convolutions and poolings for which (n + 2p - f)/s + 1 is not whole and is rounded down, so
-        that positions of the image, and not only of the padding, are dropped. A stride larger than the
-        window skips them on purpose and is not reported.
+        Finds convolutions and poolings for which (n + 2p - f)/s + 1 is not an integer and is rounded down, so
+        that positions of the image, not only of the padding, are dropped. A stride larger than the window
+        skips them on purpose and is not reported.
 
     Why it matters:
-        What is in these rows and columns cannot influence the output, and the output is no longer centred
-        on its input. Often the input size is not the one that the network was made for: AlexNet's first
-        convolution needs 227 and is usually given 224. Source: Dumoulin and Visin, "A guide to convolution
-        arithmetic for deep learning" (2016), section 2.4.
+        These rows and columns cannot influence the output, and the output is no longer centred on its input.
+        Often the input size is not the one that the network was designed for: AlexNet's first convolution
+        needs 227 and is usually given 224. Source: Dumoulin and Visin, "A guide to convolution arithmetic for
+        deep learning" (2016), section 2.4.
 
     Example:
         input: 3x224x224

@@ -14,18 +14,18 @@ from ..rule import WARNING, Finding, Rule
 
 
 class ExceedsBoard(Rule, code="AL502", name="exceeds-board", level=WARNING):
-    """The network takes more of a board's memory than there is.
+    """The network needs more memory than a board has.
 
     What it does:
         Compares the arena and the flash with the limits on `sram` and `flash` in the spec's `budget:`, and
-        with the memory of the board that `--target` names; one finding for each, at the layer that takes
-        the most of it. Weights and activations are int8 unless `--weights` and `--activations` say
-        otherwise. Nothing is compared where nothing is limited; where the arena is not known, it says so.
+        with the memory of the board that `--target` names; with one finding for each, at the layer that takes
+        most of it. Weights and activations are int8 unless `--weights` and `--activations` say otherwise.
+        Nothing is compared if nothing is limited; if the arena is unknown, the finding says so.
 
     Why it matters:
         An interpreter on a microcontroller puts all tensors into one arena whose size is fixed before it
-        starts: where they do not fit, it does not start. Source: David et al., "TensorFlow Lite Micro:
-        Embedded Machine Learning on TinyML Systems" (2021), on memory management.
+        starts; if they do not fit, it does not start. Source: David et al., "TensorFlow Lite Micro: Embedded
+        Machine Learning on TinyML Systems" (2021), on memory management.
 
     Example:
         input: 1x32x32

@@ -21,16 +21,16 @@ class Gridding(Rule, code="AL106", name="gridding", level=WARNING):
 
     What it does:
         Finds two or more dilated convolutions, one after the other with nothing between them that mixes
-        neighbours, whose dilations have a common factor larger than 1. Through branches it is followed if
-        all of them came from the same place. Not reported are dilations that grow behind an undilated
-        convolution, each no larger than what is covered so far (1, 2, 4, 8), as in WaveNet.
+        neighbours, whose dilations have a common factor larger than 1. Branches are followed if all of them
+        start at the same place. Dilations that grow after an undilated convolution, each no larger than what
+        is covered so far (1, 2, 4, 8), as in WaveNet, are not reported.
 
     Why it matters:
-        With dilations 2, 2, 2 an output is made from every second position of every second row only, and
-        its neighbour from the others: the map falls into four that know nothing of each other, and
-        predictions flicker from pixel to pixel. Sources: Wang et al., "Understanding Convolution for
-        Semantic Segmentation" (2018), section 3.2, whose cure is dilations such as 1, 2, 5; Yu, Koltun and
-        Funkhouser, "Dilated Residual Networks" (2017), section 4.
+        With dilations 2, 2, 2 an output depends only on every second position of every second row, and its
+        neighbour on the others: the map splits into four independent ones, and predictions flicker from pixel
+        to pixel. Sources: Wang et al., "Understanding Convolution for Semantic Segmentation" (2018), section
+        3.2, whose cure is dilations such as 1, 2, 5; Yu, Koltun and Funkhouser, "Dilated Residual Networks"
+        (2017), section 4.
 
     Example:
         input: 64x32x32

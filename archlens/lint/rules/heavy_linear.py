@@ -18,13 +18,13 @@ class HeavyLinear(Rule, code="AL302", name="heavy-linear", level=ADVICE):
 
     What it does:
         Finds a linear layer that holds more than half of all parameters, and whose input is a flattened map
-        of several positions. It says what the layer would hold behind global average pooling.
+        of several positions. It reports what the layer would hold after global average pooling.
 
     Why it matters:
-        The layer has weights of its own for each position of the map, and fixes the size of the input.
-        VGG-16's fc6 holds 102.8 M of 138.4 M parameters so. Global pooling needs as many weights as there
-        are channels, overfits less and takes any size. Source: Lin, Chen and Yan, "Network In Network"
-        (2014), section 3.2.
+        The layer has weights of its own for each position of the map, and fixes the size of the input. This
+        is how VGG-16's fc6 comes to hold 102.8 M of 138.4 M parameters. With global pooling, the layer needs
+        one weight per channel and output, overfits less, and takes any size. Source: Lin, Chen and Yan,
+        "Network In Network" (2014), section 3.2.
 
     Example:
         input: 3x7x7

@@ -48,13 +48,13 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
     """An activation has no effect, because its input is already in its range.
 
     What it does:
-        Finds relu, relu6 and hard_tanh behind an activation whose values they would not change: relu behind
-        relu or sigmoid, relu6 behind relu6. Max pooling, flatten and dropout may lie between them, for they
-        keep the range.
+        Finds relu, relu6 and hard_tanh after an activation whose values they would not change: relu after
+        relu or sigmoid, relu6 after relu6. Max pooling, flatten and dropout may come in between, since they
+        preserve the range.
 
     Why it matters:
-        It costs a pass over the map and does nothing. Either it is left over, or what should stand between
-        the two is missing.
+        It costs a pass over the map and does nothing. Either it is left over, or a layer between the two is
+        missing.
 
     Example:
         input: 8x16x16
@@ -84,7 +84,7 @@ class IdleActivation(Rule, code="AL403", name="idle-activation", level=WARNING):
             above = "at least 0" if most == float("inf") else f"from {least:g} to {most:g}"
             yield self.found(
                 layers,
-                f"{named(layers)}: {first.op.kind} changes nothing, for the {source.op.kind} of "
+                f"{named(layers)}: {first.op.kind} changes nothing, because the {source.op.kind} of "
                 f"{named([source])} leaves values {above}",
                 help="leave it out, unless something is missing between them",
                 also=[("the activation before it", source)] if source.step is not first.step else (),

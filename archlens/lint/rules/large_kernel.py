@@ -17,16 +17,16 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
     """Two or three smaller kernels would see as much as a large one, with fewer parameters.
 
     What it does:
-        Finds dense convolutions with an odd kernel of 5 or more, alike on all axes, at stride 1 and without
-        dilation, that two or three smaller ones replace with fewer parameters. Between them it assumes as
-        many channels as the large one gives; from few channels to many that saves nothing, and is not
+        Finds dense convolutions with an odd kernel of 5 or more, equal on all axes, with stride 1 and no
+        dilation, that two or three smaller ones could replace with fewer parameters. Between them it assumes
+        as many channels as the large one outputs; from few channels to many this saves nothing, and is not
         reported. Grouped and depthwise convolutions are not reported.
 
     Why it matters:
-        Two 3x3 convolutions see 5x5, three see 7x7: with C channels throughout 18 C^2 weights instead of
-        25 C^2, and 27 C^2 instead of 49 C^2; and there is a nonlinearity more between them. Sources:
-        Simonyan and Zisserman, "Very Deep Convolutional Networks" (2015), section 2.3; Szegedy et al.,
-        "Rethinking the Inception Architecture" (2016), section 3.1.
+        Two 3x3 convolutions see 5x5, three see 7x7: with C channels throughout, 18 C^2 weights instead of 25
+        C^2, and 27 C^2 instead of 49 C^2. They also add nonlinearities in between. Sources: Simonyan and
+        Zisserman, "Very Deep Convolutional Networks" (2015), section 2.3; Szegedy et al., "Rethinking the
+        Inception Architecture" (2016), section 3.1.
 
     Example:
         input: 64x32x32
@@ -57,7 +57,7 @@ class LargeKernel(Rule, code="AL303", name="large-kernel", level=ADVICE):
                 layers,
                 f"{named(layers)}: kernels of {' and '.join(times([f] * axes) for f in kernels)}, one after "
                 f"the other, see as much as its {times(w.kernel for w in first.windows)}",
-                help=f"{chain} has {saved:,} of {params:,} parameters fewer",
+                help=f"{chain} saves {saved:,} of {params:,} parameters",
                 params=params,
                 saved=saved,
             )

@@ -11,7 +11,7 @@ from ..words import at_one_place, named
 
 
 class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=WARNING):
-    """Merged branches are centred on different places of the image.
+    """Merged branches are centred on different places in the image.
 
     What it does:
         Compares the centres of the receptive fields of the branches that an add, a concat or a product
@@ -20,8 +20,8 @@ class MisalignedBranches(Rule, code="AL203", name="misaligned-branches", level=W
         it is off by less than half a step of its coarser grid.
 
     Why it matters:
-        Position 0 of one branch belongs to another place of the image than position 0 of the other: values
-        are added that are half a stride or more apart, and no later layer can tell. The usual causes are an
+        Position 0 of one branch belongs to a different place in the image than position 0 of the other:
+        values half a stride or more apart are added, and no later layer can undo it. The usual causes are an
         even window with padding in one branch only, and a skip that is cropped on one side. Source: Araujo,
         Norris and Sim, Distill (2019), "Alignment issues".
 

@@ -21,14 +21,14 @@ class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
     """A number of channels is not a multiple of 8: matrix units pad it or cannot take it.
 
     What it does:
-        Finds convolutions and linear layers whose input or output channels, in each group, are no multiple
-        of 8; one finding a network, with the multiply-accumulates when all are padded up. Not counted are
-        the channels of the network's own inputs, those of its outputs (the number of classes), and
-        depthwise convolutions, which do not run on matrix units.
+        Finds convolutions and linear layers whose input or output channels, in each group, are not a multiple
+        of 8; one finding per network, with the multiply-accumulates after padding. The channels of the
+        network's inputs, those of its outputs (the number of classes), and depthwise convolutions, which do
+        not run on matrix units, are not counted.
 
     Why it matters:
-        Tensor cores take float16 in pieces of 8 channels (16 bytes; 16 of int8, 4 of TF32). Libraries pad
-        what does not fit and spend the work on zeros, or fall back to slower kernels. Source: NVIDIA,
+        Tensor cores process float16 in blocks of 8 channels (16 bytes; 16 of int8, 4 of TF32). Libraries pad
+        what does not fit and waste work on zeros, or fall back to slower kernels. Source: NVIDIA,
         "Convolutional Layers User's Guide", checklist and section "Channels In And Out".
 
     Example:
@@ -69,7 +69,7 @@ class OddChannels(Rule, code="AL501", name="odd-channels", level=ADVICE):
         macs, padded = sum(one.layer.macs for one in odd), sum(one.padded for one in odd)
         yield self.found(
             [one.layer for one in odd],
-            f"{len(odd)} of {len(products)} convolutions and linear layers have channels that are no "
+            f"{len(odd)} of {len(products)} convolutions and linear layers have channels that are not a "
             f"multiple of {_MULTIPLE}: {listed([one.words for one in odd], 4)}",
             notes=[
                 f"padded up to multiples of {_MULTIPLE} they take {padded:,} multiply-accumulates "

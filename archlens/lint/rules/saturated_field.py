@@ -20,14 +20,15 @@ class SaturatedField(Rule, code="AL202", name="saturated-field", level=ADVICE):
     What it does:
         Finds convolutions and poolings with a window larger than 1 at which every position of the input,
         those in the corners included, has a receptive field that covers the whole image. One finding per
-        network. Where a gate or attention has spread an average over all positions nothing is counted.
+        network. Layers after a gate or attention that has spread an average over all positions are not
+        counted.
 
     Why it matters:
         They add depth, but no spatial context: a 1x1 convolution in their place would see as much. Richter,
         Schöning, Wiedenroth and Krumnack, "Should You Go Deeper? Optimizing Convolutional Neural Network
         Architectures without Training by Receptive Field Analysis" (2021), call layers unproductive from
         where the field of the centre exceeds the image, and find that they add little accuracy. This rule
-        waits until the corners, too, have seen everything, so what it says holds for every output.
+        waits until the corners have seen everything, too, so that it holds for every output.
 
     Example:
         input: 1x8x8

@@ -14,15 +14,15 @@ class SingleStatistics(Rule, code="AL404", name="single-statistics", level=WARNI
     """A mean and a variance are computed over a single value, which torch refuses.
 
     What it does:
-        Finds instance normalization with running statistics of a map of one position, which runs in
-        evaluation only, and group normalization with a group for each channel, or batch normalization without
-        running statistics, of one position, which runs from a batch of 2 samples on.
+        Finds instance normalization with running statistics on a map of one position, which runs only in
+        evaluation; and, on one position, group normalization with a group for each channel and batch
+        normalization without running statistics, which need a batch of 2 or more samples.
 
     Why it matters:
         The variance of one value is 0, and what is normalized by it is 0 whatever the input. torch stops with
         "Expected more than 1 value per channel when training" or "Expected more than 1 spatial element when
-        training", and the network that has run in evaluation fails with the first step of training, or with
-        the last batch of an epoch. Source: torch.nn.functional, batch_norm, group_norm and instance_norm.
+        training", and a network that has run in evaluation fails at the first step of training, or at the
+        last batch of an epoch. Source: torch.nn.functional, batch_norm, group_norm and instance_norm.
 
     Example:
         input: 64x8x8

@@ -14,19 +14,19 @@ from ..words import named
 
 
 class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
-    """The features that the classifier gets have seen only part of the image.
+    """The features that the classifier receives have seen only part of the image.
 
     What it does:
-        Compares the receptive field of the last map with the input, where the map is then pooled as a
-        whole, or flattened into a single linear layer. Two linear layers on a flattened map relate all
-        its positions, as those of VGG do (field 212 of 224), and are not reported; nor is anything that
-        attention or a normalization over the map has joined before.
+        Compares the receptive field of the last map with the input, where the map is then pooled as a whole,
+        or flattened into a single linear layer. Two linear layers on a flattened map relate all its
+        positions, as those of VGG do (field 212 of 224), and are not reported; nor are maps whose positions
+        attention or a normalization has already related.
 
     Why it matters:
-        Pooling averages positions. If none of them has seen the whole image, the network counts what is in
-        its parts, and cannot tell how they are arranged: a bag of features. Sources: Brendel and
-        Bethge, "Approximating CNNs with Bag-of-local-Features models works surprisingly well on ImageNet"
-        (2019); Araujo, Norris and Sim, Distill (2019), for how accuracy grows with the field.
+        Pooling averages positions. If none of them has seen the whole image, the network sees which parts
+        there are, but not how they are arranged: a bag of features. Sources: Brendel and Bethge,
+        "Approximating CNNs with Bag-of-local-Features models works surprisingly well on ImageNet" (2019);
+        Araujo, Norris and Sim, Distill (2019), for how accuracy grows with the field.
 
     Example:
         input: 3x224x224
@@ -70,7 +70,7 @@ class SmallField(Rule, code="AL201", name="small-field", level=WARNING):
             yield self.found(
                 [study.network.index[last]],
                 f"{shorten(last)}: its positions have seen {times(sizes)} of the {times(image.spatial)} "
-                f"image{which}, and {named([joiner])} takes them together as they are",
+                f"image{which}, and {named([joiner])} combines them as they are",
                 notes=[f"its map of {study.network.shape_of(last)} goes into {joiner.op}"],
                 help="more layers, strides or dilation before it; a smaller input; or two linear layers "
                 "behind flatten",

@@ -22,8 +22,8 @@ class StackedLinear(Rule, code="AL304", name="stacked-linear", level=WARNING):
         layer between two wide ones is a factorisation that saves parameters, and is not reported.
 
     Why it matters:
-        The product of two matrices is a matrix: both together compute nothing that one layer could not. An
-        activation between them is what most likely was forgotten.
+        The product of two matrices is a matrix: together the layers compute nothing that one could not. Most
+        likely an activation between them was forgotten.
 
     Example:
         input: 64

@@ -14,12 +14,12 @@ class UnevenBranches(Rule, code="AL204", name="uneven-branches", level=WARNING):
     """Merged branches step through the image at different strides.
 
     What it does:
-        Finds an add, a concat or a product whose branches have the same size and yet different effective
-        strides, as when one was padded, cropped or interpolated to the size of the other.
+        Finds an add, a concat or a product whose branches have the same size but different effective strides,
+        for example because one was padded, cropped or interpolated to the size of the other.
 
     Why it matters:
         Neighbours in one branch are, say, two pixels apart and in the other three. The two agree at one
-        position at most and drift apart from there, so that the merge puts together what does not belong
+        position at most and drift apart from there, so that the merge combines values that do not belong
         together.
 
     Example:

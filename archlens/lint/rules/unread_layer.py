@@ -12,19 +12,19 @@ from ..rule import ERROR, Finding, Rule
 
 
 class UnreadLayer(Rule, code="AL603", name="unread-layer", level=ERROR):
-    """No output depends on something that is computed or given as an input.
+    """Something is computed, or given as an input, on which no output depends.
 
     What it does:
-        Finds steps whose result is neither read by a later step nor an output, with everything that leads to
-        them alone; and inputs of the network that no step reads. It reports the wasted parameters and
-        multiply-accumulates. Heads under outputs: are outputs, including those for training. A repeated step
-        of which other repeats are read is left to AL604. A lone parameter(...) depends on nothing and
-        computes nothing: it may be a key of the state dict for training, such as a mask token.
+        Finds steps whose result is neither read by a later step nor an output, together with everything that
+        leads only to them; and inputs of the network that no step reads. It reports the wasted parameters and
+        multiply-accumulates. Heads under outputs: are outputs, including those for training. Repeated steps
+        of which other repeats are read are covered by AL604. A lone parameter(...) depends on nothing and
+        computes nothing: it may be in the state dict for training, such as a mask token.
 
     Why it matters:
-        The work is done and thrown away, and the parameters never get a gradient, which PyTorch's
-        DistributedDataParallel refuses. Most often a ref() was meant to come earlier, or a branch was
-        meant to be merged.
+        The work is done and discarded, and the parameters never get a gradient, which PyTorch's
+        DistributedDataParallel refuses. Most often a ref() was meant to come earlier, or a branch was meant
+        to be merged.
 
     Example:
         input: 8x16x16

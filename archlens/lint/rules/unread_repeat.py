@@ -10,18 +10,18 @@ from ..rule import ADVICE, Finding, Rule
 
 
 class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
-    """One of several repeats of a step is wasted: nothing reads it, although others are read.
+    """One of several repeats of a step is wasted: nothing reads its result, although others are read.
 
     What it does:
-        Finds results that no layer reads and no output is, made by a step of which another repeat is read.
-        It reports the parameters and multiply-accumulates that are wasted.
+        Finds results that no layer reads and that are not an output, of a step of which another repeat is
+        read. It reports the wasted parameters and multiply-accumulates.
 
     Why it matters:
         Networks whose output is a sum of skips, such as WaveNet, have a last residual convolution that leads
-        nowhere. Their code makes it all the same, and their published parameters may hold it, so it is no
-        mistake; but it is work without an effect, and its parameters never get a gradient, which PyTorch's
-        DistributedDataParallel refuses unless it is told. Source: van den Oord et al., "WaveNet: A Generative
-        Model for Raw Audio" (2016), figure 4.
+        nowhere. Their code has it nevertheless, and their published parameters may include it, so it is not a
+        mistake; but it is work without effect, and its parameters never get a gradient, which PyTorch's
+        DistributedDataParallel refuses by default. Source: van den Oord et al., "WaveNet: A Generative Model
+        for Raw Audio" (2016), figure 4.
 
     Example:
         input: 8x64
@@ -65,7 +65,7 @@ class UnreadRepeat(Rule, code="AL604", name="unread-repeat", level=ADVICE):
                 f"of a repeated step {dead.said} not read{dead.more}",
                 at=dead.ends[0],
                 notes=[dead.note],
-                help="as it may be meant; else leave the last one out",
+                help="this may be intended; otherwise leave the last one out",
                 params=dead.params,
                 macs=dead.macs,
             )

@@ -18,13 +18,13 @@ class UnseenPadding(Rule, code="AL102", name="unseen-padding", level=ADVICE):
 
     What it does:
         Finds windows with a stride whose last step does not reach the end of the padding. One finding per
-        network, with how far the outputs of its last map lie off the centre of the image.
+        network, with the distance of the outputs of its last map from the centre of the image.
 
     Why it matters:
-        padding=1 on both sides of a 3x3 window with stride 2 over an even map is in effect padding before
-        it and none after it. The outputs look up and to the left by half a position each time, and it adds
-        up: to 15.5 pixels in a ResNet at 224. Classifiers do not mind. Detection, segmentation and
-        the conversion of weights from TensorFlow, whose "same" pads the other side, do. Source: Araujo,
+        padding=1 on both sides of a 3x3 window with stride 2 over an even map is in effect padding before it
+        and none after it. Each time, the outputs shift up and to the left by half a position, which adds up
+        to 15.5 pixels in a ResNet at 224. Classifiers are not affected. Detection and segmentation are, and
+        so is the conversion of weights from TensorFlow, whose "same" pads the other side. Source: Araujo,
         Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill (2019),
         "Alignment issues".
 
@@ -101,4 +101,9 @@ def _shifts(study: Study) -> list[str]:
     said = f"by {-shifts[image.axes[0]]:g} along the {' and '.join(shifts)}"
     if len(set(shifts.values())) > 1:
         said = " and ".join(f"by {0 - shift:g} along the {axis}" for axis, shift in shifts.items())
-    return [f"the centre of the last map, {shorten(last)}, lies before that of the image {said}"]
+    return [
+        (
+            f"the centre of the last map, {shorten(last)}, is off the centre of the image, towards "
+            f"the start, {said}"
+        )
+    ]

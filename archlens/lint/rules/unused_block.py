@@ -14,15 +14,15 @@ from ..words import listed
 
 
 class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
-    """A block, or a part of another file, is used by no variant of the network.
+    """No variant of the network uses a block, or a part of another file.
 
     What it does:
-        Finds blocks, and names under `use:`, that nothing mentions, from the layers, outputs and inputs on,
-        through blocks and params and over all variants.
+        Finds blocks, and names under `use:`, that are not mentioned by the layers, outputs and inputs of any
+        variant, directly or through blocks and params.
 
     Why it matters:
         A reader takes it for part of the network, and a mistake in it is never noticed. Often its name was
-        meant where another is written.
+        intended where another is written.
 
     Example:
         input: 1x8x8
@@ -54,5 +54,5 @@ class UnusedBlock(Rule, code="AL602", name="unused-block", level=WARNING):
                     one,
                     f"{what} {shorten(one.name)} is used by "
                     + (f"{listed(owners)} only, which nothing uses" if owners else "nothing"),
-                    help="leave it out, or use it where it was meant",
+                    help="remove it, or use it where it was intended",
                 )

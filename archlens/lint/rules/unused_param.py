@@ -18,13 +18,13 @@ class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
     """A param of the file, or a parameter of a block, has no effect.
 
     What it does:
-        Finds params that no layer, output, input or block in use mentions, in any variant; and parameters
-        of blocks that the block does not mention. Blocks that are handed on by name (unit: normalized) may
-        have parameters only for the sake of the others, and are left out.
+        Finds params that no layer, output, input or block in use mentions, in any variant; and parameters of
+        blocks that the block does not mention. Blocks that are passed by name (unit: normalized) may have
+        parameters only to match other blocks, and are skipped.
 
     Why it matters:
-        Whoever sets it believes that the network changes, and it does not. Often a number was left in the
-        layers where the param was meant.
+        Setting it seems to change the network, but does not. Often a number was left in the layers where the
+        param was intended.
 
     Example:
         input: 1x8x8
@@ -53,7 +53,7 @@ class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
                 f"the param {shorten(name)} is read by "
                 + (f"{listed(owners)} only, which nothing uses" if owners else "nothing"),
                 notes=[f"set nevertheless by {listed(setting)}"] if setting else [],
-                help="leave it out, or use it where it was meant",
+                help="remove it, or use it where it was intended",
             )
         for block in spec.blocks.values():
             if block.name in found.passed or block.name not in found.reached:
@@ -63,8 +63,8 @@ class UnusedParam(Rule, code="AL601", name="unused-param", level=WARNING):
                 if name not in read:
                     yield self.found(
                         _place(block, name),
-                        f"{shorten(name)}, a parameter of {shorten(block.name)}, is read by nothing",
-                        help="leave it out, or use it where it was meant",
+                        f"{shorten(name)}, a parameter of {shorten(block.name)}, is not used",
+                        help="remove it, or use it where it was intended",
                     )
 
 

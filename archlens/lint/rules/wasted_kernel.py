@@ -18,14 +18,14 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
     """A kernel is larger than its map: some of its weights only ever meet padding.
 
     What it does:
-        Finds convolutions of whose kernel some rows or columns lie on padding at every output. It follows
+        Finds convolutions with rows or columns of the kernel that lie on padding at every output. It follows
         each of them over all outputs, so stride and dilation are taken into account.
 
     Why it matters:
-        Those weights are multiplied by zero whatever the image is. They get no gradient, and are parameters
-        in name only. A dilated 3x3 convolution on a map smaller than its dilation is a 1x1, as was found
-        for DeepLab's larger rates: Chen et al., "Rethinking Atrous Convolution for Semantic Image
-        Segmentation" (2017), section 3.3.
+        Those weights are multiplied by zero whatever the image. They get no gradient, and are parameters in
+        name only. A dilated 3x3 convolution on a map smaller than its dilation is a 1x1, as was found for
+        DeepLab's larger rates: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation"
+        (2017), section 3.3.
 
     Example:
         input: 512x1x1
@@ -52,7 +52,7 @@ class WastedKernel(Rule, code="AL104", name="wasted-kernel", level=WARNING):
             dead = weights - weights // prod(kernel) * prod(used)
             yield self.found(
                 layers,
-                f"{named(layers)}: of its {times(kernel)} kernel only {times(used)} ever meets the map of "
+                f"{named(layers)}: only {times(used)} of its {times(kernel)} kernel ever meets the map of "
                 f"{times(first.input_shapes[0].spatial)}; {dead:,} of {weights:,} weights "
                 f"({percent(dead, weights)}) meet nothing but padding",
                 help=f"a kernel of {times(used)} does the same; or a larger map",

@@ -17,11 +17,11 @@ COMMAND = "claims"
 def parts(material: Material) -> Sequence[Part]:
     """A line a figure; beneath, why some differ."""
     if material.overridden and material.network.meta.published:
-        said = f"With {material.overridden} the figures that are published in the spec do not hold."
+        said = f"The published figures of the spec do not apply with {material.overridden}."
         return [Paragraph([said])]
     table = view.table([(material.network.name, material.study.claims)])
     if not table.rows:
-        return [Paragraph(["No figure is published in the spec."])]
+        return [Paragraph(["The spec lists no published figures."])]
     _network, *columns = table.columns
     shown = replace(table, columns=columns, rows=[row[1:] for row in table.cells])
     return [shown.seen, Bullets([[str(line)] for block in table.remarks for line in block])]

@@ -27,4 +27,7 @@ def _bounds(material: Material) -> Iterator[str]:
     """How far was tried, where that is less than the input's own size."""
     sizes = material.study.sizes
     if any(tried.bound < max(sizes.own.spatial) for tried in sizes.tried):
-        yield "Tried for this page: sizes up to twice the smallest, and up to 96; archlens sizes tries more."
+        yield (
+            "For this page, sizes up to twice the smallest, and up to 96, were tried; archlens "
+            "sizes tries more."
+        )

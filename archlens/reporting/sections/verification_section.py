@@ -32,10 +32,14 @@ def parts(material: Material) -> Sequence[Part]:
     if not rows:
         verify = f"archlens verify {material.asked or name}"
         if material.overridden:
-            said = f"With {material.overridden} what was verified of the spec does not hold; with torch, "
+            said = f"The verification of the spec does not apply with {material.overridden}; with torch, "
             return [Paragraph([said, Command(verify), " verifies this network."])]
         written = Command(f"{verify} --format json -o verification.json")
-        return [Paragraph(["No report of a verification lies here; with torch, ", written, " makes one."])]
+        return [
+            Paragraph(
+                ["There is no verification report in this folder; with torch, ", written, " makes one."]
+            )
+        ]
     return [
         Table([Column("made on"), *(Column(title, title != "verdict") for title in head[1:])], rows),
         Details("What is compared", [Notes(CONVENTIONS)]),
