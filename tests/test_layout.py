@@ -15,7 +15,7 @@ import pytest
 
 import archlens
 from archlens.analysis.repeats import Repeats
-from archlens.drawing import Request, ordering, to_bytes
+from archlens.drawing import Request, layout, ordering, to_bytes
 from archlens.drawing.layout import lay_out
 from archlens.drawing.ordering import Join
 from archlens.drawing.part import part
@@ -228,6 +228,18 @@ def test_figures_stand_beneath_each_other_where_one_line_has_no_room() -> None:
     box = next(box for box in found.plan.boxes if box.figures.count(",") == 2)
     assert [row.what for row in graph._rows(box, narrow)][-3:] == box.figures.split(", ")
     assert [row.what for row in graph._rows(box, found.words._replace(stacked=False))][-1] == box.figures
+
+
+def test_where_many_lines_cross_no_other_sides_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would take long, and leave as many."""
+    tried = []
+    placed = layout.placed
+    monkeypatch.setattr(layout, "placed", lambda one: tried.append(one) or placed(one))
+    random = Random(2)
+    links = [(i, j) for j in range(1, 24) for i in random.sample(range(j), min(j, 3))]
+    found = lay_out(given(24, links), "tb")
+    assert drawn.crossings(found) > 6
+    assert len(tried) == 1
 
 
 def test_narrow_boxes_stand_closer_where_nothing_else_fits_on_a_page() -> None:

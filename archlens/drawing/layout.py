@@ -21,8 +21,8 @@ _EVEN, _GAPS = 0.18, 80
 _LINES, _EACH, _MERGED, _SCOPE = 3, 0.12, 0.5, 0.15
 
 
-#: Up to how many connections other sides are tried where some cross, and how often.
-_FEW, _TRIES = 72, 60
+#: Up to how many connections, and how many pairs of them that cross, other sides are tried; and how often.
+_FEW, _CROSSING, _TRIES = 72, 6, 60
 #: Where a line lies beside another that it touches: on either side, a little further up or down.
 _BESIDE = tuple((x, y) for x in (0.013, -0.013) for y in (0.007, -0.007))
 
@@ -95,7 +95,9 @@ def lay_out(given: Given, direction: str) -> Layout:
     if len(given.links) > _FEW:
         return best
     crossing, tries = _crossing(best.wires), 0
-    while crossing and tries < _TRIES:  # what stands on its other side may be crossed less
+    while (
+        0 < len(crossing) <= _CROSSING and tries < _TRIES
+    ):  # what stands on its other side may be crossed less
         for side in _concerned(block, crossing, best.wires):
             one = forward._replace(turned_over=forward.turned_over ^ {side})
             other = placed(one)

@@ -614,7 +614,7 @@ def _is_cut(plan: Plan, words: _Words) -> bool:
         most = words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words))
         if any(width(row.name[:100], NAME, True) > most for row in _head(box, words)):
             return True
-        if any(width(figure, SMALL) > most for figure in _figures(box, words)):
+        if width(box.figures[:100], SMALL) > most:
             return True
     return False
 
