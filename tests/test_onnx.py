@@ -2339,6 +2339,38 @@ def test_rotary_positions_of_one_operator(one: str, ids: list[int], tmp_path: Pa
     assert network.params == 0
 
 
+@pytest.mark.parametrize(("last", "kind"), [(4199, "rotary"), (7, "RotaryEmbedding")])
+def test_positions_of_a_long_sequence(last: int, kind: str, tmp_path: Path) -> None:
+    """More than are computed with as values; of which the last may stand elsewhere."""
+    cos, sin = waves(length=4200, twice=False)
+    held = [floats("cos", [4200, 4], cos), floats("sin", [4200, 4], sin)]
+    held.append(tensor("ids", [1, 4200], [*range(4199), last], 7))
+    data = node("RotaryEmbedding", "x cos sin ids", "y", num_heads=2)
+    at = [1, 4200, 16]
+    network = loaded(tmp_path, model([data], held, [info("x", at)], [info("y", at)], opset=23))
+    assert network.output == (4200, 16)
+    assert kind in [str(layer.op).partition("(")[0] for layer in network]
+
+
+@pytest.mark.parametrize(("low", "high", "side"), [(0.0, 9.0, 11), (2.0, 9.0, 12), (-9.0, -3.0, 7)])
+def test_padding_that_is_clipped(low: float, high: float, side: int, tmp_path: Path) -> None:
+    """As exporters write TensorFlow's padding: what is missing, 11 - 10 here, and not less than nothing."""
+    nodes = [
+        node("Shape", "x", "sizes"),
+        node("Gather", "sizes last", "n"),
+        node("Cast", "n", "real", to=1),
+        node("Sub", "eleven real", "missing"),
+        node("Clip", "missing low high", "some"),
+        node("Cast", "some", "more", to=7),
+        node("Concat", "none more", "pads", axis=0),
+        node("Pad", "x pads", "y"),
+    ]
+    held = [tensor("last", [1], [3], 7), floats("eleven", [], [11.0]), tensor("none", [7], [0] * 7, 7)]
+    held += [floats("low", [], [low]), floats("high", [], [high])]
+    data = model(nodes, held, [info("x", ["n", 3, 10, 10])], [field(1, "y")])
+    assert loaded(tmp_path, data).output == (3, 10, side)
+
+
 def test_positions_that_are_an_input(tmp_path: Path) -> None:
     cos, sin = waves(length=20, twice=False)
     data = node("RotaryEmbedding", "x ids cos sin", "y", domain="com.microsoft")

@@ -78,6 +78,16 @@ def elementwise(at: At) -> Tensor | None:
     return made(found.sizes, values, "bool" if at.node.op in _BOOLEAN else dtype)
 
 
+@folds("Clip")
+def clip(at: At) -> Tensor | None:
+    """Not below one number and not above another, which are inputs, or attributes of older files."""
+    x, found = at.x(), at.x().values or []
+    for index, name, which in ((1, "min", max), (2, "max", min)):
+        given = at.values(index) or [at.node.decimal(name, None)]
+        found = [which(one, given[0]) for one in found] if given[0] is not None else found
+    return made(x.sizes, found, x.dtype)
+
+
 @folds("Cast")
 def cast(at: At) -> Tensor | None:
     x = at.x()

@@ -124,7 +124,7 @@ def rotary(at: At) -> Tensor:
     ids, cos, sin = (at.given(1), at.x(2), at.x(3)) if fused else (at.given(3), at.x(1), at.x(2))
     flat, half = len(x.sizes) == 3, cos.sizes[-1] if cos.sizes else 0
     known = not (cos.flows or sin.flows) and len(cos.sizes) == len(sin.sizes) == 2 and len(x.sizes) in (3, 4)
-    places = _places(ids, x.sizes[1 if flat else 2]) if ids is not None and known else None
+    places = _places(at, ids, x.sizes[1 if flat else 2]) if ids is not None and known else None
     if places is None or cos.sizes != sin.sizes or at.node.decimal("scale", 1.0) != 1:
         return at.write("RotaryEmbedding", {"inputs": _all(at)}, x.sizes)
     width = at.node.integer("rotary_embedding_dim", 0) or 2 * half
@@ -138,14 +138,19 @@ def rotary(at: At) -> Tensor:
     return _together(at, made) if flat else made
 
 
-def _places(ids: Tensor, length: int) -> list[int] | None:
+def _places(at: At, ids: Tensor, length: int) -> list[int] | None:
     """The position of each token, where they are known and those of all samples."""
-    if ids.flows or not ids.values:
+    count = prod(ids.sizes)
+    if ids.flows or (count != 1 and ids.sizes[-1:] != (length,)) or not count:
         return None
-    if prod(ids.sizes) == 1:  # where they begin
-        return [ids.values[0] + i for i in range(length)]
-    first = ids.values[:length]
-    return first if ids.values == first * (len(ids.values) // length) and ids.sizes[-1] == length else None
+    try:
+        values = ids.values or [*at.run.reader.at(at.run.value(ids), range(count))]
+    except LookupError:
+        return None
+    if count == 1:  # where they begin
+        return [values[0] + i for i in range(length)]
+    first = values[:length]
+    return first if values == first * (count // length) else None
 
 
 def _turned(
