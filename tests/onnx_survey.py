@@ -123,7 +123,7 @@ def counted(model: Any, filled: bool = False) -> int:
     sizes = {
         one.name: tuple(one.dims)
         for one in model.graph.initializer
-        if one.data_type in FLOATS and len(one.dims)
+        if one.data_type in FLOATS and (one.dims or "." in one.name)
     }
     held = {one.name: one for one in model.graph.initializer}
     for node in model.graph.node:
