@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,9 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.lowering.lowering import NotSaid
+from archlens.lowering.parts import map_padded
+from archlens.shape import Shape
 from archlens.writing import convert
 
 SIZES = (8, 10)
@@ -615,3 +620,10 @@ def test_the_deviation_of_groups() -> None:
 def test_other_norms_have_no_op(does: Callable[[Tensor], Tensor]) -> None:
     network = archlens.trace(Maps(does).eval(), (3, 6, 9))
     assert [layer.op.kind for layer in network].count("opaque") == 1
+
+
+def test_a_tensor_without_the_batch_is_no_map_to_pad() -> None:
+    """As where code pastes the mask of one box into an image of zeros: no op says that, and nothing fails."""
+    draft: Any = SimpleNamespace(shape=Shape((3, 4, 5)))
+    with pytest.raises(NotSaid):
+        map_padded(None, draft, [(0, 0), (1, 1), (2, 2)], "constant", None)  # type: ignore[arg-type]

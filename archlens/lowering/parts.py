@@ -127,6 +127,8 @@ def map_padded(
     lowering: Lowering, draft: Draft, pairs: Sequence[tuple[int, ...]], mode: str, value: float | None
 ) -> Draft:
     """A map padded by so many before and after each of its axes, the samples' first."""
+    if len(pairs) != 1 + len(draft.shape):
+        raise NotSaid("its first axis is not the batch")
     samples, channels, *pairs = pairs
     if any(samples) or min(channels) < 0 or len(pairs) > 3:
         raise NotSaid("beyond the map")
