@@ -102,8 +102,10 @@ def page(subjects: Sequence[Subject], *, command: str, live: Live | None = None)
 def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str, str]], dict[str, int]]:
     """The pictures, each with what it is, and which each network has.
 
-    Of many networks there is one for each kind of block in a family; stages are a network's own.
+    Of many networks there is one for each kind of block in a family; stages are a network's own, unless
+    another has the very same.
     """
+    many = len(subjects) > PICTURED
     pictures: list[tuple[str, str]] = []
     numbers: dict[str, int] = {}
     drawn: dict[str, int] = {}
@@ -111,7 +113,7 @@ def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str
     for one in subjects:
         name, scope = one.found.name, block(one.study)
         kind = one.found.family, one.study.network.blocks.get(scope, "")
-        if scope and len(subjects) > PICTURED and kind in kinds:
+        if scope and many and kind in kinds:
             drawn[name] = kinds[kind]
             continue
         found = drawing(one.study, scope)
@@ -120,7 +122,8 @@ def _pictures(subjects: Sequence[Subject], looks: Looks) -> tuple[list[tuple[str
         said, picture = found
         label = f"{printable(one.found.title)}, {printable(said)}"
         text = svg(picture, looks, label)
-        drawn[name] = kinds[kind] = numbers.setdefault(text, len(pictures))
+        alike = text.replace(escape(label), "", 1) if many else text
+        drawn[name] = kinds[kind] = numbers.setdefault(alike, len(pictures))
         if drawn[name] == len(pictures):
             pictures.append((label, text))
     return pictures, drawn

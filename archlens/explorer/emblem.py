@@ -191,8 +191,8 @@ def drawing(study: Study, scope: str) -> tuple[str, Drawn] | None:
     network = study.network
     if scope:
         inside = part(network, scope)
-        return f"{scope}: {network.made_by(scope)}", Request(inside, bare=True, fit=FIT)
-    request = Request(network, depth=1, bare=True, fit=FIT)
+        return f"{scope}: {network.made_by(scope)}", Request(inside, bare=True, ground="none", fit=FIT)
+    request = Request(network, depth=1, bare=True, ground="none", fit=FIT)
     try:
         boxes = len(request.plan.boxes)
     except TooMuch:
