@@ -27,6 +27,14 @@ def test_it_works_as_it_stands(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert archlens.load(f"{name}.yaml:{wide}").params > 3 * network.params
 
 
+def test_lint_has_nothing_to_warn_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    new("mine")
+    for variant in ("mine", "mine_wide"):
+        result = CliRunner().invoke(cli, ["lint", f"mine.yaml:{variant}"])
+        assert (result.exit_code, "warning" in result.output) == (0, False), result.output
+
+
 def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("mine")

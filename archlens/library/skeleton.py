@@ -39,7 +39,7 @@ blocks:
 layers:
   - stem: unit(width)
   - layer1: basic(width) * 2
-  - layer2: basic(2 * width, stride=2) >> basic(2 * width)
+  - layer2: basic(2 * width, stride=2) >> basic(2 * width) * 2
   - global_avg_pool
   - flatten
   - fc: linear(classes)
