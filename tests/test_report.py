@@ -688,7 +688,8 @@ def test_what_was_published_and_verified_is_of_the_spec_itself(
     Path("v.json").write_text((REPORTS / "verification.json").read_text("utf-8"), "utf-8")
     assert run("resnet18", "--verification", "v.json", *options, "-o", "out").exit_code == 0
     text = Path("out/resnet18.md").read_text("utf-8")
-    assert f"With {how} the figures that are published" in titled(text, "Published and computed")
+    told = titled(text, "Published and computed")
+    assert f"The published figures of the spec do not apply with {how}." in told
     said = titled(text, "Verification")
     assert f"`archlens verify resnet18 {shlex.join(options)}` verifies this network" in said
     assert "Device" not in said

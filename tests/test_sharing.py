@@ -435,6 +435,28 @@ def test_a_module_is_written_with_its_uses(name: str) -> None:
         torch.testing.assert_close(built(*inputs), module(*inputs))
 
 
+class Masked(nn.Module):
+    """A head as BERT has it: its matrix is the table, and its bias lies on the module around it, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(20, 12)
+        self.bias = nn.Parameter(torch.rand(20))
+        self.decoder = nn.Linear(12, 20)
+        self.decoder.weight, self.decoder.bias = self.table.weight, self.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.table(x).relu())
+
+
+def test_a_head_with_both_names_of_others_is_one_layer() -> None:
+    module = Masked()
+    network = archlens.trace(module, torch.zeros(1, 7, dtype=torch.long))
+    assert [(one.name, one.op.kind) for one in network][-1] == ("decoder", "linear")
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.macs == 7 * 12 * 20
+
+
 class Levels(nn.Module):
     """torchvision's head of RetinaNet on levels of a pyramid, without what it does to its outputs."""
 

@@ -210,7 +210,9 @@ def test_inputs_that_are_called_as_functions_of_python() -> None:
 def one_layer(op: Any, inputs: Any, facts: Any) -> Network:
     """A network of one layer, whose input may have its channels last."""
     whole = archlens.loads("{input: 3, layers: [relu]}")
-    layer = whole.layers[0]._replace(name="layer", op=op, inputs=("input",), input_shapes=inputs, facts=facts)
+    layer = whole.layers[0]._replace(
+        name="layer", op=op, inputs=("input",), input_shapes=inputs, facts=facts, once=op.stands_once
+    )
     return replace(
         whole, inputs={"input": inputs[0]}, layers=(layer,), outputs={"out": "layer"}, index={"layer": layer}
     )

@@ -341,10 +341,12 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 
 def _stands_apart(lowering: Lowering, weight: Value, bias: Value) -> bool:
-    """Whether a bias lies in another module than the matrix, which has none of that name itself."""
-    inside = weight.key.rpartition(".")[0]
-    own = f"{inside}.bias" if inside else "bias"
-    return bias.trains and bias.key.rpartition(".")[0] != inside and own not in lowering.tape.aliases
+    """Whether a bias is none of a module that has the matrix, under whatever names they are there."""
+    aliases = lowering.tape.aliases
+    keys = [weight.key, *(alias for alias, key in aliases.items() if key == weight.key)]
+    modules = {key.rpartition(".")[0] for key in keys}
+    own = {f"{module}.bias" if module else "bias" for module in modules}
+    return bias.trains and bias.key.rpartition(".")[0] not in modules and own.isdisjoint(aliases)
 
 
 def _with_bias(lowering: Lowering, node: Node, args: dict[str, Any], bias: Value) -> Held:
