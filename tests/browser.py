@@ -203,7 +203,8 @@ class Browser:
         elif method == "Network.requestWillBeSent":
             self.page.requests.append(params["request"]["url"])
         elif method == "Runtime.exceptionThrown":
-            self.page.problems.append(params["exceptionDetails"]["exception"]["description"])
+            details = params["exceptionDetails"]  # of what a page is not allowed to see there is a text alone
+            self.page.problems.append(details.get("exception", {}).get("description", details["text"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.page.problems.append(params["entry"]["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):

@@ -461,6 +461,19 @@ def test_what_is_one_scope_is_open_at_first(tab: browser.Page, tmp_path: Path) -
     assert tab.run(shown) == []
 
 
+@pytest.mark.parametrize("open_", ["transformer,transformer.h", "transformer,transformer.h,transformer.h.0"])
+def test_what_is_seen_of_a_scope_is_what_is_said_of_it(tab: browser.Page, tmp_path: Path, open_: str) -> None:
+    """In its order, so that who speaks to the page can name it."""
+    page(tmp_path, "gpt2")
+    tab.open(tmp_path / "explorer.html", f"view=network&net=gpt2&open={open_}")
+    said = tab.run(
+        '[...document.querySelectorAll(".closed, .fold")].map(one => [one.getAttribute("aria-label"),'
+        ' one.textContent.replace(/\\s+/g, " ").trim()])'
+    )
+    assert [label for label, seen in said if not label.startswith(seen)] == []
+    assert any(" x12" in seen for _, seen in said)
+
+
 @pytest.mark.parametrize("view", ["table", "beside&net=resnet50&with=googlenet"])
 def test_figures_are_in_sight_on_a_phone(tab: browser.Page, here: Path, view: str) -> None:
     """Beside whose they are: the first figure of each line, and of two networks all."""

@@ -320,6 +320,7 @@ export function walk(network, state, set, how = {}) {
           rx: 4,
         }),
         s("text", { class: "first", x: frame.x + 9, y: frame.y + 15 }, `− ${first}`),
+        " ",
         times(frame, frame.y + 15),
       ),
     );
@@ -353,8 +354,10 @@ export function walk(network, state, set, how = {}) {
     const texts = [
       s("text", { class: "first", x: box.x + 9, y: box.y + 14 }, layer ? first : `+ ${first}`),
       " ",
+      // in the order in which it is said
+      times(box, box.y + 14),
+      " ",
       s("text", { class: "second", x: box.x + 9, y: box.y + 27 }, second),
-      box.copies > 1 ? [" ", times(box, box.y + 14)] : null,
     ];
     return s(
       "g",
