@@ -747,6 +747,20 @@ def mask(here: Any, there: Any, after: Sequence[Sequence[bool]] = AFTER) -> list
 
 FULL = tensor("low", [], [float("-inf")])
 
+#: A triangle by which positions come after others, and its constants but for where it begins.
+_AFTER = [
+    node("Expand", "lowest square", "a"),
+    node("Trilu", "a k", "b", upper=1),
+    node("Greater", "ids column", "after"),
+    node("Cast", "after", "ones", to=1),
+    node("Mul", "b ones", "c"),
+    node("Add", "s1 c", "s2"),
+]
+_COMPARED = [
+    *(tensor("lowest", [1], [-3.4e38]), ints("square", 8, 8)),
+    *(tensor("ids", [8], list(range(8)), 7), tensor("column", [8, 1], list(range(8)), 7)),
+]
+
 #: How scores are masked, the constants for it, and whether that is causal.
 MASKS: dict[str, tuple[list[bytes], list[bytes], bool]] = {
     "a sum": ([node("Add", "s1 m", "s2")], [tensor("m", [8, 8], mask(0.0, float("-inf")))], True),
@@ -779,36 +793,8 @@ MASKS: dict[str, tuple[list[bytes], list[bytes], bool]] = {
         [tensor("one", [1], [1.0]), tensor("zero", [], [0.0]), ints("square", 8, 8), FULL],
         True,
     ),
-    "a triangle by what comes after": (
-        [
-            node("Expand", "lowest square", "a"),
-            node("Trilu", "a k", "b", upper=1),
-            node("Greater", "ids column", "after"),
-            node("Cast", "after", "ones", to=1),
-            node("Mul", "b ones", "c"),
-            node("Add", "s1 c", "s2"),
-        ],
-        [
-            *(tensor("lowest", [1], [-3.4e38]), ints("square", 8, 8), ints("k", 1)),
-            *(tensor("ids", [8], list(range(8)), 7), tensor("column", [8, 1], list(range(8)), 7)),
-        ],
-        True,
-    ),
-    "a triangle by what comes one later": (
-        [
-            node("Expand", "lowest square", "a"),
-            node("Trilu", "a k", "b", upper=1),
-            node("Greater", "ids column", "after"),
-            node("Cast", "after", "ones", to=1),
-            node("Mul", "b ones", "c"),
-            node("Add", "s1 c", "s2"),
-        ],
-        [
-            *(tensor("lowest", [1], [-3.4e38]), ints("square", 8, 8), ints("k", 2)),
-            *(tensor("ids", [8], list(range(8)), 7), tensor("column", [8, 1], list(range(8)), 7)),
-        ],
-        False,
-    ),
+    "a triangle by what comes after": (_AFTER, [*_COMPARED, ints("k", 1)], True),
+    "a triangle by what comes one later": (_AFTER, [*_COMPARED, ints("k", 2)], False),
     "a part that begins later": (
         [node("Slice", "m from to axes", "c"), node("Add", "s1 c", "s2")],
         [

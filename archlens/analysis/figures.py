@@ -223,7 +223,7 @@ FIGURES: dict[str, Figure] = {
         head=Head(
             "active",
             1,
-            ("Active: params that one token uses: all but those of experts that it does not go to."),
+            "Active: params that one token uses: all but those of experts that it does not go to.",
         ),
         name="active parameters",
         note="used by one token: all but those of experts that it does not go to",
@@ -315,7 +315,7 @@ FIGURES: dict[str, Figure] = {
     "training_memory": Figure(
         "training memory",
         Kind.BYTES,
-        ("Most bytes alive in training with Adam, one sample in float32; without the loss and workspaces."),
+        "Most bytes alive in training with Adam, one sample in float32; without the loss and workspaces.",
         _training,
         where=Where.LIMITS,
         own=False,
@@ -360,9 +360,7 @@ FIGURES: dict[str, Figure] = {
         "The most convolutions and matrix products with weights on any path through the network.",
         _depth,
         scoped=True,
-        head=Head(
-            "depth", 7, ("Depth: convolutions and matrix products with weights, the most on any path.")
-        ),
+        head=Head("depth", 7, "Depth: convolutions and matrix products with weights, the most on any path."),
         note="convolutions and matrix products with weights on the longest path",
     ),
 }

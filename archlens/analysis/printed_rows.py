@@ -107,7 +107,7 @@ def read(
     if head is None:
         raise usage(
             f"{shorten(name, 200)} is empty",
-            help=("a table has a header line, and one line for each network"),
+            help="a table has a header line, and one line for each network",
         )
     heads = [cell.strip() for cell in head[1]]
     found = _columns(heads, columns, _span(source, head[0]))

@@ -199,7 +199,7 @@ class _Computed:
         network = shorten(self.network.name)
         known = dict.fromkeys(name for layer in self.network.layers for name in scopes_of(layer.name))
         return error(
-            (f"published: has a figure for {shorten(figure.of)}, but {network} has no such layer or scope"),
+            f"published: has a figure for {shorten(figure.of)}, but {network} has no such layer or scope",
             figure.span,
             help=did_you_mean(figure.of, known),
         )

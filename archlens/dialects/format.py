@@ -133,7 +133,7 @@ class File(Outside):
         variants = () if self.variant or not self.format.variant_of else self._model().variants
         if len(variants) > _EACH:
             raise usage(
-                (f"{shorten(self.path, 200)} has {len(variants):,} variants, too many to process together"),
+                f"{shorten(self.path, 200)} has {len(variants):,} variants, too many to process together",
                 help=f"name one, as {shorten(self.path, 200)}:{shorten(variants[0])}",
             )
         return [replace(self, text=f"{self.text}:{one}", variant=one) for one in variants] or [self]

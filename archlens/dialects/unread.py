@@ -71,7 +71,7 @@ KINDS = (
     ),
     Unread(
         "is a graph of TensorFlow, which is not read",
-        ("tf.lite.TFLiteConverter.from_saved_model(folder).convert() makes a .tflite, and tf2onnx an .onnx"),
+        "tf.lite.TFLiteConverter.from_saved_model(folder).convert() makes a .tflite, and tf2onnx an .onnx",
         (".pb", ".pbtxt"),
     ),
     Unread(

@@ -94,22 +94,19 @@ def lay_out(given: Given, direction: str) -> Layout:
     best = _laid(block, given, forward)
     if len(given.links) > _FEW:
         return best
-    crossing, tries = _crossing(best.wires), 0
-    while (
-        0 < len(crossing) <= _CROSSING and tries < _TRIES
-    ):  # what stands on its other side may be crossed less
-        for side in _concerned(block, crossing, best.wires):
-            one = forward._replace(turned_over=forward.turned_over ^ {side})
-            other = placed(one)
-            found = _laid(other, given, one)
-            tries += 1
-            if len(fewer := _crossing(found.wires)) < len(crossing):
-                best, block, crossing, forward = found, other, fewer, one
-                break
-            if tries == _TRIES:
-                break
-        else:
+    crossing = _crossing(best.wires)
+    if not 0 < len(crossing) <= _CROSSING:
+        return best
+    sides = _concerned(block, crossing, best.wires)
+    for _ in range(_TRIES):  # what stands on its other side may be crossed less
+        if not sides:
             break
+        one = forward._replace(turned_over=forward.turned_over ^ {sides.pop(0)})
+        other = placed(one)
+        found = _laid(other, given, one)
+        if len(fewer := _crossing(found.wires)) < len(crossing):
+            best, crossing, forward = found, fewer, one
+            sides = _concerned(other, crossing, best.wires)
     return best
 
 

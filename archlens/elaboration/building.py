@@ -544,12 +544,16 @@ class Builder:
         self.connect(len(inputs), where)
         if len(inputs) > 1:
             self.steps += sum([len(source) for source in sources]) >> 6
-        once = known.op.stands_once or (bool(self.once) and self.once.issuperset(sources))
-        if once:
-            self.once.add(name)
         made = Layer(name, known.op, sources, shapes, facts, where, self.training)
-        self.layers.append(made._replace(once=True) if once else made)
+        self.layers.append(self.made_once(made))
         self.x = Tensor(name, facts.shape)
+
+    def made_once(self, layer: Layer) -> Layer:
+        """The layer, which is made once for a whole batch where all that it reads is."""
+        if not (layer.op.stands_once or (self.once and self.once.issuperset(layer.inputs))):
+            return layer
+        self.once.add(layer.name)
+        return layer._replace(once=True)
 
     def owns(self, known: Known, read: Shape, where: Located | None) -> bool:
         """Whether an op has tensors of its own on what it reads, weights or others that are saved.

@@ -67,7 +67,7 @@ _SHOWN = 3
 
 #: What would work where a step takes one that is not finished, that comes later, or in another scope.
 _FINISHED = {
-    "again": ("a step can only be applied again after it; `* n` repeats steps, each time with new weights"),
+    "again": "a step can only be applied again after it; `* n` repeats steps, each time with new weights",
     f"{TIED}=": f"a {TIED} is tied to that of another layer",
 }
 _EARLIER = {
@@ -381,7 +381,7 @@ class Sharing(Elaboration):
             )
         if found[1].training and not layer.training:
             raise error(
-                (f"{shorten(owner.name)} runs only in training, but {shorten(layer.name)} also at inference"),
+                f"{shorten(owner.name)} runs only in training, but {shorten(layer.name)} also at inference",
                 expression.span(keyword),
                 also=also,
             )
@@ -458,7 +458,7 @@ class _Use:
             raise error(
                 f"{shorten(self.path)} does not read its input, so it would compute the same again",
                 self.where.span,
-                help=("a ref at its start belongs before it: `- ref(input.a)`, and then `- left: [...]`"),
+                help="a ref at its start belongs before it: `- ref(input.a)`, and then `- left: [...]`",
                 also=self.there,
             )
 

@@ -169,7 +169,7 @@ class Walk(Mixing):
             raise usage(f"the value of {name} is out of range")
         if value is None or isinstance(value, int | float | Remembering) or is_template(value):
             return value
-        raise usage(f"{name} cannot be {type(value).__name__}", help=("numbers, strings, and lists of them"))
+        raise usage(f"{name} cannot be {type(value).__name__}", help="numbers, strings, and lists of them")
 
     def word(self, value: Value, env: Env) -> Any:
         """The value of a param, in which a word that names nothing is a text."""
@@ -1049,9 +1049,8 @@ class Walk(Mixing):
                 builder.steps += len(layer.facts.weights)
                 copies = layer.copies._replace(scope=scope, chosen=chosen)
                 builder.layers[number] = again = again._replace(copies=copies)
-            if builder.once and (again.op.stands_once or builder.once.issuperset(again.inputs)):
-                builder.once.add(again.name)
-                builder.layers[number] = again._replace(once=True)
+            if builder.once:
+                builder.layers[number] = builder.made_once(again)
         builder.scopes += [
             (path + inner[cut:], Tensor(moved(end.name), end.shape))
             for inner, end in builder.scopes[made.scopes]

@@ -54,7 +54,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "choice": Construct(
         "a if stride > 1 else b",
         "One of two steps, chosen when the network is laid out.",
-        ("The condition depends on params and sizes, never on the values that flow through the network."),
+        "The condition depends on params and sizes, never on the values that flow through the network.",
         "params: {normalized: true}\ninput: 8x8x8\nlayers:\n  - batch_norm if normalized else identity",
         "if when ifelse cond condition conditional ternary switchcase",
     ),
@@ -129,7 +129,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "each": Construct(
         "each: [n, width], in: [[2, 64], [3, 128]], do: [steps]",
         "A table of rows, as papers print them; the steps run once for each row.",
-        ("`in:` may be an expression for a list, such as `range(4)`. Within a merge each row is a branch."),
+        "`in:` may be an expression for a list, such as `range(4)`. Within a merge each row is a branch.",
         "input: 3x16x16\nlayers:\n  - each: [n, width]\n    in: [[1, 8], [2, 16]]\n"
         "    do: conv(width, 3, padding=1) * n >> max_pool(2)",
         "for foreach loop while enumerate zip table",
@@ -164,7 +164,7 @@ CONSTRUCTS: dict[str, Construct] = {
             "Many copies of one step, each with weights of its own; a router sends each token to a few "
             "of them."
         ),
-        ("One expert is laid out, on the tokens that are sent to it, and its layers stand for those of all."),
+        "One expert is laid out, on the tokens that are sent to it, and its layers stand for those of all.",
         "input: 6x64 channels_last\nlayers:\n  - block_sparse_moe:\n      - experts:\n"
         "          count: 8\n          active: 2\n          do: linear(256) >> silu >> linear(64)",
         "expert moe mixtureofexperts sparsemoe moelayer router topkrouter",

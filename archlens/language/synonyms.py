@@ -125,7 +125,7 @@ ARGUMENTS_ABSENT = {
         ("inchannels", "infeatures", "numfeatures", "inputdim", "inputshape", "normalizedshape", "embeddim"),
         "it follows from the input; leave it out",
     ),
-    **dict.fromkeys(("numembeddings", "vocabsize"), ("it follows from the input of ids, as in 77 of 49408")),
+    **dict.fromkeys(("numembeddings", "vocabsize"), "it follows from the input of ids, as in 77 of 49408"),
     **dict.fromkeys(("activation", "act"), "an activation is a step of its own: >> relu"),
     **dict.fromkeys(("paddingmode",), "for a mode other than zeros, put a pad before it"),
     **dict.fromkeys(("inplace", "device", "dtype", "name"), "it changes no shape and no cost; leave it out"),

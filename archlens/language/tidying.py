@@ -404,7 +404,7 @@ def _shift(line: str, by: int) -> str:
 def _unusual(key: Scalar) -> SpecError:
     return key.error(
         "this key has no layout",
-        help=("a key is written on one line, with its colon right after it: name: value"),
+        help="a key is written on one line, with its colon right after it: name: value",
     )
 
 

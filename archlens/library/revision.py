@@ -148,7 +148,7 @@ def _located(at: Place, beside: str) -> _Location:
     ]
     if not folders:
         raise usage(
-            (f"{shorten(revision)}:{shorten(path)} asks for a revision, but this is not a git repository"),
+            f"{shorten(revision)}:{shorten(path)} asks for a revision, but this is not a git repository",
             help="OLD and NEW are names of networks, files, or git-rev:path",
         )
     commits = {

@@ -64,7 +64,7 @@ def choose(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> list[Rule]
     chosen = {rule.code for word in select for rule in meant(word)} if select else set(RULES)
     chosen -= {rule.code for word in ignore for rule in meant(word)}
     if not chosen:
-        raise usage("no rule is left to check", help=("--ignore excludes everything that --select chose"))
+        raise usage("no rule is left to check", help="--ignore excludes everything that --select chose")
     return [rule for code, rule in RULES.items() if code in chosen]
 
 

@@ -874,7 +874,7 @@ class Lowering:
         if not starts and not needed[0] and needed[1] and not any(needed[2:]):
             made = self.put(at_end, draft, own=own)
             return [None, Held(made, ends(made.straight))]
-        several = any(needed[2:]) or (any(needed[1:]) and node.outputs[1].sizes[0] > 1)
+        several = any(needed[2:]) or (needed[1] and node.outputs[1].sizes[0] > 1)
         if several and not starts and not op.attributes().get("projection"):
             both = self.call(op.kind, **op.attributes() | {"output": "both"})
             return self._with_ends(node, self.put(both, draft, own=own), needed, steps)

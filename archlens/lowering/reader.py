@@ -175,7 +175,7 @@ class Reader:
     ) -> Sequence[Any]:
         found: list[Any] = [None] * len(places)
         size, inner, first = sizes[dim], prod(sizes[dim + 1 :]), 0
-        along = [place // inner % size - first for place in places]
+        along = [place // inner % size for place in places]
         for one in tensors:
             n = one.sizes[dim]
             own = [i for i, at in enumerate(along) if first <= at < first + n]

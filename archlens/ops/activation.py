@@ -144,9 +144,9 @@ class GELU(_Activation, kind="gelu"):
     Source: Hendrycks and Gimpel 2016, section 2.
     """
 
-    approximate: Annotated[
-        str, choice("none", "tanh"), ("which formula: exact, or the tanh approximation")
-    ] = "none"
+    approximate: Annotated[str, choice("none", "tanh"), "which formula: exact, or the tanh approximation"] = (
+        "none"
+    )
 
     names = Names(keras="activations.gelu", onnx="Gelu", also="gaussianerrorlinearunit")
     examples = ("96x7x7 >> gelu", '768 >> gelu(approximate="tanh")')

@@ -115,7 +115,7 @@ class Rearrange(Op, kind="rearrange", family="reshape"):
 
     pattern: Annotated[str, _PATTERN, "the axes before and after"]
     channels: Annotated[
-        str, choice("last", "first"), ("whether the channels of the output come first or last")
+        str, choice("last", "first"), "whether the channels of the output come first or last"
     ] = "last"
 
     whole = True

@@ -197,7 +197,7 @@ class Fold(Op, kind="fold", family="reshape"):
         shape = Shape((x.channels // prod(kernel), *size))
         windows = slide(shape, kernel, self.stride, self.padding, self.dilation)
         if any(w.before != w.after for w in windows):
-            raise ShapeError("it leaves out alike at both sides", help=("put a crop after it that does not"))
+            raise ShapeError("it leaves out alike at both sides", help="put a crop after it that does not")
         counts = check_windows(windows, shape)
         if x.spatial[0] != prod(counts):
             raise ShapeError(

@@ -413,5 +413,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return value
     raise usage(
-        f"{shorten(repr(value))} is not a value for a param", help=("numbers, strings, and lists of them")
+        f"{shorten(repr(value))} is not a value for a param", help="numbers, strings, and lists of them"
     )

@@ -42,7 +42,7 @@ class SoftmaxOutput(Rule, code="AL401", name="softmax-output", level=WARNING):
             log = isinstance(layer.op, LogSoftmax)
             yield self.found(
                 [layer],
-                (f"{name}: the output {output} is a {layer.op.kind}, but CrossEntropyLoss expects logits"),
+                f"{name}: the output {output} is a {layer.op.kind}, but CrossEntropyLoss expects logits",
                 help="right with NLLLoss; for CrossEntropyLoss leave it out"
                 if log
                 else "leave it out, and apply it to the logits where probabilities are wanted",

@@ -27,7 +27,7 @@ def parts(material: Material) -> Sequence[Part]:
     table = shapes_table.table(network, rows[:MOST], SHOWN, study=material.study)
     folded = any(row.repeats > 1 for row in rows)
     once = [
-        ("x2 stands for two repeats, each with its own weights, shown once; a range shows where they differ.")
+        "x2 stands for two repeats, each with its own weights, shown once; a range shows where they differ."
     ]
     beneath = left_out(len(rows) - MOST, COMMAND)
     said: list[Part] = [table, *beneath, Notes([*table.notes, *(once if folded else [])])]

@@ -121,3 +121,9 @@ export const onEnter = (then) => (/** @type {KeyboardEvent} */ event) => {
   event.preventDefault();
   then(event);
 };
+
+/** Whether the page is dark, by its button or else by the system. */
+export function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+}

@@ -14,7 +14,7 @@ import {
   sorted,
 } from "./data.js";
 import { beside, details } from "./details.js";
-import { buttons, choice, h } from "./dom.js";
+import { buttons, choice, h, isDark } from "./dom.js";
 import { full } from "./numbers.js";
 import { command, csv, figures, layersTable, markdown, png, save, svgText } from "./out.js";
 import { axes, isCount, scatter } from "./scatter.js";
@@ -457,12 +457,6 @@ async function copy(text, what) {
   } catch {
     status.textContent = `${what}: ${text}`;
   }
-}
-
-/** Whether the page is dark, by its button or else by the system. */
-function isDark() {
-  const { theme } = document.documentElement.dataset;
-  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 function theme() {

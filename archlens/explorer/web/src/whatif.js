@@ -1,7 +1,7 @@
 // What if: a spec in an editor, other inputs and other values of its params, and what archlens says of it.
 
 import { data, shownMetrics } from "./data.js";
-import { buttons, h } from "./dom.js";
+import { buttons, h, isDark } from "./dom.js";
 import { editor } from "./editor.js";
 import { full } from "./numbers.js";
 import { save, word } from "./out.js";
@@ -434,7 +434,7 @@ function fit() {
 }
 
 /** Ask for what looks otherwise in other colours, or in another width. */
-function again() {
+function drawAnew() {
   if (state.tab === "picture") askPart();
 }
 
@@ -442,13 +442,8 @@ let across = 0;
 new ResizeObserver(() => {
   const moved = across && Math.abs(pane.clientWidth - across) > 8;
   if (pane.clientWidth) across = pane.clientWidth;
-  if (moved) again();
+  if (moved) drawAnew();
 }).observe(pane);
-
-const isDark = () => {
-  const { theme } = document.documentElement.dataset;
-  return theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
-};
 
 /** The limits that are typed in: a quantity and a comparison each. */
 const limits = () =>
@@ -635,4 +630,4 @@ function command(now) {
 }
 
 FIRST.view = "whatif";
-further.push({ key: "whatif", title: "What if", show: view, command, themed: again });
+further.push({ key: "whatif", title: "What if", show: view, command, themed: drawAnew });
