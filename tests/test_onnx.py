@@ -13,7 +13,7 @@ import struct
 import sys
 import tracemalloc
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from math import prod
 from pathlib import Path
@@ -28,7 +28,9 @@ from archlens.bounds import allowing, measured
 from archlens.cli import cli
 from archlens.dialects import find, held
 from archlens.dialects import network as network_of
+from archlens.dialects.onnx import floats as tensors
 from archlens.errors import Caution
+from archlens.lowering import masks, reader
 
 from .work import calls_made
 
@@ -2258,7 +2260,13 @@ def test_rotary_positions_of_tables_beside_the_file(tmp_path: Path) -> None:
         ("/dev/zero", False),
     ):
         tables = [elsewhere("cos", ONES, place, 8, count), elsewhere("sin", ONES, place, 8 + count, count)]
-        network = network_of(find(written(beside, turning(tables))))
+        said = (
+            ""
+            if kind
+            else r"constants that are not evaluated: cos, sin\n  = it lies in .*, which cannot be read\n"
+        )
+        with pytest.warns(Caution, match=said) if said else nullcontext():
+            network = network_of(find(written(beside, turning(tables))))
         assert ("rotary" in [layer.op.kind for layer in network]) is kind, place
 
 
@@ -2392,16 +2400,24 @@ def test_a_decoder_whose_operator_of_attention_turns(tmp_path: Path) -> None:
 # --- what a file holds for each of its samples ------------------------------------------------------------
 
 
-def masked(mask: bytes, batch: int | str, said: bytes) -> bytes:
+def masked(
+    mask: bytes,
+    batch: int | str,
+    said: bytes = b"",
+    before: Sequence[bytes] = (),
+    read: str = "mask",
+    heads: int = HEADS,
+) -> bytes:
     nodes = [
+        *before,
         node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
         node("MatMul", "x t", "scores"),
-        node("Add", "scores mask", "left"),
+        node("Add", f"scores {read}", "left"),
         node("Softmax", "left", "weights", axis=-1),
         node("MatMul", "weights x", "y"),
     ]
-    at = [batch, HEADS, LENGTH, WIDTH]
-    whole = graph(nodes, [mask], [info("x", at)], [info("y", at)]) + field(13, said)
+    at = [batch, heads, LENGTH, WIDTH]
+    whole = graph(nodes, [mask], [info("x", at)], [info("y", at)]) + (field(13, said) if said else b"")
     return field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17))
 
 
@@ -2497,7 +2513,44 @@ def test_a_mask_that_takes_ever_more_to_compute_is_none(tmp_path: Path) -> None:
     ]
     at = ["batch", HEADS, 70, WIDTH]
     data = model(nodes, [floats("m0", [1, 70, 70], rows)], [info("x", at)], [info("y", at)])
-    assert loaded(tmp_path, data).output == (HEADS, 70, WIDTH)
+    with pytest.warns(
+        Caution, match="not evaluated: what the graph computes\n  = more than [0-9,]+ numbers"
+    ) as said:
+        assert loaded(tmp_path, data).output == (HEADS, 70, WIDTH)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "why"),
+    [
+        ("numbers", "more than 100 numbers of the file's constants would be read or computed"),
+        ("of one", "it holds 144 numbers, more than the 100 that are read of one tensor"),
+        ("deep", "more than 2 operators, one after the other, compute them"),
+        ("matrices", "it holds more than 3 matrices"),
+    ],
+)
+def test_a_constant_that_is_not_read_is_said_with_its_reason(
+    most: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever bound it is beyond; the layers are those of a mask that nobody knows."""
+    where, bound, least = {
+        "numbers": (reader, "_NUMBERS", 100),
+        "of one": (tensors, "_MOST", 100),
+        "deep": (reader, "_DEEP", 2),
+        "matrices": (masks, "_MATRICES", 3),
+    }[most]
+    rows = [0.0 if q <= k else -1e4 for _ in range(4) for q in range(LENGTH) for k in range(LENGTH)]
+    nodes = [node("Add", f"m{i} m{i}", f"m{i + 1}") for i in range(2)]
+    nodes.append(node("Transpose", "m2", "m3", perm=[0, 1, 3, 2]))
+    data = masked(floats("m0", [1, 4, LENGTH, LENGTH], rows), 2, b"", nodes, "m3", 4)
+    assert any("causal=true" in str(layer.op) for layer in loaded(tmp_path, data))
+    monkeypatch.setattr(where, bound, least)
+    with pytest.warns(Caution) as found:
+        network = loaded(tmp_path, data)
+    (said,) = (str(one.message) for one in found)
+    assert f"net.onnx: constants that are not evaluated: what the graph computes\n  = {why}\n" in said
+    assert not any("causal=true" in str(layer.op) for layer in network)
+    assert network.macs == 2 * 4 * LENGTH * LENGTH * WIDTH
 
 
 @pytest.mark.parametrize(

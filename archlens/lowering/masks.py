@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .algebra import SAME, VIEWS, plain_number
 from .numbers import EACH, steps_of
-from .reader import Reader
+from .reader import Reader, Unread
 from .tape import BATCH, Node, Value
 
 #: What is added to a score, or stands in its place, so that nothing is left of it.
@@ -140,7 +140,7 @@ def _looked(mask: Value, reader: Reader) -> Triangle | None:
     some rows more.
     """
     if prod(n for n in mask.sizes[:-2] if n % BATCH) > _MATRICES:
-        return None
+        raise Unread(f"it holds more than {_MATRICES} matrices")
     length, draw = mask.sizes[-1], Random(0)
     low: list[int] = []
     high: list[int] = []
@@ -152,8 +152,7 @@ def _looked(mask: Value, reader: Reader) -> Triangle | None:
             (high if column > row else low).append(row * length + column)
     lead = zip(mask.sizes[:-2], steps_of(mask.sizes), strict=False)
     starts = [*map(sum, product(*(range(0, n * step, step) if n % BATCH else (0,) for n, step in lead)))]
-    if len(starts) * (len(low) + len(high)) > reader.left:
-        return None
+    reader.afford(len(starts) * (len(low) + len(high)))
     found = [{*reader.at(mask, [first + at for first in starts for at in own])} for own in (low, high)]
     return (found[0].pop(), found[1].pop()) if [*map(len, found)] == [1, 1] else None
 

@@ -27,6 +27,10 @@ Of = Callable[[Value], "Sequence[float] | None"]
 Places = Sequence[int]
 
 
+class Unread(LookupError):
+    """Numbers that are there, and that nobody reads; its text says why."""
+
+
 class Reader:
     """The numbers of tensors that no input flows into, at many places at once.
 
@@ -39,6 +43,8 @@ class Reader:
         self.left, self.deep = _NUMBERS, 0
         #: What was told by constants, by what asked and what these are.
         self.told: dict[Hashable, Any] = {}
+        #: The constants that nothing was told by, though it might have been, and why.
+        self.unread: dict[Hashable, tuple[Sequence[Value], str]] = {}
         self._names: dict[Value, Hashable] = {}
         self._called: dict[Hashable, int] = {}
 
@@ -55,6 +61,9 @@ class Reader:
         if key not in self.told:
             try:
                 self.told[key] = tell()
+            except Unread as problem:
+                self.told[key] = None
+                self.unread[key[1:]] = values, str(problem)
             except (ArithmeticError, LookupError, TypeError, ValueError):
                 self.told[key] = None
         return self.told[key]
@@ -71,7 +80,10 @@ class Reader:
         return self._names[value]
 
     def _said(self, value: Value) -> Hashable | None:
-        numbers = self.numbers(value)
+        try:
+            numbers = self.numbers(value)
+        except Unread:
+            return None
         if numbers is not None:
             return value.sizes, value.dtype, bytes(numbers) if isinstance(numbers, array) else tuple(numbers)
         if value.triangle is not None:
@@ -86,7 +98,11 @@ class Reader:
             self.deep -= 1
 
     def numbers(self, value: Value) -> Sequence[Any] | None:
-        """All numbers of a tensor that holds them; ``None`` of others."""
+        """All numbers of a tensor that holds them; ``None`` of others.
+
+        Raises:
+            Unread: it holds them, and they are not read.
+        """
         found = value.numbers or (self.held(value) if value.key else None)
         return found if found is not None and len(found) == prod(value.sizes) else None
 
@@ -94,11 +110,13 @@ class Reader:
         """The numbers of a tensor at some places; a number is a tensor of that alone.
 
         Raises:
-            LookupError: they are not known, or too many were asked for.
+            LookupError: they are not known.
+            Unread: too many were asked for.
         """
+        self.afford(len(places))
         self.left -= len(places)
-        if self.left < 0 or self.deep > _DEEP:
-            raise LookupError
+        if self.deep > _DEEP:
+            raise Unread(f"more than {_DEEP} operators, one after the other, compute them")
         if not isinstance(value, Value):
             if isinstance(value, int | float):
                 return [value] * len(places)
@@ -115,6 +133,15 @@ class Reader:
             return self._made(value, value.node, places)
         finally:
             self.deep -= 1
+
+    def afford(self, count: int) -> None:
+        """Hold that so many numbers more may be read.
+
+        Raises:
+            Unread: they are too many.
+        """
+        if count > self.left:
+            raise Unread(f"more than {_NUMBERS:,} numbers of the file's constants would be read or computed")
 
     def _made(self, value: Value, node: Node, places: Places) -> Sequence[Any]:
         name, args, sizes = node.target.removeprefix("aten."), node.args, value.sizes
@@ -215,8 +242,7 @@ class Reader:
         at = [place // inner % size for place in places]
         starts = [place - i * inner for place, i in zip(places, at, strict=True)]
         rows = dict.fromkeys(starts)
-        if len(rows) * size > self.left:
-            raise LookupError
+        self.afford(len(rows) * size)
         sums = {start: [*accumulate(self.at(x, range(start, start + size * inner, inner)))] for start in rows}
         return [sums[start][i] for start, i in zip(starts, at, strict=True)]
 

@@ -16,7 +16,7 @@ from ...language.steps import RESERVED
 from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.masks import leaves
-from ...lowering.tape import BATCH, TakenApart
+from ...lowering.tape import BATCH, TakenApart, Value
 from ...lowering.waves import turns_of
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
@@ -68,6 +68,25 @@ def _notes(proto: Proto) -> Iterator[str]:
             f"The weights of {len(computed):,} convolutions were computed for the file, as they are where "
             "batch norm is folded into them."
         )
+
+
+def _unread(found: Iterable[tuple[Sequence[Value], str]]) -> Iterator[str]:
+    """What is said of constants that nobody read, and why, in the words of a warning and its notes."""
+    why: dict[str, list[str]] = {}
+    for values, reason in found:
+        why.setdefault(reason, []).extend(map(_named, values))
+    named = [*dict.fromkeys(name for names in why.values() for name in names)]
+    more = f" and {len(named) - 3:,} more" if len(named) > 3 else ""
+    yield f"constants that are not evaluated: {', '.join(named[:3])}{more}"
+    yield from why
+    yield "a causal mask and rotary angles are recognized by their numbers; others are laid out as they stand"
+
+
+def _named(constant: Value) -> str:
+    """What a constant is called, or else where it is computed."""
+    if constant.key or constant.node is None:
+        return shorten(constant.key)
+    return f"what {shorten(constant.node.call.path or 'the graph')} computes"
 
 
 def _multiplied(proto: Proto) -> list[str]:
@@ -178,11 +197,11 @@ class Onnx(Model):
         if run.left:
             first, *rest = run.left.values()
             behind = f", and {len(rest)} behind it" if rest else ""
-            problem = f"{shorten(self.path, 200)}: {first} is left out{behind}"
+            problem = f"{first} is left out{behind}"
             note = (
                 "how much it gives depends on values; nothing of what is left out has weights or multiplies"
             )
-            warn(Caution(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
+            self._warn(problem, note)
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
         own = partial(leaves, reader=run.reader), partial(turns_of, reader=run.reader)
@@ -195,6 +214,8 @@ class Onnx(Model):
                 notes=("a network has one shape for any number of samples",),
             ) from None
         network = lowering.network(name, origin)
+        if run.reader.unread:
+            self._warn(*_unread(run.reader.unread.values()))
         asked = [
             Asked(one, axis, size)
             for one, shape in network.inputs.items()
@@ -283,9 +304,13 @@ class Onnx(Model):
                 batch = self.samples or self.symbol or "batch"
                 ours = [batch if n == run.batch else n for n in found[0]]
                 said = " and ".join("x".join(map(str, sizes)) for sizes in (one.sizes, ours))
-                problem = f"{shorten(self.path, 200)}: its output {shorten(one.name)} is {said}"
                 note = "the first is what the file says, and the second what its nodes make"
-                warn(Caution(Diagnostic(problem, notes=(note,), severity="warning")), stacklevel=2)
+                self._warn(f"its output {shorten(one.name)} is {said}", note)
+
+    def _warn(self, problem: str, *notes: str) -> None:
+        """Warn of something in the file, beside what can be said of the network."""
+        said = Diagnostic(f"{shorten(self.path, 200)}: {problem}", notes=notes, severity="warning")
+        warn(Caution(said), stacklevel=3)
 
     def _run(
         self,

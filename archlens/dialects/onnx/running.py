@@ -7,6 +7,7 @@ so that where the samples are is known of each tensor.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from ...bounds import allowed, worked
 from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
-from ...lowering.reader import Reader
+from ...lowering.reader import Reader, Unread
 from ...lowering.tape import BATCH, Tape, Value
 from ...lowering.tape import Node as Step
 from .proto import DEPTH, NODES, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference, written
@@ -308,7 +309,11 @@ class Run:
         return found
 
     def numbers(self, value: Value) -> Sequence[float] | None:
-        """The numbers of a tensor of the file, where they are known."""
+        """The numbers of a tensor of the file, where they are known.
+
+        Raises:
+            Unread: they are there, and not read.
+        """
         found = self.held.get(self.called_so.get(value.key, ""))
         numbers = self.floats(found) if found is not None else None
         count = prod(value.sizes)
@@ -322,7 +327,10 @@ class Run:
     def is_zero(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of zeros, as the states are that most recurrent layers start from."""
         held = self.held.get(tensor.key)
-        known = tensor.values or (self.floats(held) if held is not None and tensor.triangle is None else None)
+        known: Sequence[Any] | None = tensor.values
+        if held is not None and tensor.triangle is None and not known:
+            with suppress(Unread):
+                known = self.floats(held)
         return not tensor.flows and (tensor.triangle == (0, 0) or not any(known or [1]))
 
     def write(

@@ -143,9 +143,9 @@ def _places(at: At, ids: Tensor, length: int) -> list[int] | None:
     count = prod(ids.sizes)
     if ids.flows or (count != 1 and ids.sizes[-1:] != (length,)) or not count:
         return None
-    try:
-        values = ids.values or [*at.run.reader.at(at.run.value(ids), range(count))]
-    except LookupError:
+    value, reader = at.run.value(ids), at.run.reader
+    values = ids.values or reader.once("places", [value], lambda: [*reader.at(value, range(count))])
+    if values is None:
         return None
     if count == 1:  # where they begin
         return [values[0] + i for i in range(length)]
