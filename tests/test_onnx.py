@@ -2500,6 +2500,22 @@ def test_a_mask_and_angles_that_many_layers_compute_are_looked_at_once(tmp_path:
     assert one < 60 * 3000  # for as many positions
 
 
+@pytest.mark.parametrize("name", ["attn.logit_scale", "few"])
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_what_is_computed_of_few_numbers_has_them_as_weights(name: str, count: int, tmp_path: Path) -> None:
+    """As the scales of attention in Swin v2, clipped and exponentiated; a factor is a number without a name."""
+    nodes = [
+        node("Clip", f"{name} one most", "clipped"),
+        node("Exp", "clipped", "scale"),
+        node("Mul", "x scale", "y"),
+    ]
+    held = [floats(name, [count], [0.1 * (1 + i) for i in range(count)])]
+    held += [floats("one", [], [0.0]), floats("most", [], [4.6])]
+    at = ["batch", 7, count]
+    network = loaded(tmp_path, model(nodes, held, [info("x", at)], [info("y", at)]))
+    assert network.params == (count if "." in name or count > 5 else 0)
+
+
 def test_a_mask_that_takes_ever_more_to_compute_is_none(tmp_path: Path) -> None:
     """It is added to itself again and again, and each number of it would take 2**50 additions."""
     rows = [0.0 if k <= q else -1e4 for q in range(70) for k in range(70)]

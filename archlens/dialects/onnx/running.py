@@ -324,6 +324,16 @@ class Run:
         value.numbers = numbers
         return numbers
 
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Whether a tensor of the file is none of the few numbers that sizes are computed of."""
+        few = prod(tensor.sizes) <= 5 and not self.is_named(tensor)
+        made_of = ("float", "bfloat", *QUANTIZED)
+        return bool(tensor.key) and not few and tensor.dtype.startswith(made_of)
+
+    def is_named(self, tensor: Tensor) -> bool:
+        """Whether a tensor has the name of a parameter in its module, and not that of what a node made."""
+        return "." in tensor.key and tensor.key[:1] != "/" and tensor.key not in self.untrained
+
     def is_zero(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of zeros, as the states are that most recurrent layers start from."""
         held = self.held.get(tensor.key)
@@ -481,7 +491,7 @@ class Run:
         gone, found = {*nodes[0].outputs}, [nodes[0]]
         for node in nodes[1:]:
             if gone.intersection(node.inputs) or gone.intersection(_captured(node)):
-                weights = any(_is_weight(env[name]) for name in node.inputs if name in env)
+                weights = any(self.is_weight(env[name]) for name in node.inputs if name in env)
                 if weights or node.domain or node.op in _MULTIPLY:
                     return []
                 gone.update(node.outputs)
@@ -527,7 +537,7 @@ class Run:
         if function is not None:
             return self.called(at, function)
         present = [one for one in at.inputs if one is not None]
-        known = all(one.values is not None and not one.flows and not _is_weight(one) for one in present)
+        known = all(one.values is not None and not one.flows and not self.is_weight(one) for one in present)
         if present and known and not node.domain and node.op in self.folds:
             found = self.folds[node.op](at)
             if found is not None:
@@ -650,12 +660,6 @@ def _computed(held: Held, folded: str, samples: int) -> bool:
     """
     mask = set(held.sizes[:-2]) <= {1, samples} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
     return "'cos'" in folded or "'sin'" in folded or (mask and folded != "" and "." not in folded)
-
-
-def _is_weight(tensor: Tensor) -> bool:
-    """Whether a tensor of the file is none of the few numbers that sizes are computed of."""
-    made_of = ("float", "bfloat", *QUANTIZED)
-    return bool(tensor.key) and prod(tensor.sizes) > 5 and tensor.dtype.startswith(made_of)
 
 
 def _tensors(given: Any) -> Iterable[Tensor]:

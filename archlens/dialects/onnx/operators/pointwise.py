@@ -171,7 +171,7 @@ def _plain_number(at: At, tensor: Tensor) -> float | None:
     """The number that a constant is; ``None`` where it is none, or a weight of one value."""
     if tensor.flows or tensor.values is None or len(tensor.values) != 1:
         return None
-    if "." in tensor.key and tensor.key[:1] != "/" and tensor.key not in at.run.untrained:
+    if at.run.is_named(tensor):
         return None
     value = tensor.values[0]
     return float(value) if isinstance(value, int | float) else None
