@@ -3,6 +3,7 @@
 ``KERAS_BACKEND=torch python tests/keras_survey.py`` takes all of ``keras.applications``, without weights;
 names after it take these alone. Another backend makes those that torch's does not, as NASNetMobile. Of each
 it compares the parameters, those that are not trained, and for every layer its output shapes and its weights.
+With ``saved`` first it reads the files that ``model.save`` writes, and not what ``to_json`` gives.
 """
 
 from __future__ import annotations
@@ -53,9 +54,12 @@ def size(weights: list[Any]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
-def differences(model: Any, folder: str) -> Iterator[str]:
-    path = Path(folder, "model.json")
-    path.write_text(model.to_json())
+def differences(model: Any, folder: str, saved: bool = False) -> Iterator[str]:
+    path = Path(folder, "model.keras" if saved else "model.json")
+    if saved:
+        model.save(path)
+    else:
+        path.write_text(model.to_json())
     called.clear()
     found = formats.file(str(path))
     assert found is not None
@@ -104,18 +108,20 @@ def every(model: Any) -> Iterator[Any]:
 
 def main(names: list[str]) -> int:
     applications = keras.applications
-    names = names or [name for name in dir(applications) if isfunction(getattr(applications, name))]
+    saved = names[:1] == ["saved"]
+    names = names[saved:] or [name for name in dir(applications) if isfunction(getattr(applications, name))]
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             keras.backend.clear_session()
-            with keras.device("meta" if keras.backend.backend() == "torch" else "cpu:0"):
+            meta = keras.backend.backend() == "torch" and not saved
+            with keras.device("meta" if meta else "cpu:0"):
                 try:
                     model = getattr(applications, name)(weights=None)
                 except ValueError as problem:  # NASNet is refused with torch
                     print(f"{name}: not made: {str(problem).partition('.')[0]}")
                     continue
-            found = list(differences(model, folder))
+            found = list(differences(model, folder, saved))
             wrong += bool(found)
             print(f"{name}: {found[0] if found else 'equal'}", flush=True)
     print(f"{len(names)} networks, {wrong} differ; keras {keras.__version__}")

@@ -2503,7 +2503,7 @@ def test_a_mask_and_angles_that_many_layers_compute_are_looked_at_once(tmp_path:
 @pytest.mark.parametrize("name", ["attn.logit_scale", "few"])
 @pytest.mark.parametrize("count", [1, 3, 6])
 def test_what_is_computed_of_few_numbers_has_them_as_weights(name: str, count: int, tmp_path: Path) -> None:
-    """As the scales of attention in Swin v2, clipped and exponentiated; a factor is a number without a name."""
+    """As the scales of attention in Swin v2; what has no name is a factor."""
     nodes = [
         node("Clip", f"{name} one most", "clipped"),
         node("Exp", "clipped", "scale"),
