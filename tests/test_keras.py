@@ -466,13 +466,18 @@ def test_what_runs_step_by_step_as_torch_does(tmp_path: Path) -> None:
         "last_flatten": ("flatten", 0),
     }
     assert archlens.convert(network).count("words: embedding(8)") == 1
-    for other in (
-        said("GRU", "one", units=4, reset_after=False),
-        said("GRU", "one", units=4, activation="relu"),
-        said("LSTM", "one", units=4, stateful=True),
+    for other, why in (
+        (said("GRU", "one", units=4, reset_after=False), "(reset_after=False), and gru after it"),
+        (
+            said("GRU", "one", units=4, activation="relu"),
+            "relu and sigmoid, where gru applies tanh and sigmoid",
+        ),
+        (said("LSTM", "one", units=4, stateful=True), "it starts from states that it is given or keeps"),
+        (said("SimpleRNN", "one", units=4, activation="elu"), "it applies elu, where rnn applies tanh"),
     ):
         one = read(tmp_path, sequential(start(20, 8), other))["one"]
         assert isinstance(one.op, Opaque)
+        assert one.op.reason.endswith(why)
         assert one.macs > 0
         assert one.facts.reach == (Window(20, before=19),)  # what has been read by then
 
@@ -728,6 +733,14 @@ def operation(kind: str, name: str, *args: Any, part: str = "numpy", **config: A
     return made | {"inbound_nodes": [{"args": list(args), "kwargs": {}}]}
 
 
+def constant(*sizes: int) -> dict[str, Any]:
+    """A tensor that is written out."""
+    value: Any = 0.5
+    for n in reversed(sizes):
+        value = [value] * n
+    return {"class_name": "__tensor__", "config": {"value": value, "dtype": "float32"}}
+
+
 @pytest.mark.parametrize(
     ("made", "shape", "op"),
     [
@@ -751,17 +764,25 @@ def operation(kind: str, name: str, *args: Any, part: str = "numpy", **config: A
             (8, 9, 8),
             'upsample(size=(8, 9), mode="bilinear")',
         ),
+        (operation("Add", "y", tensor("x"), constant(6, 8)), (4, 6, 8), "add"),
+        (operation("Subtract", "y", constant(1, 4, 1, 1), tensor("x")), (4, 6, 8), "subtract"),
+        (operation("Multiply", "y", constant(3, 1, 6, 8), tensor("x")), None, "constant of (3, 1, 6, 8)"),
+        (operation("Multiply", "y", constant(5, 6, 8), tensor("x")), None, "(None, 4, 6, 8) and a constant"),
+        (operation("Multiply", "y", constant(), tensor("x")), (4, 6, 8), "scale(0.5)"),
         (operation("Moveaxis", "y", tensor("x"), source=1, destination=-1), (6, 8, 4), ""),
     ],
     ids=lambda value: value["class_name"] if isinstance(value, dict) else "",
 )
 def test_operations_that_take_pool_and_repeat(
-    tmp_path: Path, made: dict[str, Any], shape: tuple[int, ...], op: str
+    tmp_path: Path, made: dict[str, Any], shape: tuple[int, ...] | None, op: str
 ) -> None:
     """Their sizes are known where nothing behind them says these, and they multiply nothing."""
-    network = read(
-        tmp_path, functional(start(4, 6, 8), made, said("Dense", "last", "y", units=3, use_bias=False))
-    )
+    model = functional(start(4, 6, 8), made, said("Dense", "last", "y", units=3, use_bias=False))
+    if shape is None:
+        with pytest.raises(archlens.SpecError, match=re.escape(op)):
+            read(tmp_path, model)
+        return
+    network = read(tmp_path, model)
     assert op in [str(layer.op) for layer in network] or not op
     assert network.params == shape[-1] * 3
     assert network.macs == prod(shape) * 3

@@ -14,7 +14,7 @@ from ...shape import AXIS_NAMES, Ids, Shape
 from ..format import Model
 from . import layers, operations, recurrent
 from .placing import LAYERS, Call, Held, Names, Placing
-from .saved import Entry, Graph, Inbound, Ref, Slice, graph_of
+from .saved import Constant, Entry, Graph, Inbound, Ref, Slice, graph_of
 
 #: The files that fill the table of layers.
 FILLING = (layers, operations, recurrent)
@@ -158,7 +158,7 @@ def laid_out(placing: Placing, graph: Graph, inputs: list[Held]) -> list[tuple[s
                         f"it reads output {value.output} of {shorten(value.layer)}, which has {len(outputs)}"
                     )
                 return outputs[value.output]
-            if isinstance(value, Slice):
+            if isinstance(value, Slice | Constant):
                 return value
             if isinstance(value, list | tuple):
                 return [held(one) for one in value]

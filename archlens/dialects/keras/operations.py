@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from ...shape import broadcast as together
 from .layers import (
     activated,
     activation,
@@ -22,7 +23,7 @@ from .layers import (
     unknown,
 )
 from .placing import AXES_OF_OPS, LETTERS, Call, Held, layer, shaped, turned
-from .saved import AXES, Slice
+from .saved import AXES, Constant, Slice
 
 Arguments = dict[str, Any]
 
@@ -105,6 +106,18 @@ def _with_number(call: Call, x: Held, kind: str, number: float, before: bool) ->
     )
 
 
+def _with_constant(call: Call, x: Held, kind: str, constant: Constant) -> Held:
+    """A tensor and one that stands in the file, the same for all samples."""
+    sizes = constant.shape[-len(x.shape) :] if len(constant.shape) <= len(x.shape) else constant.shape[1:]
+    found = together([x.shape, sizes])
+    if found is None or (len(constant.shape) > len(sizes) and constant.shape[0] != 1):
+        raise call.entry.refuse(f"{shaped(x.shape)} and a constant of {constant.shape} do not go together")
+    alike = found == x.shape
+    reason = f"archlens has no op for the {kind} of a tensor and constants"
+    like = x if alike else None
+    return call.opaque(found, like=like, tensors=[x], pointwise=alike, kind=kind, reason=reason)
+
+
 def _binary(kind: str) -> Callable[[Call, Arguments], Held]:
     def binary(call: Call, given: Arguments) -> Held:
         a, b = _operands(call, given)
@@ -118,6 +131,8 @@ def _binary(kind: str) -> Callable[[Call, Arguments], Held]:
         other = b if x is a else a
         if _is_number(other):
             return _with_number(call, x, kind, other, x is a)
+        if isinstance(other, Constant):
+            return _with_constant(call, x, kind, other)
         return unknown(call, True)[0]
 
     return binary

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ...counts import AtLeast
+from ...errors import shorten
 from ...geometry import Window
 from ...ops import OPS, Op
 from ...ops.windows import slide
@@ -20,6 +21,7 @@ from .placing import LETTERS, Call, Held, Placing, layer, shaped, turned
 from .saved import Entry, Inbound, entry_of
 
 _STEPS = "it runs step by step"
+_CONVOLVES = "archlens has no op for an LSTM that convolves"
 _STARTED = "it starts from states that it is given or keeps"
 
 
@@ -69,7 +71,7 @@ def _stepping(call: Call, cell: Entry) -> list[Held]:
     kind = cell.kind.removesuffix("Cell").removeprefix("CuDNN")
     made = _cell(cell, features)
     base = {"op": _OPS[kind], "features": made.out[0]}
-    reason = _STEPS if op is None else _STARTED
+    reason = _otherwise(cell) if op is None else _STARTED
     y, *states = _run(call, _read(call), made, _op(base, "sequence"), reason)
     return [y, *states[:1], *(_kept(call, base, y, 2) if states else ())]
 
@@ -102,6 +104,20 @@ def _as_torch(cell: Entry) -> dict[str, Any] | None:
         bias = "single"
     found: dict[str, Any] = {"op": _OPS[kind], "features": cell.whole("units"), "bias": bias}
     return found | ({"nonlinearity": "relu"} if relu else {})
+
+
+def _otherwise(cell: Entry) -> str:
+    """What a cell computes otherwise than the op of its name."""
+    kind = cell.kind.removesuffix("Cell").removeprefix("CuDNN")
+    usual = _ACTIVATIONS[kind]
+    given = cell.config.get("activation", usual[0]), cell.config.get("recurrent_activation", usual[1])
+    names = [shorten(one) if isinstance(one, str) else "another" for one in given if one is not None]
+    if given != usual:
+        theirs = " and ".join(filter(None, usual))
+        return f"it applies {' and '.join(names)}, where {_OPS[kind]} applies {theirs}"
+    if kind == "GRU":
+        return "it resets its state before the product (reset_after=False), and gru after it"
+    return _STEPS
 
 
 def _op(said: Mapping[str, Any], output: str) -> Op:
@@ -250,11 +266,10 @@ def _conv_lstm(call: Call) -> list[Held]:
     macs = prod(sizes) * prod(kernel) * (channels + filters) * 4 * filters
     cell = Cell(out, (out, out), weights, macs)
     if n == 3:
-        return _run(call, call.tensors[0], cell, None)
+        return _run(call, call.tensors[0], cell, None, _CONVOLVES)
     axes = (1, 0, *range(2, n + 2)) if first else turned(n + 2)
-    return _run(
-        call, _read(call, axes, False), cell, _spreading(4 * filters, steps, kernel, windows, sizes, spatial)
-    )
+    base = _spreading(4 * filters, steps, kernel, windows, sizes, spatial)
+    return _run(call, _read(call, axes, False), cell, base, _CONVOLVES)
 
 
 def _spreading(
@@ -518,6 +533,6 @@ def _spectral(call: Call) -> Held:
         inner.shape,
         weights=inner.weights,
         buffers=buffers,
-        macs=None,
+        macs=inner.macs,
         reason="its kernel is divided by its norm",
     )

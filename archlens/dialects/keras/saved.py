@@ -71,6 +71,13 @@ class Slice(NamedTuple):
     step: Any
 
 
+class Constant(NamedTuple):
+    """A tensor whose numbers stand in the file."""
+
+    #: Its sizes, the batch's included where it has one.
+    shape: tuple[int, ...]
+
+
 class Inbound(NamedTuple):
     """One call of a layer: its arguments, in which every tensor is a :class:`Ref`."""
 
@@ -535,12 +542,25 @@ def _argument(value: Any, place: str, deep: int = 0) -> Any:
             )
         if value.get("class_name") == "__slice__" and isinstance(config, dict):
             return Slice(config.get("start"), config.get("stop"), config.get("step"))
+        if value.get("class_name") == "__tensor__" and isinstance(config, dict):
+            return _constant(config.get("value"), place)
         return {str(key): _argument(one, place, deep + 1) for key, one in value.items()}
     if isinstance(value, list):
         if _is_old(value) and len(value) == 3:
             return _listed(value)
         return [_argument(one, place, deep + 1) for one in value]
     return value
+
+
+def _constant(value: Any, place: str) -> Any:
+    """A tensor that is written out, as its sizes; a single number as it is."""
+    sizes: list[int] = []
+    while isinstance(value, list):
+        sizes.append(len(value))
+        if not value or len(sizes) > AXES + 1:
+            raise error(f"{place}: a constant has no numbers, or more than {AXES + 1} axes")
+        value = value[0]
+    return Constant(tuple(sizes)) if sizes else value
 
 
 def _ends(value: Any, place: Place, index: Mapping[str, Entry]) -> list[tuple[str, Ref]]:
