@@ -1168,3 +1168,13 @@ def test_attention_without_an_op_has_its_cost(
     length = prod(shape[:-1])
     assert network.macs == 3 * length * 8 * 32 + 4 * length * seen * (8 + 8) + length * 32 * 8
     assert network.params == 3 * (8 * 32 + 32) + 32 * 8 + 8
+
+
+def test_weights_that_are_quantized_are_said(tmp_path: Path) -> None:
+    """They are counted as they were before; nothing else in the file says their types."""
+    policy = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
+    plain = said("Dense", "last", units=3, dtype={"class_name": "DTypePolicy", "config": {"name": "float16"}})
+    inner = sequential(said("Dense", "first", units=3, dtype=policy)) | {"name": "inner", "inbound_nodes": []}
+    for layers, noted in (((inner, plain), True), ((plain,), False)):
+        network = read(tmp_path, sequential(start(8), *layers))
+        assert any("Quantized in the file (int8)" in note for note in network.origin.notes) is noted

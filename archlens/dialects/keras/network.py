@@ -28,6 +28,11 @@ class KerasModel(Model):
         self.graph = graph
         #: Whether channels come first in all that says where they come.
         self.first = _formats(graph) == {"channels_first"}
+        modes = ", ".join(sorted(_quantized(graph)))
+        if modes:
+            self.notes = (
+                f"Quantized in the file ({modes}): its layers are counted as before, without scales.",
+            )
         self.names: dict[str, str] = {}
         names = Names(taken := set(RESERVED) - {"input"})
         for layer in graph.shapes():
@@ -96,6 +101,20 @@ def _formats(graph: Graph) -> set[str]:
             found.add(said)
         if entry.is_model:
             found |= _formats(entry.inner)
+    return found
+
+
+def _quantized(graph: Graph) -> set[str]:
+    """The types that weights are quantized to, in the words of Keras."""
+    found: set[str] = set()
+    for entry in graph.entries:
+        policy = entry.config.get("dtype")
+        said = policy.get("config") if isinstance(policy, dict) else None
+        mode = said.get("mode") if isinstance(said, dict) else None
+        if isinstance(mode, str):
+            found.add(shorten(mode))
+        if entry.is_model:
+            found |= _quantized(entry.inner)
     return found
 
 
