@@ -1,7 +1,9 @@
 """Random torch modules, written as Python: what people write who know nothing of archlens.
 
 ``python tests/random_modules.py 0 1000`` holds the modules of these seeds against torch and prints what
-differs, of one seed its module, too; ``tests/test_random_modules.py`` takes a few. Each statement is tried
+differs, of one seed its module, too; ``tests/test_random_modules.py`` takes a few. With ``wide`` behind them
+there are steps more, many sizes are alike, inputs come in other ways, and what is built is written as a spec,
+too. Each statement is tried
 on the meta device as soon as it is drawn, so that the next one is drawn for what came out; one that torch
 refuses is forgotten.
 """
@@ -10,18 +12,23 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 import archlens
+from archlens.elaboration import elaborate
+from archlens.language import parse
 
 #: The most values of a tensor, of one sample.
 MOST = 3000
@@ -50,9 +57,17 @@ def on(*kinds: str) -> Callable[[Any], Any]:
 #: traced network can be built.
 ODD: set[Callable[[Author, str, Tensor], str]] = set()
 
+#: The steps that are drawn only where all is drawn widely, so that the others of a seed are as they were.
+WIDE: set[Callable[[Author, str, Tensor], str]] = set()
+
 
 def odd(step: Any) -> Any:
     ODD.add(step)
+    return step
+
+
+def wide(step: Any) -> Any:
+    WIDE.add(step)
     return step
 
 
@@ -69,8 +84,9 @@ class Author:
         inputs: dict[str, tuple[str, Tensor]],
         plain: bool,
         depth: int = 0,
+        wide: bool = False,
     ) -> None:
-        self.draw, self.name, self.plain, self.depth = draw, name, plain, depth
+        self.draw, self.name, self.plain, self.depth, self.wide = draw, name, plain, depth, wide
         self.classes: list[str] = []
         self.module = nn.Module()
         self.made: list[str] = []
@@ -124,7 +140,8 @@ class Author:
         elif x.dtype == torch.int64:
             step = embedded
         else:
-            step = self.draw.choice([one for one in STEPS[kind] if not (self.plain and one in ODD)])
+            left = (ODD if self.plain else set()) | (set() if self.wide else WIDE)
+            step = self.draw.choice([one for one in STEPS[kind] if one not in left])
         self.pending: list[str] = []
         classes = len(self.classes)
         out = f"x{len(self.body)}"
@@ -151,10 +168,13 @@ class Author:
         self.body += code.split("\n")
         self.live[out] = found if found != "same" else kind, y
 
-    def written(self, outputs: str) -> str:
+    def written(self, outputs: str, given: str = "plain") -> str:
         made = "\n        ".join(["super().__init__()", *self.made])
-        body = "\n        ".join([*self.body, f"return {outputs}"])
-        arguments = ", ".join(["self", *self.inputs])
+        named = {"dict": "{0} = given['{0}']", "list": "{0} = given[{1}]"}.get(given, "")
+        taken = [named.format(one, i) for i, one in enumerate(self.inputs)] if named else []
+        body = "\n        ".join([*taken, *self.body, f"return {outputs}"])
+        arguments = ", ".join(["self", *(["given"] if named else self.inputs)])
+        arguments += ", mask=None, *, twice=False" if given == "names" else ""
         own = f"class {self.name}(nn.Module):\n    def __init__(self):\n        {made}\n\n"
         own += f"    def forward({arguments}):\n        {body}\n"
         return "\n\n".join([*self.classes, own])
@@ -167,6 +187,7 @@ class Author:
             {"x": (kind, x)},
             self.plain,
             self.depth + 1,
+            self.wide,
         )
         for _ in range(self.draw.randint(1, 4)):
             inner.step()
@@ -698,6 +719,169 @@ def block(a: Author, name: str, x: Tensor) -> str:
     )()
 
 
+# --- steps that are drawn widely --------------------------------------------------------------------
+
+
+@on(*ANY)
+@wide
+def listed(a: Author, name: str, x: Tensor) -> str:
+    """Positions of an axis by a list or a tensor."""
+    dim = a.draw.randint(1, x.dim() - 1)
+    n = x.shape[dim]
+    ids = a.pick([n - 1], [-1], [0, n - 1], list(range(n))[::-1], [0, 0, n // 2], list(range(0, n, 2)))
+    before = ":, " * dim
+    return a.pick(
+        f"{name}[{before}{ids}]",
+        f"{name}.index_select({dim}, torch.tensor({[i % n for i in ids]}, device={name}.device))",
+        f"{name}[{before}torch.arange({(n + 1) // 2})]",
+        f"torch.stack([{name}.select({dim}, i) for i in {ids}], {dim})",
+    )
+
+
+@on("map")
+@wide
+def grown(a: Author, name: str, x: Tensor) -> str:
+    """What is made of a map beside it, as in dense blocks and U-Nets."""
+    c, r = x.shape[1], axes(x)
+    k = a.draw.randint(1, 4)
+    inner = a.own(f"nn.Conv{r}d({c}, {k}, 3, padding=1)")
+    back = {1: "linear", 2: "bilinear", 3: "trilinear"}[r]
+    half = a.own(f"nn.Conv{r}d({c}, {k}, 3, stride=2, padding=1)")
+    size = a.pick(f"size={name}.shape[2:]", f"size={name}.shape[2:], mode={back!r}", "scale_factor=2")
+    cut = ", ".join(f":{n}" for n in x.shape[2:])
+    return a.pick(
+        f"torch.cat([{name}, {inner}({name})], 1)",
+        f"torch.cat([{inner}({name}), {name}, {inner}({name}).relu()], dim=1)",
+        f"y = {half}({name})\n{{out}} = torch.cat([{name}, F.interpolate(y, {size})[:, :, {cut}]], 1)",
+        f"y = F.pad({name}, {(1, 0) * r})\n{{out}} = {inner}({name}) + {inner}(y)[:, :, {cut}]",
+        f"{{out}} = {name}\nfor _ in range(3):\n    {{out}} = {{out}} + {inner}({{out}}).mean(1, True)",
+    )
+
+
+@on("map")
+@wide
+def projected(a: Author, name: str, x: Tensor) -> str:
+    """Products of all channels, written in other ways than as a convolution."""
+    c, d = x.shape[1], a.draw.randint(1, 6)
+    rest = "hwu"[: axes(x)]
+    sizes = ", ".join(map(str, x.shape[2:]))
+    return a.pick(
+        lambda: f"torch.einsum('bc{rest},dc->bd{rest}', {name}, {a.parameter(d, c)})",
+        lambda: f"({a.parameter(d, c)} @ {name}.flatten(2)).reshape(-1, {d}, {sizes})",
+        lambda: f"{a.own(f'nn.Linear({c}, {d})')}({name}.movedim(1, -1)).movedim(-1, 1)",
+        lambda: f"F.linear({name}.transpose(1, -1), {a.parameter(d, c)}).transpose(1, -1)",
+        lambda: (
+            f"y = {a.own(f'nn.Linear({c}, {c})')}({name}.flatten(2).mean(-1))\n"
+            f"{{out}} = {name} + y[(...,) + (None,) * {axes(x)}]"
+        ),
+    )()
+
+
+@on("map")
+@wide
+def patched(a: Author, name: str, x: Tensor) -> str:
+    """Patches of a map as tokens or channels, and windows."""
+    if axes(x) != 2:
+        return f"{name}.unfold(2, 2, 2).amax(-1)" if axes(x) == 1 else f"{name}.transpose(2, 4)"
+    c, h, w = x.shape[1:]
+    p, q = (next(n for n in (2, 3, size) if size % n == 0) for size in (h, w))
+    view = f"{name}.reshape(-1, {c}, {h // p}, {p}, {w // q}, {q})"
+    return a.pick(
+        f"tokens:{view}.permute(0, 2, 4, 3, 5, 1).reshape(-1, {h // p * (w // q)}, {p * q * c})",
+        f"tokens:{view}.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)",
+        f"map:{view}.permute(0, 1, 3, 5, 2, 4).reshape(-1, {c * p * q}, {h // p}, {w // q})",
+        f"map:{view}.permute(0, 3, 5, 1, 2, 4).reshape(-1, {c * p * q}, {h // p}, {w // q})",
+        f"map:{view}.mean((3, 5))",
+        f"map:{view}.amax(5).amax(3)",
+        f"map:{name}[:, :, ::2, ::2] + {name}[:, :, :{(h + 1) // 2}, :{(w + 1) // 2}]",
+        f"map:{name}.swapaxes(2, 3)",
+        f"map:{name}.rot90(2, (2, 3))",
+    )
+
+
+@on("tokens")
+@wide
+def crossed(a: Author, name: str, x: Tensor) -> str:
+    """Attention of one tensor to another, with masks, and of learned queries."""
+    n, c = x.shape[1:]
+    h = a.pick(*(k for k in (1, 2, 3) if c % k == 0))
+    others = [k for k, (kind, t) in a.live.items() if kind == "tokens" and t.dim() == 3 and t.shape[2] == c]
+    other = a.draw.choice(others)
+    q, k, v = (a.own(f"nn.Linear({c}, {c}, bias={a.maybe()})") for _ in range(3))
+
+    def split(of: str) -> str:
+        return f"{of}.view(len({name}), -1, {h}, {c // h}).transpose(1, 2)"
+
+    made = f"q, k, v = {split(f'{q}({name})')}, {split(f'{k}({other})')}, {split(f'{v}({other})')}\n"
+    mask = f"torch.ones({n}, {a.live[other][1].shape[1]}, device={name}.device).tril()"
+    made += a.pick(
+        "y = F.scaled_dot_product_attention(q, k, v)",
+        f"y = F.scaled_dot_product_attention(q, k, v, attn_mask={mask}.bool())",
+        f"y = F.scaled_dot_product_attention(q, k, v, scale={a.pick(1.0, 0.3)})",
+        f"y = (q @ k.mT * {c // h}**-0.5).softmax(-1) @ v",
+        f"y = (q @ k.mT).masked_fill({mask} == 0, float('-inf')).softmax(-1) @ v",
+        "y = torch.einsum('bhij,bhjd->bhid', torch.einsum('bhid,bhjd->bhij', q * 0.5, k).softmax(-1), v)",
+        f"y = F.dropout(F.softmax(torch.matmul(q, k.transpose(2, 3)) / {h}, dim=-1), 0.1, self.training) @ v",
+    )
+    return f"{made}\n{{out}} = y.transpose(1, 2).reshape(len({name}), -1, {c})"
+
+
+@on("tokens")
+@wide
+def learned(a: Author, name: str, x: Tensor) -> str:
+    """Tokens that are learned, rows of a table for each place, and what is kept in buffers."""
+    n, c = x.shape[1:]
+    table = a.own(f"nn.Embedding({n + a.pick(0, 3)}, {c})")
+    token = a.parameter(1, 1, c)
+    return a.pick(
+        f"{name} + {table}(torch.arange({n}, device={name}.device))",
+        f"{name} + {table}.weight[:{n}]",
+        f"torch.cat([{token}.expand(len({name}), -1, -1), {name}], 1)",
+        f"torch.cat([{token}.repeat(len({name}), 1, 1), {name}], 1) + {a.parameter(1, n + 1, c)}",
+        f"{name} * {token}",
+        f"{name} + {token}[0, 0]",
+        f"{name} * {token}.sigmoid()",
+    )
+
+
+@on(*ANY)
+@wide
+def returned(a: Author, name: str, x: Tensor) -> str:
+    """Blocks that take and give several tensors, that are called by parts, or that torch runs again."""
+    if a.depth > 1:
+        return f"{name}.clone()"
+    kind = a.live[name][0]
+    one = a.own(f"{a.part(kind, x, keeps=True)}()")
+    two = a.own(f"nn.Sequential({a.part(kind, x, keeps=True)}(), nn.SiLU(), {a.part(kind, x, keeps=True)}())")
+    return a.pick(
+        f"{two}[0]({name}) + {two}[1:]({name})",
+        f"{{out}} = {name}\nfor part in (*{two}, {one}):\n    {{out}} = part({{out}})",
+        f"a, (b, c) = {one}({name}), ({two}({name}), {name})\n{{out}} = a * b + c",
+        f"torch.utils.checkpoint.checkpoint({two}, {name}, use_reentrant=False)",
+        f"{name} + {one}({two}({name})) * 0.5",
+        f"sum(part({name}) for part in ({one}, {two}))",
+        f"dict(a={one}({name}), b={two}({name}))['b']",
+    )
+
+
+@on("tokens")
+@wide
+def read_in_turn(a: Author, name: str, x: Tensor) -> str:
+    """What is read step by step, of which the last state or a step goes on."""
+    c = x.shape[2]
+    both, layers = a.maybe(), a.pick(1, 1, 2)
+    words = f"{c}, {a.draw.randint(1, 4)}, num_layers={layers}, bidirectional={both}, batch_first=True"
+    return a.pick(
+        lambda: f"tokens:{a.own(f'nn.LSTM({words})')}({name})[0]",
+        lambda: f"vector:{a.own(f'nn.LSTM({words})')}({name})[0][:, -1]",
+        lambda: f"vector:{a.own(f'nn.LSTM({words})')}({name})[1][0][-1]",
+        lambda: f"y, (h, _) = {a.own(f'nn.LSTM({words})')}({name})\n{{out}} = y",
+        lambda: f"vector:{a.own(f'nn.GRU({words})')}({name})[1][-1]",
+        lambda: f"vector:{a.own(f'nn.RNN({words})')}({name})[0].mean(1)",
+        lambda: f"tokens:{a.own(f'nn.GRU({words})')}({name})[0].relu()",
+    )()
+
+
 def embedded(a: Author, name: str, x: Tensor) -> str:
     width = a.draw.randint(1, 6)
     return f"tokens:{a.own(f'nn.Embedding(11, {width}' + a.pick('', ', padding_idx=0') + ')')}({name})"
@@ -726,8 +910,13 @@ def lent(a: Author, name: str, x: Tensor) -> str:
 # --- a module, and what it is held against ----------------------------------------------------------
 
 
-def inputs(draw: random.Random) -> dict[str, tuple[str, Tensor]]:
-    """What a module takes: a map for the most part, and sometimes a second input beside it."""
+def inputs(draw: random.Random, *, alike: int = 0) -> dict[str, tuple[str, Tensor]]:
+    """What a module takes: a map for the most part, and sometimes a second input beside it.
+
+    Args:
+        draw: what is asked for random numbers.
+        alike: of what size all axes are, where they are alike.
+    """
     sizes = {
         "map": lambda: (
             draw.choice([1, 3, 4, 6]),
@@ -744,6 +933,7 @@ def inputs(draw: random.Random) -> dict[str, tuple[str, Tensor]]:
         shape = sizes[kind]()
         if len(shape) == 4:
             shape = tuple(min(n, 5) for n in shape)
+        shape = tuple(alike or n for n in shape)
         tensor = torch.empty(2, *shape, device="meta", dtype=dtype)
         made[f"input_{index}" if index else "input"] = ("tokens" if kind == "ids" else kind, tensor)
     return made
@@ -754,6 +944,17 @@ class Written(NamedTuple):
 
     source: str
     inputs: dict[str, Tensor]
+    #: How they are given: one after the other, or by name, or in a dict or a list.
+    given: str = "plain"
+
+    def called(self, what: Any, tensors: list[Tensor]) -> Any:
+        """A module or archlens' own function, called with tensors as the module takes them."""
+        ways: dict[str, Callable[[], Any]] = {
+            "names": lambda: what(**dict(zip(self.inputs, tensors, strict=True))),
+            "dict": lambda: what(dict(zip(self.inputs, tensors, strict=True))),
+            "list": lambda: what(tensors),
+        }
+        return ways.get(self.given, lambda: what(*tensors))()
 
     def module(self) -> nn.Module:
         space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "__name__": "random_module"}
@@ -772,11 +973,11 @@ class Written(NamedTuple):
         ]
 
 
-def write(seed: int) -> Written:
-    """The module of a seed."""
+def write(seed: int, *, wide: bool = False) -> Written:
+    """The module of a seed; ``wide`` of more kinds of steps and inputs."""
     draw = random.Random(seed)
-    given = inputs(draw)
-    author = Author(draw, "Net", given, plain=draw.random() < 0.5)
+    given = inputs(draw, alike=draw.choice([0, 0, 4, 6]) if wide else 0)
+    author = Author(draw, "Net", given, plain=draw.random() < 0.5, wide=wide)
     for _ in range(draw.randint(3, 14)):
         author.step()
     author.draw = random.Random(-1 - seed)  # drawn apart, so that the others are as they were
@@ -805,26 +1006,27 @@ def write(seed: int) -> Written:
         a, b = (getattr(author.module, name.removeprefix("self.")) for name in (one, other))
         if a.weight.shape == b.weight.shape and not author.plain and author.maybe():
             author.made.append(f"{one}.weight = {other}.weight")
-    return Written(author.written(outputs), {name: x for name, (_, x) in given.items()})
+    way = draw.choice(["plain", "names", "dict", "list"]) if wide else "plain"
+    return Written(author.written(outputs, way), {name: x for name, (_, x) in given.items()}, way)
 
 
-def differences(seed: int, seen: dict[str, int] | None = None) -> Iterator[str]:
+def differences(seed: int, seen: dict[str, int] | None = None, *, wide: bool = False) -> Iterator[str]:
     """What archlens says of the module of a seed, and torch does not; counts what was compared."""
     seen = {} if seen is None else seen
 
     def count(what: str, by: int = 1) -> None:
         seen[what] = seen.get(what, 0) + by
 
-    written = write(seed)
+    written = write(seed, wide=wide)
     module = written.module()
     with torch.no_grad():
         try:
-            module(*written.tensors(3)), module(*written.tensors(1))
+            written.called(module, written.tensors(3)), written.called(module, written.tensors(1))
         except (RuntimeError, ValueError):  # the meta device is less strict
             return
     count("modules")
     try:
-        network = archlens.trace(module, *written.tensors(1))
+        network = written.called(partial(archlens.trace, module), written.tensors(1))
     except archlens.SpecError as problem:
         if "has no layers" not in str(problem):
             raise
@@ -853,12 +1055,12 @@ def differences(seed: int, seen: dict[str, int] | None = None) -> Iterator[str]:
 
     handles = [part.register_forward_hook(hook(name)) for name, part in module.named_modules()]
     with torch.no_grad():
-        out = module(*written.tensors(1))
+        out = written.called(module, written.tensors(1))
     for handle in handles:
         handle.remove()
     meta = copy.deepcopy(module).to("meta")  # where torch sees what recurrent layers are made of
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        meta(*written.tensors(1, "meta"))
+        written.called(meta, written.tensors(1, "meta"))
     if 2 * network.macs != counter.get_total_flops():
         yield f"MACs: {network.macs} for {counter.get_total_flops() / 2:g}"
     outputs = list(leaves(out))
@@ -891,7 +1093,7 @@ def differences(seed: int, seen: dict[str, int] | None = None) -> Iterator[str]:
         again.load_state_dict(module.state_dict())
         given = written.tensors(3)
         with torch.no_grad():
-            ours, theirs = list(leaves(again(*given))), list(leaves(module(*given)))
+            ours, theirs = list(leaves(again(*given))), list(leaves(written.called(module, given)))
         count("built")
         if len(ours) != len(network.outputs):
             yield f"{len(ours)} outputs built for {network.outputs}"
@@ -900,6 +1102,27 @@ def differences(seed: int, seen: dict[str, int] | None = None) -> Iterator[str]:
                 one, other, rtol=1e-4, atol=1e-5, equal_nan=True
             ):
                 yield f"values differ: {one.shape} for {other.shape}"
+    if wide and again is not None:
+        try:
+            text = archlens.convert(network)
+        except archlens.UsageError as problem:
+            count("not written")
+            why = re.sub(r"[\w.]*\d[\w.]*", "_", str(problem).split(": ", 2)[-1].split("\n")[0])
+            count(f"  not written: {why}")
+            return
+        count("written")
+        spec = elaborate(parse(text, name="net"))
+        figures = [(one.params, one.macs, one.state()) for one in (spec, network)]
+        if figures[0] != figures[1]:
+            yield "the spec has other figures"
+        built = archlens.build(spec).eval()
+        built.load_state_dict(module.state_dict())
+        with torch.no_grad():
+            one = next(leaves(built(*given)))
+        if one.shape != theirs[0].shape or not torch.allclose(
+            one, theirs[0], rtol=1e-4, atol=1e-5, equal_nan=True
+        ):
+            yield f"values of the spec differ: {one.shape} for {theirs[0].shape}"
 
 
 def leaves(out: Any) -> Iterator[Tensor]:
@@ -911,11 +1134,11 @@ def leaves(out: Any) -> Iterator[Tensor]:
             yield from leaves(one)
 
 
-def main(first: int, last: int) -> None:
+def main(first: int, last: int, *, wide: bool = False) -> None:
     seen: dict[str, int] = {}
     for seed in range(first, last):
         try:
-            found = list(differences(seed, seen))
+            found = list(differences(seed, seen, wide=wide))
         except Exception as problem:  # which is what is looked for
             found = [f"{type(problem).__name__}: {problem}"]
         for one in found:
@@ -926,8 +1149,8 @@ def main(first: int, last: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        print(write(int(sys.argv[1])).source)
-    main(*map(int, (sys.argv[1:] * 2)[:2])) if len(sys.argv) > 2 else main(
-        int(sys.argv[1]), int(sys.argv[1]) + 1
-    )
+    wide = "wide" in sys.argv
+    first, *last = (int(one) for one in sys.argv[1:] if one != "wide")
+    if not last:
+        print(write(first, wide=wide).source)
+    main(first, *last or [first + 1], wide=wide)

@@ -982,6 +982,42 @@ def test_a_sample_goes_the_way_that_its_values_say(kind: Any, value: float) -> N
     assert network.with_input((3, 12, 12)).input == (3, 12, 12)
 
 
+class Policy(nn.Module):
+    """An actor and a critic, as people write them: what it gives is drawn, or the distribution itself."""
+
+    def __init__(self, *, draws: bool) -> None:
+        super().__init__()
+        self.mean, self.value = nn.Linear(12, 4), nn.Linear(12, 1)
+        self.log_std = nn.Parameter(torch.zeros(4))
+        self.draws = draws
+
+    def forward(self, x: Any) -> Any:
+        given = torch.distributions.Normal(self.mean(x), self.log_std.exp())
+        if not self.draws:
+            return given, torch.distributions.Categorical(logits=self.mean(x)), self.value(x)
+        action = given.rsample()
+        return action, given.log_prob(action).sum(-1), self.value(x)
+
+
+def test_distributions_look_at_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.distributions.Distribution, "_validate_args", True
+    )  # which torch.compile unsets
+    for draws in (True, False):
+        network = archlens.trace(Policy(draws=draws), (12,))
+        assert network.macs == (1 if draws else 2) * 12 * 4 + 12
+        assert network.output == (4,)
+        assert len(network.outputs) == 3
+    with pytest.raises(ValueError, match="to satisfy the constraint"):
+        torch.distributions.Normal(torch.tensor(float("nan")), 1.0)
+
+    class Alone(Policy):
+        def forward(self, x: Any) -> Any:
+            return torch.distributions.Normal(self.mean(x), self.log_std.exp())
+
+    assert list(archlens.trace(Alone(draws=False), (12,)).outputs) == ["out"]
+
+
 def test_what_leaves_torch_is_not_followed() -> None:
     class Leaves(Looks):
         def forward(self, x: Any) -> Any:

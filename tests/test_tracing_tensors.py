@@ -50,6 +50,10 @@ MOVES: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
         lambda x: torch.cat([x, x.mean(1, keepdim=True), x[:, :3]], 1),
         {"concat", "mean", "slice"},
     ),
+    "zeros beside as many channels as tokens": (
+        lambda x: torch.cat([x, x.new_zeros(x.shape[0], 10, 2)], -1).sin(), {"pad"}
+    ),
+    "zeros beside channels": (lambda x: torch.cat([x.new_zeros(x.shape[0], 10, 1), x], 2).sin(), {"pad"}),
     "axes gone through": (
         lambda x: x.sum(1) - x.amax(1) + x.mean(1) / 3,
         {"mean", "scale", "amax", "subtract", "add"},
@@ -104,6 +108,14 @@ MAPS: dict[str, tuple[Callable[[Tensor], Tensor], set[str]]] = {
     "padded where they are last": (lambda x: F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 2, 0, 3)).sin(), {"pad"}),
     "tokens padded": (lambda x: F.pad(x.flatten(2).mT, (0, 0, 1, 0)), {"pad"}),
     "a mean over what is stacked": (lambda x: torch.stack([x, x.sin()]).mean(0), {"concat", "mean"}),
+    "colours in another order": (lambda x: x[:, [2, 1, 0, *range(3, 8)]], {"slice", "concat"}),
+    "positions of a list": (
+        lambda x: x[:, :, [-1]] * x[..., torch.arange(0, 9, 3)].mean(-1, True), {"slice"}
+    ),
+    "positions of a tensor": (
+        lambda x: x.index_select(3, torch.tensor([0, 2, 4, 7, 7], device=x.device)), {"slice", "concat"}
+    ),
+    "positions backwards": (lambda x: x[:, torch.arange(7, -1, -1)], {"flip"}),
     "channels by their squares": (lambda x: x * torch.rsqrt(x.pow(2).mean(1, True) + 1e-6), {"rms_norm"}),
 }  # fmt: skip
 
@@ -357,6 +369,22 @@ def test_what_is_written_in_another_way_is_opaque(does: Callable[[Tensor, Tensor
     assert network.output == (8, 6, 9)
 
 
+@pytest.mark.parametrize(
+    "does",
+    [
+        lambda x: x[:, torch.randperm(x.shape[1])],  # others in each run
+        lambda x: x[:, torch.rand(8).argsort()],
+        lambda x: x[:, [0, 1], [2, 3]],
+        lambda x: x[:, x.mean((0, 2, 3)).argsort()],
+        lambda x: x[:, [3] * 40],  # more parts than anybody writes
+    ],
+)
+def test_positions_that_no_constant_says_are_opaque(does: Callable[[Tensor], Tensor]) -> None:
+    network = archlens.trace(Maps(does).eval(), (3, 6, 9))
+    assert "index" in [str(layer.op) for layer in network if layer.op.kind == "opaque"]
+    assert not network.unknown
+
+
 def test_heads_are_of_one_size() -> None:
     """A pattern keeps the sizes that it splits: on another length it is not guessed which of them grows."""
     network = archlens.trace(
@@ -364,6 +392,21 @@ def test_heads_are_of_one_size() -> None:
     )
     (pattern,) = [str(layer.op) for layer in network if layer.op.kind == "rearrange"]
     assert pattern == 'rearrange("(l1=2 l2=5) c -> l2 l1 c")'
+
+
+def test_factors_of_an_axis_as_long_as_the_channels() -> None:
+    """The layer that is scaled may have its channels last, and the factors are of the axis before."""
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = nn.Parameter(torch.rand(6))
+            self.conv = nn.Conv2d(6, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(self.factor.view(1, 6, 1, 1) * x.transpose(1, 2).reshape(-1, 6, 1, 6))
+
+    check(Turned(), (6, 6), {"conv", "multiply"})
 
 
 class Scaled(nn.Module):

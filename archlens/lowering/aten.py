@@ -36,7 +36,7 @@ from .lowering import (
     unviewed,
 )
 from .masks import MULTIHEAD, masked
-from .parts import concatenated, map_padded, padded, part_of, side_by_side
+from .parts import concatenated, cut, map_padded, padded, part_of, side_by_side
 from .pieces import written
 from .tape import TAKES, Node, Rows, Value, taken
 
@@ -192,6 +192,44 @@ def take(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held]:
         assert part is not None
         found.append(part_of(lowering, held, part))
     return found
+
+
+@lowers("index", "index_select")
+def positions(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Positions of one axis, of which a constant says which."""
+    x, given = args["self"], args.get("indices", [])
+    dim = args.get("dim", next((i for i, one in enumerate(given) if one is not None), 0)) % len(x.sizes)
+    index = args.get("index", given[dim] if given else None)
+    ids = lowering.ids_of(index) if index in node.inputs and x.flows and len(node.inputs) == 2 else None
+    if not ids:
+        raise NotSaid("its positions are no constant along one axis")
+    held, size = lowering.of(x), x.sizes[dim]
+    ids = [one % size for one in ids]
+    runs = _runs(ids)
+    if len(held.axes) != len(x.sizes) or any(part.axis == 0 for part in held.axes[dim]):
+        raise NotSaid("along the batch")
+    if size > 2 and ids == [*range(size)][::-1]:
+        return flip(lowering, node, {"self": x, "dims": [dim]})
+    if len(runs) > _MOST_RUNS:
+        raise NotSaid("they are in another order")
+    return side_by_side(lowering, [cut(lowering, held, dim, *run) for run in runs], dim)
+
+
+#: How many parts of an axis at most are put together again.
+_MOST_RUNS = 16
+
+
+def _runs(ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Positions as ranges of steps forward, each from its first to behind its last."""
+    found: list[list[int]] = []
+    for one in ids:
+        last = found[-1] if found else []
+        step = one - last[-1] if last else 0
+        if step > 0 and (len(last) == 1 or step == last[-1] - last[-2]):
+            last.append(one)
+        else:
+            found.append([one])
+    return [(run[0], run[-1] + 1, run[1] - run[0] if len(run) > 1 else 1) for run in found]
 
 
 # --- convolution and matrix products ----------------------------------------------------------------
@@ -707,7 +745,9 @@ def add(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
         try:
             beside = len(held.axes[:1]) == 1 and len(held.axes[0]) > 1
             laid = lowering.laid(held) if beside else _straight(lowering.settled(held))
-            return Held(lowering.put(op, laid.draft, own={"": own}), laid.axes)
+            channels = laid.draft.straight[laid.draft.shape.channel_axis + 1]
+            if own is other or laid.axes[1] == channels:  # else the vector is of another axis
+                return Held(lowering.put(op, laid.draft, own={"": own}), laid.axes)
         except NotSaid:
             pass
     return _with_learned(lowering, node, kind, args)
@@ -982,7 +1022,7 @@ def _together(
     rank = len(tensors[0].sizes)
     if len(held) < len(tensors):
         if all(value.flows or is_zeros(value) for value in tensors):
-            return _straight(_with_zeros(lowering, tensors, held, dim, place))
+            return _with_zeros(lowering, tensors, held, dim, place)
         return _straight(_with_tokens(lowering, tensors, held, dim, place))
     if dim == rank - 1:
         patches = _patches([lowering.settled(one) for one in held], dim, rank)
@@ -994,7 +1034,7 @@ def _together(
 
 def _with_zeros(
     lowering: Lowering, tensors: Sequence[Value], held: Sequence[Held], dim: int, place: int
-) -> Draft:
+) -> Held:
     """Zeros beside what flows, as the first state of a cell: what stands before or behind them is padded."""
     flowing, before = iter(held), 0
     parts: list[Held] = []
@@ -1016,7 +1056,7 @@ def _with_zeros(
         found.append(padded(lowering, one, pairs) if any(end) else one)
     made = side_by_side(lowering, found, dim)
     flat = len(tensors[0].sizes) == 2
-    return lowering.settled(Held(made.draft, made.axes[:-1])) if flat else made.draft
+    return _straight(lowering.settled(Held(made.draft, made.axes[:-1]))) if flat else made
 
 
 def _with_tokens(

@@ -70,7 +70,7 @@ _FREE = """
     normal one_hot ones ones_like permute pixel_shuffle pixel_unshuffle poisson polar pow prelu prod
     put rand rand_like randint randn randn_like randperm range reciprocal reflection_pad1d
     reflection_pad2d reflection_pad3d relu remainder renorm repeat repeat_interleave
-    replication_pad1d replication_pad2d replication_pad3d reshape resize roll round rrelu_with_noise
+    replication_pad1d replication_pad2d replication_pad3d reshape resize roll rot90 round rrelu_with_noise
     rsqrt rsub scalar_tensor scatter scatter_add scatter_reduce searchsorted select select_scatter
     set_ sgn sigmoid sign silu sin sinh slice slice_scatter smooth_l1_loss soft_margin_loss softmax
     softplus softshrink sort split split_with_sizes sqrt square squeeze stack std std_mean sub sum

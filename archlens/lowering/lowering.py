@@ -162,6 +162,7 @@ class Lowering:
         is_binomial: Callable[[Value], bool] = lambda _: False,
         shifted: Callable[[Value, Sequence[int], int, int], Shifted | None] = lambda *_: None,
         table_of: Callable[[Value], Table | None] = lambda _: None,
+        ids_of: Callable[[Value], Sequence[int] | None] = lambda _: None,
     ) -> None:
         self.tape = tape
         self.composed = compositions(tape, turns_of)
@@ -180,6 +181,8 @@ class Lowering:
         self.shifted = shifted
         #: Which ops make a constant: relative coordinates of a window, or sines of positions.
         self.table_of = table_of
+        #: The whole numbers of a constant in a row.
+        self.ids_of = ids_of
         self.table = table
         self.drafts: list[Draft] = []
         self.held: dict[Value, Held] = {}

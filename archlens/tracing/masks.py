@@ -323,6 +323,33 @@ def rows_of(value: Value) -> Rows | None:
         return None
 
 
+def ids_of(value: Value) -> list[int] | None:
+    """The whole numbers in a row that a constant is, which no state dict has; ``None`` of any other."""
+    kept = any(one.key for one in (value, *sources(value)))
+    if len(value.sizes) != 1 or not value.dtype.startswith("int") or value.flows or kept or _is_drawn(value):
+        return None
+    try:
+        with torch.no_grad():
+            return list(_values(value).tolist())
+    except Exception:  # whatever it raises where it does not run again
+        return None
+
+
+def _is_drawn(value: Value) -> bool:
+    """Whether a constant is of random numbers, and so another one in each run."""
+    rest, seen = [value], set()
+    while rest:
+        node = rest.pop().node
+        if node is not None and node not in seen:
+            seen.add(node)
+            rest += node.inputs
+            op = getattr(torch.ops.aten, node.target.removeprefix("aten."), None)
+            made = [getattr(op, name) for name in op.overloads()] if op is not None else []
+            if any(torch.Tag.nondeterministic_seeded in one.tags for one in made):
+                return True
+    return False
+
+
 def _unit(sizes: Sequence[int]) -> tuple[int, ...]:
     """Sizes without the ones before them."""
     rest = list(sizes)

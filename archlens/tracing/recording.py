@@ -196,8 +196,15 @@ def _leaves(value: Any) -> Iterator[Any]:
     elif is_dataclass(value) and not isinstance(value, type):
         for one in fields(value):
             yield from _leaves(getattr(value, one.name))
+    elif isinstance(value, torch.distributions.Distribution):
+        yield from _leaves(_stated(value))
     else:
         yield value
+
+
+def _stated(given: torch.distributions.Distribution) -> dict[str, Any]:
+    """What a distribution was made of, by name."""
+    return {key: one for key, one in vars(given).items() if key in given.arg_constraints}
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -581,6 +588,18 @@ def _autocast() -> Iterator[None]:
 
 
 @contextmanager
+def _unchecked() -> Iterator[None]:
+    """Distributions do not look at the values that they are made of, of which there are none."""
+    base = torch.distributions.Distribution
+    before = base._validate_args
+    base.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        base.set_default_validate_args(before)
+
+
+@contextmanager
 def _told() -> Iterator[None]:
     """Lets ``torch.compiler.is_compiling`` and ``is_exporting`` be true."""
     before = {name: getattr(torch.compiler, name, False) for name in _FLAGS}
@@ -679,6 +698,7 @@ def _run(
         _told() if recorder.tape.told else nullcontext(),
         torch.no_grad(),
         _autocast(),
+        _unchecked(),
         _scopes(recorder),
         _Functions(recorder),
         _Operations(recorder),
@@ -706,6 +726,8 @@ def _outputs(out: Any, recorder: _Recorder) -> dict[str, Value]:
     """What came out, by name: ``out`` is the first."""
     if is_dataclass(out) and not isinstance(out, type):
         out = {one.name: getattr(out, one.name) for one in fields(out)}
+    if isinstance(out, torch.distributions.Distribution):
+        out = _stated(out)
     if isinstance(out, Mapping):
         named = [(str(key), value) for key, value in out.items()]
     elif isinstance(out, list | tuple):

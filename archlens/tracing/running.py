@@ -96,6 +96,7 @@ def run(
             masks.is_binomial,
             masks.shifted,
             masks.table_of,
+            masks.ids_of,
         )
         lowering.run()
         return lowering
