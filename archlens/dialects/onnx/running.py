@@ -179,6 +179,9 @@ _OPTIMIZED = {
     "made from, or save it at ORT_ENABLE_EXTENDED"
 }
 
+#: How the names of constants begin that exporters make: torch's of a node, and Paddle's.
+_MADE = ("/", "helper.constant.")
+
 #: Operators whose outputs have as many positions as values say.
 _BY_VALUES = frozenset(["NonMaxSuppression", "NonZero", "Unique", "Compress"])
 
@@ -331,8 +334,8 @@ class Run:
         return bool(tensor.key) and not few and tensor.dtype.startswith(made_of)
 
     def is_named(self, tensor: Tensor) -> bool:
-        """Whether a tensor has the name of a parameter in its module, and not that of what a node made."""
-        return "." in tensor.key and tensor.key[:1] != "/" and tensor.key not in self.untrained
+        """Whether a tensor has the name of a parameter in its module, and not one that an exporter made."""
+        return "." in tensor.key and not tensor.key.startswith(_MADE) and tensor.key not in self.untrained
 
     def is_zero(self, tensor: Tensor) -> bool:
         """Whether a tensor is one of zeros, as the states are that most recurrent layers start from."""
