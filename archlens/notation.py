@@ -90,6 +90,9 @@ class Notation:
 
     def written(self, form: Form, *, spelled: bool = False) -> str:
         """A form with the names of sizes; or ``spelled`` out to the letters."""
+        return self._sum(self._terms(form, spelled))
+
+    def _terms(self, form: Form, spelled: bool) -> _Terms:
         terms: _Terms = {}
         for product, factor in form:
             part: _Terms = {(): factor}
@@ -97,7 +100,7 @@ class Notation:
                 part = _times(part, self._atom(atom, spelled))
             for words, count in part.items():
                 terms[words] = terms.get(words, 0) + count
-        return self._sum({words: count for words, count in terms.items() if count})
+        return {words: count for words, count in terms.items() if count}
 
     def _atom(self, atom: int, spelled: bool) -> _Terms:
         made = self.table.made(atom)
@@ -135,21 +138,20 @@ class Notation:
         ]
         return self.style.times.join([*([number] if count != 1 or not words else []), *powers])
 
-    def condition(self, condition: Condition) -> str:
+    def condition(self, condition: Condition, *, spelled: bool = False) -> str:
         """A condition: ``H32*W32 = 49``."""
         form, relation, holds = condition
+        terms = self._terms(form, spelled)
+        constant = terms.pop((), 0)
+        left = {words: count for words, count in terms.items() if count > 0}
+        right = {words: -count for words, count in terms.items() if count < 0}
         least, less, equal, unequal = self.style.relations
-        left = tuple([(product, factor) for product, factor in form if product and factor > 0])
-        right = tuple([(product, -factor) for product, factor in form if product and factor < 0])
-        constant = dict(form).get((), 0)
-        if not left and relation == BELOW:  # -a + c < 0 is a >= c + 1
-            constant += 1
-            left, right, sign = right, (((), constant),) if constant else (), least if holds else less
-            return f"{self.written(left)} {sign} {self.written(right)}"
-        if constant:
-            right = (*right, ((), -constant))
         sign = (less if holds else least) if relation == BELOW else equal if holds else unequal
-        return f"{self.written(left)} {sign} {self.written(right)}"
+        if not left and relation == BELOW:  # -a + c < 0 is a >= c + 1
+            left, right, constant, sign = right, {}, -constant - 1, least if holds else less
+        if constant:
+            right[()] = -constant
+        return f"{self._sum(left)} {sign} {self._sum(right)}"
 
 
 def _behind(number: int) -> str:

@@ -51,6 +51,8 @@ SAMPLES = 2
 #: How often ops are asked, and how many walks there are, before the rest is left.
 _ASKED, _WALKS = 20_000, 48
 
+_TOO_MANY = "its ops would have to be evaluated at too many sizes"
+
 #: With how many formulas each that may be the largest is compared.
 _COMPARED = 64
 
@@ -121,7 +123,7 @@ class Formula:
                     ),
                     one.joint,
                 )
-                for one in united(regions)
+                for one in united(regions, self.table)
             ]
         )
 
@@ -386,7 +388,7 @@ class _Finding:
         self.more = [whole(self.table)]
         walks = 0
         while self.more:
-            region = self.more.pop()
+            region = self.more.pop(0)
             if walks and not self.explorer.stand(region):
                 continue
             walks += 1
@@ -396,13 +398,15 @@ class _Finding:
             try:
                 made = self.walk(region)
             except TooManyError:
-                untold = "its ops would have to be evaluated at too many sizes"
+                untold = _TOO_MANY
                 break
             except TooLongError as problem:
                 untold = f"a number of it would be {problem}"
                 break
             if made is not None:
                 found.append((made, [self.region]))
+        if self.explorer.deeper:
+            untold = untold or _TOO_MANY
         if self.explorer.unsure and not untold:
             untold = "no sizes were found at which some conditions on several letters hold"
         if untold and self.table.pins:

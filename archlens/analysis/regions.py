@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice, pairwise, product
+from itertools import accumulate, islice, pairwise, product
 from math import inf, lcm, prod
 from typing import Any, NamedTuple
 
-from ..formulas import BELOW, ZERO, Condition, Form, Product, Table, primitive
+from ..formulas import BELOW, ZERO, Condition, Form, Product, Table, minus, primitive
 
 #: How many points are tried to find one on which conditions on several letters hold, and of each letter;
 #: and how many once that was in vain, so that not all can be told any more.
@@ -16,7 +17,10 @@ _TRIED, _EACH, _TRIED_LATER = 40_000, 64, 1_000
 
 #: How many conditions tell answers apart, one within the other. An op that answers otherwise on each size has
 #: one for each of them.
-_DEEPEST = 500
+_DEEPEST = 100
+
+#: The form of the number 1.
+_ONE: Form = (((), 1),)
 
 #: Sizes beyond this are not meant where it is said what holds for all of them.
 LARGEST = 10**6
@@ -48,11 +52,13 @@ class Region(NamedTuple):
                 return self if known is condition.holds else None
             letters = table.of(condition.form)
         if letters & (letters - 1):
-            if condition in self.joint:
+            within = Within(Region(self.masks), table)
+            if any(within.follows(condition, other) for other in self.joint):
                 return self
-            if condition.turned in self.joint:
+            if any(within.follows(condition.turned, other) for other in self.joint):
                 return None
-            return self._replace(conditions=(*self.conditions, condition), joint=(*self.joint, condition))
+            left = [other for other in self.joint if not within.follows(other, condition)]
+            return self._replace(conditions=(*self.conditions, condition), joint=(*left, condition))
         letter = letters.bit_length() - 1
         mask = self.masks[letter] & table.mask(condition)
         if mask == self.masks[letter]:
@@ -100,24 +106,22 @@ class Region(NamedTuple):
         ]
         if all(inside) and all(condition.is_true(table) for condition in self.joint):
             return True
-        left = most
-        sums, others = _sums(self, table)
-        for masks in _boxes(self, sums):
+        boxes, left = _boxes(self, table), most
+        for masks in boxes.found:
             bits = prod([mask.bit_count() for mask in masks])
             each = _EACH if bits > left else None
             columns = [
-                _some(mask, sizes.start, each if self.joint else 1)
+                _some(mask, sizes.start, each if boxes.others else 1)
                 for mask, sizes in zip(masks, table.sizes, strict=True)
             ]
             for point in islice(product(*columns), left):
-                if all(one.is_true(point) for one in sums):
-                    table.point = point
-                    if all(condition.is_true(table) for condition in others):
-                        return True
+                table.point = point
+                if all(condition.is_true(table) for condition in boxes.others):
+                    return True
             left -= bits
             if left < 0:
                 return False
-        return None
+        return None if boxes.whole else False
 
 
 def _some(mask: int, first: int, most: int | None) -> Sequence[int]:
@@ -130,73 +134,95 @@ def _some(mask: int, first: int, most: int | None) -> Sequence[int]:
     return [*found[: most // 2], *found[-(most // 2) :]]
 
 
-#: The most boxes that conditions on two letters cut a region into.
-_BOXES = 4096
+#: The most boxes that conditions on two letters cut a region into, and the most sizes of a letter in them.
+_BOXES, _ALONG = 4096, 4096
 
 
-class _Sum(NamedTuple):
-    """A condition on the sum of what is made of one letter and of what is made of another, as two columns."""
+class _Boxes(NamedTuple):
+    """Parts of a region outside of which conditions on the sums of two letters do not hold."""
 
-    relation: str
-    holds: bool
-    #: Both letters, and the first size of each.
-    letters: tuple[int, int]
-    first: tuple[int, int]
-    columns: tuple[list[int], list[int]]
-
-    def is_true(self, point: tuple[int, ...]) -> bool:
-        """Whether it is so at a point."""
-        (a, b), (start, other), (left, right) = self.letters, self.first, self.columns
-        value = left[point[a] - start] + right[point[b] - other]
-        return (value < 0 if self.relation == BELOW else value == 0) is self.holds
-
-    def may_hold(self, box: tuple[int, ...], ends: dict[tuple[int, int], tuple[int, int]]) -> bool:
-        """Whether it can hold in a box; ``ends`` are those of columns that were looked for."""
-        low = high = 0
-        for letter, column in zip(self.letters, self.columns, strict=True):
-            key = id(column), box[letter]
-            found = ends.get(key)
-            if found is None:
-                sizes = _sizes(box[letter], 0)
-                within = (
-                    column[sizes.start : sizes.stop]
-                    if isinstance(sizes, range)
-                    else [column[size] for size in sizes]
-                )
-                found = ends[key] = min(within), max(within)
-            low, high = low + found[0], high + found[1]
-        if self.relation == BELOW:
-            return low < 0 if self.holds else high >= 0
-        return low <= 0 <= high if self.holds else not low == high == 0
+    found: list[tuple[int, ...]]
+    #: The conditions that may not hold in them, either.
+    others: list[Condition]
+    #: Whether all sizes were looked at.
+    whole: bool
 
 
-def _sums(region: Region, table: Table) -> tuple[list[_Sum], list[Condition]]:
-    """The conditions of a region that are such sums, and those that are not."""
-    sums, others = [], []
+def _boxes(region: Region, table: Table) -> _Boxes:
+    sums: dict[tuple[int, int], list[tuple[Condition, Form, Form]]] = {}
+    others = []
     for condition in region.joint:
         found = _parts(condition.form, table)
         if found is None:
             others.append(condition)
+        else:
+            sums.setdefault(found[0], []).append((condition, *found[1:]))
+    boxes, whole = [region.masks], True
+    for letters, conditions in sums.items():
+        if len(boxes) > _BOXES:
+            others += [condition for condition, _, _ in conditions]
             continue
-        letters, columns = found
-        first = table.sizes[letters[0]].start, table.sizes[letters[1]].start
-        sums.append(_Sum(condition.relation, condition.holds, letters, first, columns))
-    return sums, others
+        a, b = letters
+        rows, columns = [_some(region.masks[letter], 0, _ALONG) for letter in letters]
+        whole = whole and all(
+            len(tried) == region.masks[letter].bit_count() for tried, letter in ((rows, a), (columns, b))
+        )
+        bounds = [
+            _Bound(one, table.values(left, a), table.values(right, b), columns)
+            for one, left, right in conditions
+        ]
+        boxes = [part for box in boxes for part in _cut(box, letters, rows, bounds)]
+    return _Boxes(boxes, others, whole)
 
 
-def _boxes(region: Region, sums: Sequence[_Sum]) -> list[tuple[int, ...]]:
-    """Parts of a region outside of which conditions on the sums of two letters do not hold."""
-    boxes = [region.masks]
-    for one in sums:
-        if (one.relation, one.holds) == (ZERO, True) and len(boxes) <= _BOXES:
-            boxes = [part for box in boxes for part in _equal(box, one)]
-    ends: dict[tuple[int, int], tuple[int, int]] = {}
-    return [box for box in boxes if all(one.may_hold(box, ends) for one in sums)]
+class _Bound:
+    """A condition on the sum of what is made of one letter and of what is made of another.
+
+    Args:
+        condition: on the sum.
+        left: what is made of one letter, for each of its sizes.
+        right: what is made of the other.
+        sizes: which sizes of the other are looked at, by their places.
+    """
+
+    def __init__(self, condition: Condition, left: list[int], right: list[int], sizes: Sequence[int]) -> None:
+        self.condition = condition
+        self.left = left
+        places = sorted(sizes, key=right.__getitem__)
+        self.values = [right[place] for place in places]
+        #: The sizes with the smallest values, as bits: none, one, two of them.
+        self.least = [*accumulate([1 << place for place in places], initial=0)]
+
+    def mask(self, size: int) -> int:
+        """The sizes of the other letter with which it holds, as bits."""
+        value = -self.left[size]
+        below = self.least[bisect_left(self.values, value)]
+        if self.condition.relation == BELOW:
+            return below if self.condition.holds else self.least[-1] & ~below
+        equal = self.least[bisect_right(self.values, value)] & ~below
+        return equal if self.condition.holds else self.least[-1] & ~equal
 
 
-def _parts(form: Form, table: Table) -> tuple[tuple[int, int], tuple[list[int], list[int]]] | None:
-    """A sum of what is made of one letter and of what is made of another, as two columns."""
-    found: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+def _cut(
+    box: tuple[int, ...], letters: tuple[int, int], sizes: Sequence[int], bounds: Sequence[_Bound]
+) -> Iterator[tuple[int, ...]]:
+    """The parts of a box in which conditions on sums of two letters hold."""
+    a, b = letters
+    parts: dict[int, int] = {}
+    for size in sizes:
+        if box[a] >> size & 1:
+            mask = box[b]
+            for bound in bounds:
+                mask &= bound.mask(size)
+            if mask:
+                parts[mask] = parts.get(mask, 0) | 1 << size
+    for there, here in parts.items():
+        yield tuple([here if i == a else there if i == b else mask for i, mask in enumerate(box)])
+
+
+def _parts(form: Form, table: Table) -> tuple[tuple[int, int], Form, Form] | None:
+    """A sum of what is made of one letter and of what is made of another; ``None`` for what is none."""
+    found: dict[int, list[tuple[Product, int]]] = {}
     for atoms, factor in form:
         letters = table.of(((atoms, 1),))
         if letters & (letters - 1):
@@ -205,22 +231,8 @@ def _parts(form: Form, table: Table) -> tuple[tuple[int, int], tuple[list[int], 
     constant = found.pop(-1, [])
     if len(found) != 2:
         return None
-    (a, left), (b, right) = found.items()
-    return (a, b), (table.values((*constant, *left), a), table.values(tuple(right), b))
-
-
-def _equal(box: tuple[int, ...], one: _Sum) -> Iterator[tuple[int, ...]]:
-    """The parts of a box on which a sum is 0."""
-    (a, b), (left, right) = one.letters, one.columns
-    there: dict[int, int] = {}
-    for size in _sizes(box[b], 0):
-        there[-right[size]] = there.get(-right[size], 0) | 1 << size
-    here: dict[int, int] = {}
-    for size in _sizes(box[a], 0):
-        if left[size] in there:
-            here[left[size]] = here.get(left[size], 0) | 1 << size
-    for value, mask in here.items():
-        yield tuple([mask if i == a else there[value] if i == b else part for i, part in enumerate(box)])
+    (a, left), (b, right) = sorted(found.items())
+    return (a, b), (*constant, *left), tuple(right)
 
 
 class Within:
@@ -237,6 +249,7 @@ class Within:
         #: The least and the most that each letter and each quotient can be.
         self._ends: dict[int, tuple[int, float]] = {}
         self._rooms: dict[Product, float] = {}
+        self._spread: dict[Form, dict[Product, int]] = {}
 
     def spread(self, form: Form) -> dict[Product, int]:
         """A form as such a polynomial; its number is that of no factor at all."""
@@ -275,6 +288,24 @@ class Within:
             low, high = low + min(most, 0.0), high + max(most, 0.0)
         return low, high
 
+    def follows(self, condition: Condition, given: Condition) -> bool:
+        """Whether one condition surely holds where another does."""
+        if condition == given:
+            return True
+        if (given.relation == ZERO and not given.holds) or condition == given.turned:
+            return False
+        known = [self._spreads(form) for form in _not_negative(given)]
+        every = all if condition.relation == ZERO and condition.holds else any
+        return every(
+            any(self.is_least(one, self._spreads(form)) for one in known) for form in _not_negative(condition)
+        )
+
+    def _spreads(self, form: Form) -> dict[Product, int]:
+        found = self._spread.get(form)
+        if found is None:
+            found = self._spread[form] = self.spread(form)
+        return found
+
     def is_least(self, form: Mapping[Product, int], larger: Mapping[Product, int]) -> bool:
         """Whether one form, spread out, is surely at most another."""
         low: float = larger[()] - form[()]
@@ -302,6 +333,15 @@ class Within:
         if low == -inf:
             return -(LARGEST**4), inf
         return int(low // made[1]), high // made[1] if high < inf else inf
+
+
+def _not_negative(condition: Condition) -> list[Form]:
+    """The forms that a condition says are at least 0: both where it is an equality, one where it is none."""
+    form, relation, holds = condition
+    other = minus((), form)
+    if relation == BELOW:
+        return [minus(other, _ONE)] if holds else [form]
+    return [form, other] if holds else [minus(form, _ONE), minus(other, _ONE)]
 
 
 def _without(atoms: tuple[int, ...], atom: int) -> tuple[int, ...]:
@@ -359,6 +399,8 @@ class Explorer:
         self.depth = 0
         #: Whether conditions on several letters were left of which nobody knows whether they ever hold.
         self.unsure = False
+        #: Whether there were more answers, one within the other, than are told apart.
+        self.deeper = False
 
     def tree(self, region: Region, ask: Callable[[], Any], agree: Callable[[Any, Any, Region], bool]) -> Tree:
         """What a function answers on a region, first at the point of the table.
@@ -371,10 +413,10 @@ class Explorer:
             agree: whether an answer says on a region what another says that was given there.
 
         Raises:
-            TooManyError: it was asked too often, or by too many conditions one within the other.
+            TooManyError: it was asked too often.
         """
         self.left -= 1
-        if self.left < 0 or self.depth > _DEEPEST:
+        if self.left < 0:
             raise TooManyError
         table = self.table
         table.taken()
@@ -387,7 +429,9 @@ class Explorer:
                 others.append((condition, there))
             region = here
         for condition, there in reversed(others):
-            found = self.stand(there)
+            deeper = self.depth >= _DEEPEST
+            self.deeper = self.deeper or deeper
+            found = False if deeper else self.stand(there)
             if found is None:
                 continue
             if not found:
@@ -422,25 +466,40 @@ class Explorer:
                 yield from self.leaves(branch, inside)
 
 
-def united(regions: Sequence[Region]) -> list[Region]:
-    """The same sizes in fewer regions, where some differ along one letter only."""
+def united(regions: Sequence[Region], table: Table) -> list[Region]:
+    """The same sizes in fewer regions: two are one that differ along one letter, or by one condition."""
     found = [*dict.fromkeys(Region(region.masks, (), region.joint) for region in regions)]
-    merged = True
-    while merged:
-        merged = False
-        for i, one in enumerate(found):
-            for k in range(i + 1, len(found)):
-                other = found[k]
-                differ = [n for n, (a, b) in enumerate(zip(one.masks, other.masks, strict=True)) if a != b]
-                if one.joint == other.joint and len(differ) <= 1:
-                    masks = tuple([a | b for a, b in zip(one.masks, other.masks, strict=True)])
-                    found[i] = Region(masks, (), one.joint)
-                    del found[k]
-                    merged = True
-                    break
-            if merged:
+    i = 0
+    while i < len(found):
+        for k in range(i + 1, len(found)):
+            both = _united(found[i], found[k], table)
+            if both is not None:
+                found[i] = both
+                del found[k]
+                i = -1  # which may be one with those before it, too
                 break
+        i += 1
     return found
+
+
+def _united(one: Region, other: Region, table: Table) -> Region | None:
+    """Two regions as one that holds nothing else; ``None`` where that is not seen."""
+    differ = [i for i, (a, b) in enumerate(zip(one.masks, other.masks, strict=True)) if a != b]
+    if one.joint == other.joint and len(differ) <= 1:
+        masks = tuple([a | b for a, b in zip(one.masks, other.masks, strict=True)])
+        return Region(masks, (), one.joint)
+    between = [condition for condition in one.joint if condition.turned in other.joint]
+    if differ or len(between) != 1:
+        return None
+    # what else is said of either side must hold on the other one, too
+    (condition,) = between
+    within = Within(Region(one.masks), table)
+    left = [each for each in one.joint if each != condition]
+    right = [each for each in other.joint if each != condition.turned]
+    for wanted, given in ((left, other.joint), (right, one.joint)):
+        if not all(any(within.follows(each, known) for known in given) for each in wanted):
+            return None
+    return Region(one.masks, (), tuple(dict.fromkeys((*left, *right))))
 
 
 def settled(table: Table, form: Form, letter: int) -> int | None:

@@ -17,13 +17,15 @@ from .formula_table import (
     LONGEST,
     Written,
     boxes,
+    further,
     headline,
+    lead,
     letters_of,
     math,
     notes,
+    others,
     regions,
     sizes,
-    takes,
 )
 
 SCHEMA = "archlens.cost-formula/1"
@@ -70,7 +72,7 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
     ]
     return Table(
         headline=headline(formula),
-        lead=[("takes", one) for one in takes(formula)],
+        lead=lead(formula),
         columns=columns,
         rows=[row(one) for one in first],
         more=[
@@ -85,10 +87,11 @@ def table(formula: Formula, *, by: str = "layer", depth: int = 1) -> Table:
                     columns=columns,
                     rows=[row(one) for one in rows(piece) if known.get(one.name) != _forms(one)],
                 )
-                for piece in formula.pieces[1:]
+                for piece in others(formula)
             ),
         ],
         notes=[
+            *further(formula),
             *notes(formula, memory=False),
             "All other work is in operations, which are no part of the MACs: one addition, multiplication, "
             "division, comparison or function value each.",

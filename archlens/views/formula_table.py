@@ -23,7 +23,7 @@ SCHEMA = "archlens.formula/1"
 #: The longest formula that a table of other than layers shows.
 LONGEST = 160
 
-#: The most stretches of sizes that are listed.
+#: The most stretches of sizes that are listed, and the most cases with formulas of their own.
 _MOST = 6
 
 _COLUMNS = (
@@ -93,7 +93,7 @@ def table(formula: Formula) -> Table:
         figures.append(["cached keys and values", whole(formula.cache)])
     return Table(
         headline=headline(formula),
-        lead=[("takes", one) for one in takes(formula)],
+        lead=lead(formula),
         columns=_COLUMNS,
         rows=[row(layer) for layer in main.network],
         totals=["total", "", "", text.form(form_of(main.network.params)), ""],
@@ -102,7 +102,7 @@ def table(formula: Formula) -> Table:
             Table(columns=[Column("in all"), Column("is")], rows=figures),
             *_others(formula, text, row),
         ],
-        notes=notes(formula),
+        notes=[*further(formula), *notes(formula)],
         json=partial(to_json, formula),
     )
 
@@ -141,7 +141,7 @@ def _spelled(written: Written, form: Form) -> str:
 def _others(formula: Formula, text: Written, row: object) -> Iterator[Table]:
     """What is otherwise where other formulas hold."""
     main = {layer.name: layer for layer in formula.pieces[0].network}
-    for piece in formula.pieces[1:]:
+    for piece in others(formula):
         differs = [
             layer
             for layer in piece.network
@@ -152,6 +152,17 @@ def _others(formula: Formula, text: Written, row: object) -> Iterator[Table]:
             columns=_COLUMNS,
             rows=[row(layer) for layer in differs],  # type: ignore[operator]
         )
+
+
+def others(formula: Formula) -> tuple[Piece, ...]:
+    """What a table shows beside the main formulas."""
+    return formula.pieces[1 : _MOST + 1]
+
+
+def further(formula: Formula) -> list[str]:
+    """That there are formulas that a table does not show."""
+    left = len(formula.pieces) - 1 - len(others(formula))
+    return [f"{left:,} more cases with formulas of their own are only in --format json."] if left else []
 
 
 def _shown(layer: Layer, text: Written) -> object:
@@ -218,14 +229,21 @@ def headline(formula: Formula) -> str:
     return f"{printable(formula.network.title)}: {inputs} -> {outputs}"
 
 
-def takes(formula: Formula) -> list[str]:
-    """The inputs that a network takes, one sentence for each of the boxes that they are."""
-    return domain(formula) or ["no input at all"]
+def lead(formula: Formula, *, spelled: bool = False) -> list[tuple[str, str]]:
+    """The inputs that a network takes, one sentence for each of the boxes that they are.
+
+    Args:
+        formula: the formulas of the network.
+        spelled: without the names of sizes, as where nothing says what these are.
+    """
+    word = "takes at least" if formula.untold else "takes"
+    return [(word, one) for one in domain(formula, spelled=spelled) or ["no input at all"]]
 
 
-def domain(formula: Formula, several: Sequence[Region] | None = None) -> list[str]:
+def domain(formula: Formula, several: Sequence[Region] | None = None, *, spelled: bool = False) -> list[str]:
     """All inputs that a network takes, or some of them: one sentence for each of the boxes that they are."""
-    return [_along(formula, one) for one in (formula.domain if several is None else formula.along(several))]
+    found = formula.domain if several is None else formula.along(several)
+    return [_along(formula, one, spelled) for one in found]
 
 
 def regions(formula: Formula, several: Iterable[Region]) -> str:
@@ -233,8 +251,8 @@ def regions(formula: Formula, several: Iterable[Region]) -> str:
     return "where " + "; or ".join(_along(formula, one) for one in formula.along([*several]))
 
 
-def _along(formula: Formula, along: Along) -> str:
-    notation = Notation(formula.table, formula.letters, TEXT)
+def _along(formula: Formula, along: Along, spelled: bool = False) -> str:
+    notation = Notation(formula.table, formula.letters, TEXT, () if spelled else _named(formula))
     said = [
         pattern(letter, one)
         for letter, one in zip(formula.letters, along.patterns, strict=True)
@@ -371,7 +389,7 @@ def explained(formula: Formula, layers: Sequence[str], *, width: int | None = No
         ]
         for name in layers
     ]
-    heads = [headline(formula), *(f"takes: {one}" for one in takes(formula))]
+    heads = [headline(formula), *(f"{word}: {one}" for word, one in lead(formula, spelled=True))]
     above = [line for one in heads for line in wrapped(one, width)]
     below = sentences(notes(formula, memory=False), width)
     return "\n\n".join("\n".join(lines) for lines in (above, *paragraphs, below))

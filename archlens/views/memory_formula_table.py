@@ -10,7 +10,7 @@ from ..analysis.memory_formula import Largest, MemoryFormula
 from ..counts import dumps
 from ..forms.table import LEAST, Column, Content, Table
 from ..notation import LATEX, PYTHON, TEXT
-from .formula_table import Written, boxes, given, headline, letters_of, lying, math, notes, sizes, takes
+from .formula_table import Written, boxes, given, headline, lead, letters_of, lying, math, notes, sizes
 from .words import few
 
 SCHEMA = "archlens.memory-formula/1"
@@ -26,7 +26,7 @@ def table(found: MemoryFormula) -> Table:
 
     return Table(
         headline=headline(formula),
-        lead=[("takes", one) for one in takes(formula)],
+        lead=lead(formula),
         columns=[Column("what", least=LEAST), Column("bytes"), Column("largest of", right=True)],
         rows=[row(what, forms) for what, forms in _lines(found)],
         more=[sizes(text, tex)],

@@ -40,7 +40,7 @@ def table(found: SizesFormula) -> Table:
     return Table(
         headline=headline(formula),
         lead=[
-            *[("fits", one) for one in domain(formula) or ["nothing"]],
+            *[("fits at least" if formula.untold else "fits", one) for one in domain(formula) or ["nothing"]],
             *[
                 ("no pixel lost", f"{one}{_but(found)}")
                 for one in domain(formula, found.lossless) or ["nowhere"]
