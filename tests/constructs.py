@@ -22,6 +22,7 @@ SIGNS = {
     "ref": r"\bref\(",
     "again": r"\bagain\(",
     "weight": r"\bweight=",
+    "initial": r"\binitial=",
     "custom": r"\bcustom\(",
     "experts": r"\bexperts:",
     "block": r"^\s+\w+\(.*\):|^blocks:",

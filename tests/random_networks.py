@@ -457,15 +457,25 @@ class Last(nn.Module):
         super().__init__()
         self.inner, self.output = inner, output
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
+        given = () if rows is None else (self.states(rows),)
         if x.is_meta and x.dim() == 3:  # torch would take it apart there, and one step has the shapes of all
-            steps, state = self.inner(x[:, :1])
+            steps, state = self.inner(x[:, :1], *given)
             steps = steps.expand(-1, x.shape[1], -1)
         else:
-            steps, state = self.inner(x)
+            steps, state = self.inner(x, *given)
         if self.output == "sequence":
             return steps
         return (state[0] if isinstance(state, tuple) else state).transpose(0, 1)
+
+    def states(self, rows: Tensor) -> Any:
+        """What torch starts from, of a row for each layer with its directions side by side."""
+        count, width = self.inner.num_layers, self.inner.hidden_size
+        given = [
+            torch.stack([row[:, way : way + width] for row in part for way in range(0, row.shape[1], width)])
+            for part in zip(*[iter(rows.unbind(1))] * count, strict=True)
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
 
 
 def rms_norm(draw: Draw, x: Tensor) -> Step:
@@ -942,6 +952,8 @@ class Drawn:
                 x = self.again(x, layers)
             elif way in (8, 12):
                 x = self.tied(x, layers)
+            elif way in (14, 15) and x.dim() == 3:
+                x = self.started(x, layers)
             elif way == 13:
                 x = self.listed(x, layers, (last_linear, last_linear, last_norm, rms_norm))
             elif way in (9, 10, 11):
@@ -1083,6 +1095,38 @@ class Drawn:
             return made
 
         return self.layer("linear", make, x)
+
+    def started(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """A recurrent layer that starts from rows which another step gives."""
+        kind, features = one_of(self.draw, "lstm", "gru", "rnn"), number(self.draw, 2, 5)
+        depth, both = number(self.draw, 1, 2), self.draw(st.booleans())
+        output = one_of(self.draw, "sequence", "state")
+        rows, width = depth * (1 + (kind == "lstm")) + seldom(self.draw), features * (1 + both)
+        if x.shape[1] < rows:
+            return x
+        with self.named(x, layers) as scope:
+            y = self.place(step("linear", lambda n=x.shape[2]: nn.Linear(n, width), width), x, scope.body)
+            part = step("slice", lambda: lambda x: x[:, :rows], stop=rows, axis="length")
+            scope.end = self.place(part, y, scope.body)
+        path, states = self.kept[-1].path[len(self.base) :], scope.end
+        x = self.place(last_linear(self.draw, states), states, layers)
+        name = self.name() if self.draw(st.booleans()) else ""
+        said = f'layers={depth}, bidirectional={both}, output="{output}"'
+        initial = path if "." not in path and self.draw(st.booleans()) else f'"{self.spelled(path)}"'
+        text = f"{kind}({features}, {said}, initial={initial})"
+        layers.append({self.spelled(name): text} if name else text)
+        start, entry, read = len(self.nodes), x, x.shape[2]
+        module = getattr(nn, kind.upper())
+        x = self.layer(
+            kind,
+            lambda: Last(
+                module(read, features, depth, batch_first=True, bidirectional=both), output
+            ),
+            x, states,
+        )  # fmt: skip
+        if name:
+            self.keep(self.full(name), "", start, entry, x)
+        return x
 
     def place(self, drawn: Step, x: Tensor, layers: list[Any], kept: bool = False) -> Tensor:
         start = len(self.nodes)

@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
     ),
     "Flag": ([(True, True), (False, False)], [0, 1, "true", None]),
     "Biases": ([(True, True), (False, False), ("single", "single")], [0, 1, "both", (True,), None]),
+    "Beside": ([(True, True), (None, DEFAULT)], [False, 0, 1, "memory", (True,)]),
     "PerChannel": (
         [(0.5, 0.5), (-2, -2), ((0.5, 2), (0.5, 2)), (None, DEFAULT)],
         [True, "0.5", (), (0.5, True), ("1",), ((1,),)],

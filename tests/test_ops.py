@@ -416,8 +416,9 @@ SEE_EVERYTHING = {
     "24x49 >> tokens >> self_attention(4)",
     "24x5x5 >> tokens >> self_attention(3, bias=false)",
     *OPS["lstm"].examples[1:4],
-    OPS["lstm"].examples[5],
+    *OPS["lstm"].examples[5:8:2],
     *OPS["gru"].examples[1:4:2],
+    OPS["gru"].examples[7],
     OPS["rnn"].examples[2],
     '24x49 >> tokens >> layer_norm >> linear(12, axis="length")',
     "6x5, 8x6 >> tokens >> matmul",
@@ -439,6 +440,9 @@ SEE_EVERYTHING = {
 #: What no window says, and why. These alone may say they are non-uniform: no test of reach can contradict.
 NON_UNIFORM = {
     '3x2x5 >> channels_last >> gru(4, layers=2, output="both")': (
+        "its last rows are the states that it ends with, which have seen all steps"
+    ),
+    '5x3 channels_last, 4x4 channels_last >> lstm(4, layers=2, output="both", initial=true)': (
         "its last rows are the states that it ends with, which have seen all steps"
     ),
     "3x6x7 >> unfold(3, padding=1)": "the windows of 6x7 positions are in one row",
@@ -881,7 +885,7 @@ def test_sides(text: str, sides: tuple[tuple[int, int], ...]) -> None:
 def str_is_a_step(text: str) -> None:
     """An op prints as the step that makes it; but for ``conv_map``, which abbreviates its table."""
     op = example(text).op
-    if op.merges or op.transparent:
+    if op.reads_several or op.transparent:
         assert str(op) == text.rpartition(" >> ")[2]
     elif op.kind != "conv_map":
         shapes, *before, _ = text.split(" >> ")

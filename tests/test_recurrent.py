@@ -157,27 +157,33 @@ def test_samples_in_the_place_of_steps_are_no_lstm() -> None:
         archlens.trace(nn.LSTM(8, 16), (5, 8))
 
 
-def test_a_start_that_is_learned_is_not_the_op() -> None:
-    """Its parameters are the module's and the start; 3 gates of 16 for 8 inputs and 16 of the state."""
-
-    class Starts(Reader):
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_start_that_is_learned(
+    kind: type[nn.RNNBase], bidirectional: bool, layers: int, repeated: bool
+) -> None:
+    class Starts(nn.Module):
         def __init__(self) -> None:
-            super().__init__(nn.GRU, "all", batch_first=True)
-            self.start = nn.Parameter(torch.rand(1, 1, 16))
+            super().__init__()
+            self.rnn = kind(8, 6, layers, bidirectional=bidirectional, batch_first=True)
+            for name in ("h0", "c0")[: 1 + (kind is nn.LSTM)]:
+                setattr(self, name, nn.Parameter(torch.rand(layers * (1 + bidirectional), 1, 6)))
+
+        def of_all(self, start: torch.Tensor, count: int) -> torch.Tensor:
+            return start.repeat(1, count, 1) if repeated else start.expand(-1, count, -1).contiguous()
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.rnn(x, self.start.expand(1, len(x), 16))[0]  # type: ignore[no-any-return]
+            starts = [self.of_all(getattr(self, n), len(x)) for n in ("h0", "c0") if hasattr(self, n)]
+            return self.rnn(x, starts[0] if len(starts) == 1 else starts)[0]  # type: ignore[no-any-return]
 
-    module = Starts().eval()
-    network = archlens.trace(module, (5, 8))
-    (layer, *rest) = network
-    (field,) = archlens.study(network).receptive_fields["rnn"]
-    assert _touched(module, 5, 8) == [[t for t in range(5) if t >= step] for step in range(5)]
-    assert [field.at(step) for step in range(5)] == [(step - 4, step + 1) for step in range(5)]
-    assert str(layer.op) == "GRU"
-    assert layer.params == 16 + 48 * (8 + 16 + 2)
-    assert layer.macs == 5 * 48 * (8 + 16)
-    assert {one.name for one in rest} == {"fc"}  # which nothing calls
+    torch.manual_seed(1)
+    network = both_ways(Starts(), torch.rand(3, 5, 8))
+    (field,) = archlens.study(network).receptive_fields["rnn"] if not bidirectional else [None]
+    if field is not None:  # a start sees nothing of the input
+        assert _touched(archlens.build(network).eval(), 5, 8) == [list(range(t, 5)) for t in range(5)]
+        assert [field.at(step) for step in range(5)] == [(step - 4, step + 1) for step in range(5)]
 
 
 def _touched(module: nn.Module, steps: int, channels: int) -> list[list[int]]:
@@ -188,30 +194,63 @@ def _touched(module: nn.Module, steps: int, channels: int) -> list[list[int]]:
         return [one.nonzero().flatten().tolist() for one in module(x).isnan().any(2)]
 
 
-def test_states_are_handed_on() -> None:
-    """What a decoder starts from is said, and its weights are counted once; no op says what it does."""
+class Translator(nn.Module):
+    """A decoder that starts from the states which an encoder ends with: as they are, or behind a bridge."""
 
-    class Translator(nn.Module):
+    def __init__(self, kind: type[nn.RNNBase], layers: int, bidirectional: bool, bridged: bool) -> None:
+        super().__init__()
+        self.source, self.target = nn.Embedding(50, 8), nn.Embedding(60, 8)
+        self.encoder = kind(8, 16, layers, bidirectional=bidirectional, batch_first=True)
+        self.bridge = nn.Linear(32, 16) if bridged else None
+        ways = bidirectional and not bridged
+        self.decoder = kind(8, 16, layers, bidirectional=ways, batch_first=True)
+        self.out = nn.Linear(32 if ways else 16, 60)
+
+    def bridged(self, states: torch.Tensor) -> torch.Tensor:
+        if self.bridge is None:
+            return states
+        apart = states.view(self.encoder.num_layers, 2, -1, 16)
+        return self.bridge(torch.cat((apart[:, 0], apart[:, 1]), -1)).tanh()  # type: ignore[no-any-return]
+
+    def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        states = self.encoder(self.source(source))[1]
+        starts = tuple(map(self.bridged, states)) if isinstance(states, tuple) else self.bridged(states)
+        return self.out(self.decoder(self.target(target), starts)[0])  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(("bidirectional", "bridged"), [(False, False), (True, False), (True, True)])
+def test_states_are_handed_on(
+    kind: type[nn.RNNBase], layers: int, bidirectional: bool, bridged: bool
+) -> None:
+    torch.manual_seed(2)
+    module = Translator(kind, layers, bidirectional, bridged)
+    network = both_ways(module, torch.randint(50, (3, 7)), torch.randint(60, (3, 5)))
+    decoder = network["decoder"]
+    assert decoder.op.reach_of(1, decoder.facts, decoder.input_shapes) is EVERYWHERE
+    assert archlens.study(network).fields[next(iter(network.inputs))]["decoder"] is EVERYWHERE
+
+
+def test_a_state_of_zeros_beside_a_given_one_is_not_the_op() -> None:
+    """Two states are one tensor of a spec, and nothing there is zeros; what it costs is known as before."""
+
+    class Half(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.source, self.target = nn.Embedding(50, 8), nn.Embedding(60, 8)
-            self.encoder = nn.LSTM(8, 16, 2, batch_first=True)
-            self.decoder = nn.LSTM(8, 16, 2, batch_first=True)
-            self.out = nn.Linear(16, 60)
+            self.rnn, self.start = nn.LSTM(8, 16, batch_first=True), nn.Linear(8, 16)
 
-        def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-            states = self.encoder(self.source(source))[1]
-            return self.out(self.decoder(self.target(target), states)[0])  # type: ignore[no-any-return]
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            start = self.start(x[:, 0]).unsqueeze(0)
+            return self.rnn(x, (start, torch.zeros_like(start)))[0]  # type: ignore[no-any-return]
 
-    module = Translator().eval()
-    network = archlens.trace(module, "7", "5")
-    assert network.params == sum(one.numel() for one in module.parameters())
-    assert network.macs == (7 + 5) * 64 * (8 + 16 + 16 + 16) + 5 * 16 * 60
-    assert [layer.name for layer in network if layer.op.kind == "opaque"] == ["decoder"]
-    assert str(network["encoder"].op) == 'lstm(16, layers=2, output="both")'
-    inputs = network["decoder"].input_shapes
-    assert network["decoder"].op.reach_of(0, network["decoder"].facts, inputs) != EVERYWHERE
-    assert network["decoder"].op.reach_of(1, network["decoder"].facts, inputs) is EVERYWHERE
+    network = archlens.trace(Half().eval(), (5, 8))
+    layer = network["rnn"]
+    assert (layer.op.kind, str(layer.op)) == ("opaque", "LSTM")
+    assert layer.params == 64 * (8 + 16 + 2)
+    assert layer.macs == 5 * 64 * (8 + 16)
+    assert layer.op.reach_of(0, layer.facts, layer.input_shapes) != EVERYWHERE
+    assert layer.op.reach_of(1, layer.facts, layer.input_shapes) is EVERYWHERE
 
 
 def test_each_step_sees_those_before_it() -> None:
@@ -252,6 +291,88 @@ def test_what_they_refuse(step: str, message: str) -> None:
     with pytest.raises(archlens.SpecError) as caught:
         archlens.loads(f"input: 3x5\nlayers:\n  - {step}\n")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "rows", "columns"),
+    [
+        ('lstm(4, initial=s, output="sequence")', 2, 5),
+        ("gru(4, bidirectional=true, initial=s)", 1, 5),
+        ("rnn(4, layers=3, initial=s)", 3, 5),
+        ('gru(4, bidirectional=true, initial=s, output="state")', 1, 2),
+        ('lstm(4, initial=s, output="both")', 2, 7),
+    ],
+)
+def test_each_step_sees_what_its_layer_starts_from(step: str, rows: int, columns: int) -> None:
+    """A NaN in any row of the states reaches all that comes out."""
+    width = 8 if "bidirectional" in step else 4
+    spec = f"""
+        input: {{a: 5x3 channels_last, s: {rows}x{width} channels_last}}
+        layers:
+          - ref(a)
+          - rnn: {step}
+    """
+    network = archlens.loads(spec)
+    built = archlens.build(network).eval()
+    assert archlens.study(network).fields["s"]["rnn"] is EVERYWHERE
+    for row in range(rows):
+        x, s = torch.rand(1, 5, 3), torch.rand(1, rows, width)
+        s[:, row] = torch.nan
+        assert built(x, s).isnan().any(2).tolist() == [[True] * columns]
+    assert verify(network).passed
+
+
+def test_states_of_layers_are_apart_at_their_ends() -> None:
+    """What the first layer ends with has not seen what the second starts from."""
+    spec = """
+        input: {a: 5x3 channels_last, s: 2x4 channels_last}
+        layers:
+          - ref(a)
+          - rnn: gru(4, layers=2, initial=s, output="state")
+    """
+    network = archlens.loads(spec)
+    assert "starts from states of its own" in str(archlens.study(network).fields["s"]["rnn"])
+    s = torch.rand(1, 2, 4)
+    s[:, 1] = torch.nan
+    assert archlens.build(network).eval()(torch.rand(1, 5, 3), s).isnan().any(2).tolist() == [[False, True]]
+
+
+def test_a_step_starts_again_from_the_same_states_with_the_same_weights() -> None:
+    network = archlens.loads("""
+        input: {a: 5x3 channels_last, b: 7x3 channels_last, s: 2x4 channels_last}
+        blocks:
+          reader(states, seeded=true): lstm(4, initial=states if seeded else none)
+        layers:
+          - ref(a)
+          - reader: reader(s)
+          - ref(b)
+          - other: again(reader)
+          - third: reader(s, false)
+    """)
+    assert [layer.inputs for layer in network] == [("a", "s"), ("b", "s"), ("other.0",)]
+    assert [layer.params for layer in network] == [16 * (3 + 4 + 2), 0, 16 * (4 + 4 + 2)]
+    assert archlens.build(network)(*(torch.rand(2, n, m) for n, m in ((5, 3), (7, 3), (2, 4)))).shape == (
+        2,
+        7,
+        4,
+    )
+
+
+def test_the_builder_places_one() -> None:
+    net = archlens.Builder("decoder", {"x": "5x3 channels_last", "s": "1x4 channels_last"})
+    x, s = net.sources["x"], net.sources["s"]
+    assert str(net.gru(x, s, 4, initial=True, name="rnn").shape) == "5x4"
+    for call, message in (
+        (lambda: net.gru(x, 4, initial=True), "gru reads two tensors, not 1"),
+        (lambda: net.gru(x, s, 4), "gru reads one tensor, not 2"),
+        (
+            lambda: net.gru(x, 4, initial=False),
+            "the initial of gru must be the name of an earlier step, or none",
+        ),
+    ):
+        with pytest.raises(archlens.SpecError) as caught:
+            call()
+        assert message in str(caught.value)
 
 
 def test_a_map_is_rows_of_sequences() -> None:

@@ -179,9 +179,9 @@ def test_own_modules_compute_what_their_reference_does(text: str) -> None:
             if key in {"bias", "running_var"}:  # else frozen statistics would do nothing
                 value.add_(0.5)
                 made[prefix + key].add_(0.5)
-    (x,) = (torch.randn(2, *shape, dtype=torch.float64) for shape in inputs)
+    read = [torch.randn(2, *shape, dtype=torch.float64) for shape in inputs]
     with torch.no_grad():
-        torch.testing.assert_close(ours(x), theirs(x))
+        torch.testing.assert_close(ours(*read), theirs(*read))
 
 
 def test_inputs_that_are_called_as_functions_of_python() -> None:
@@ -211,11 +211,15 @@ def one_layer(op: Any, inputs: Any, facts: Any) -> Network:
     """A network of one layer, whose input may have its channels last."""
     whole = archlens.loads("{input: 3, layers: [relu]}")
     layer = whole.layers[0]._replace(
-        name="layer", op=op, inputs=("input",), input_shapes=inputs, facts=facts, once=op.stands_once
+        name="layer",
+        op=op,
+        inputs=tuple(f"input{k}" for k in range(len(inputs))),
+        input_shapes=inputs,
+        facts=facts,
+        once=op.stands_once,
     )
-    return replace(
-        whole, inputs={"input": inputs[0]}, layers=(layer,), outputs={"out": "layer"}, index={"layer": layer}
-    )
+    given = dict(zip(layer.inputs, inputs, strict=True))
+    return replace(whole, inputs=given, layers=(layer,), outputs={"out": "layer"}, index={"layer": layer})
 
 
 SMALL = """

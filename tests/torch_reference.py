@@ -636,9 +636,17 @@ class Recurrent(nn.Module):
         self.kind, self.layers, self.output = inner.mode, inner.num_layers, output
         self.ways = ("", "_reverse") if inner.bidirectional else ("",)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, initial: Tensor | None = None) -> Tensor:
         if x.dim() > 3:
-            return torch.stack([self(row) for row in x.unbind(1)], 1)
+            given = [] if initial is None else [initial.unbind(1)]
+            return torch.stack([self(*row) for row in zip(x.unbind(1), *given, strict=True)], 1)
+        self.starts = {}
+        if initial is not None:  # a row of each layer, whose directions stand side by side
+            places = [f"l{layer}{way}" for layer in range(self.layers) for way in self.ways]
+            states = initial.flatten(1).chunk(2 if self.kind == "LSTM" else 1, 1)
+            self.starts = dict(
+                zip(places, zip(*(one.chunk(len(places), 1) for one in states), strict=True), strict=True)
+            )
         ends, cells = [], []
         for layer in range(self.layers):
             given = []
@@ -664,6 +672,8 @@ class Recurrent(nn.Module):
         recurrent = own[f"weight_hh_{place}"]
         hidden = steps[0].new_zeros(len(steps[0]), recurrent.shape[1])
         cell = steps[0].new_zeros(len(steps[0]), recurrent.shape[0] // 4)
+        if place in self.starts:
+            hidden, cell, *_ = (*self.starts[place], cell)
         found = []
         for x in steps:
             read, held = product("ih", x), product("hh", hidden)

@@ -215,6 +215,8 @@ class ChannelNorm(nn.LayerNorm):
 class Recurrent(nn.Module):
     """Gives what the class beside it gives at each step, or the states that it ends with, or both.
 
+    It starts from zeros, or from such states: rows as they stand behind the steps where it gives both.
+
     With single biases those of the state are zeros, and no parameters.
     """
 
@@ -231,12 +233,18 @@ class Recurrent(nn.Module):
             for name in [name for name, _ in self.named_parameters() if name.startswith("bias_hh")]:
                 delattr(self, name)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, initial: Tensor | None = None) -> Tensor:
         if self.single:
             zeros = torch.zeros_like(self.bias_ih_l0)
             self._flat_weights = [getattr(self, name, zeros) for name in self._flat_weights_names]
         rows, ways = x.flatten(0, -3), 2 if self.bidirectional else 1  # each row by itself
-        steps, states = super().forward(rows)
+        starts = None
+        if initial is not None:
+            given = initial.expand(len(x), *initial.shape[1:]).flatten(0, -3)
+            parts = given.view(len(rows), -1, self.num_layers, ways, given.shape[-1] // ways)
+            found = parts.permute(1, 2, 3, 0, 4).flatten(1, 2).contiguous()  # states, then layers and ways
+            starts = found[0] if len(found) == 1 else tuple(found)
+        steps, states = super().forward(rows, starts)
         if self.output == "both":
             ends = [
                 one.view(self.num_layers, ways, len(rows), -1).permute(2, 0, 1, 3).flatten(2)

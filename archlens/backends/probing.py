@@ -704,13 +704,21 @@ def _windowed(module: Any, channels: int, call: Call) -> Any:
 def _recurrent(module: Any, channels: int, call: Call) -> Any:
     """One feature, and no gates: they hide no NaN."""
     options = {"bidirectional": module.bidirectional, "output": module.output}
-    thin = modules.RNN(channels, 1, module.num_layers, **options).eval()
+    layers, ways = module.num_layers, 2 if module.bidirectional else 1
+    thin = modules.RNN(channels, 1, layers, **options).eval()
 
-    def run(x: Tensor) -> Tensor:
-        found = thin(x)
-        return torch.cat((found, found[..., -module.num_layers :, :]), -2)
+    def run(x: Tensor, initial: Tensor | None = None) -> Tensor:
+        starts = None
+        if initial is not None:
+            *rows, count, _ = initial.shape
+            planted = initial.isnan().any(-1).view(*rows, count // layers, layers).any(-2)  # in h or c
+            starts = x.new_zeros(*planted.shape, ways).masked_fill(planted.unsqueeze(-1), torch.nan)
+        found: Tensor = thin(x, starts)
+        if module.output == "both" and module.mode == "LSTM":
+            found = torch.cat((found, found[..., -layers:, :]), -2)
+        return found
 
-    return run if module.output == "both" and module.mode == "LSTM" else thin
+    return run
 
 
 class _Mixing:

@@ -50,6 +50,9 @@ class Use(NamedTuple):
 #: What the names of expressions mean, beside ops.
 _Known = Mapping[str, Symbol]
 
+#: The arguments of ops that name an earlier step.
+_NAMING = ("weight", "initial")
+
 
 def uses(spec: Spec) -> list[Use]:
     """Each place of a spec where a name stands whose symbol is certain."""
@@ -195,7 +198,7 @@ class _Reading:
         for keyword in tree.keywords:
             if keyword.arg in own:
                 yield from _use(own[keyword.arg], one.span(keyword)._replace(width=len(keyword.arg)))
-            if keyword.arg == "weight":
+            if keyword.arg in _NAMING and isinstance(keyword.value, ast.Attribute | ast.Constant):
                 yield from self.path(keyword.value, one, around)
             else:
                 yield from self.expression(one, known, around, keyword.value)

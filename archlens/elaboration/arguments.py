@@ -34,15 +34,20 @@ def unquoted(kind: type[Op], tree: ast.Call, expression: Expression, env: Env) -
 
 
 def arguments(
-    tree: ast.Name | ast.Call, expression: Expression, env: Env, *, but: str = "", remembering: bool = False
+    tree: ast.Name | ast.Call,
+    expression: Expression,
+    env: Env,
+    *,
+    but: tuple[str, ...] = (),
+    remembering: bool = False,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The values of the arguments of a call, but for one that is read otherwise; a lone name gives none.
+    """The values of the arguments of a call, but for some that are read otherwise; a lone name gives none.
 
     Args:
         tree: the call, in an expression.
         expression: which that is.
         env: what names stand for.
-        but: the name of an argument that is read otherwise.
+        but: the names of arguments that are read otherwise.
         remembering: whether texts hold numbers that remember how they were made.
     """
     if isinstance(tree, ast.Name):
@@ -51,7 +56,7 @@ def arguments(
     kwargs: dict[str, Any] = {}
     for key in tree.keywords:
         assert key.arg is not None  # unpacking with ** was refused where the expression was read
-        if key.arg == but:
+        if key.arg in but:
             continue
         kwargs[key.arg] = _argument(key.value, expression, env, remembering)
     for value in (*args, *kwargs.values()):

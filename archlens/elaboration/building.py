@@ -379,8 +379,9 @@ class Builder:
         if not inputs and not self.sources:
             raise error(f"{op.kind} has nothing to read", help="the network has no input yet")
         read = [*inputs] or [self.x]
-        if op.merges != (len(read) > 1):
-            several = "merges several tensors, not 1" if op.merges else f"reads one tensor, not {len(read)}"
+        if op.reads_several != (len(read) > 1):
+            many = "merges several" if op.merges else "reads two"
+            several = f"{many} tensors, not 1" if op.reads_several else f"reads one tensor, not {len(read)}"
             raise error(f"{shorten(name) or op.kind}: {op.kind} {several}")
         for tensor in read:
             if self._tensors.get(tensor.name) is not tensor:

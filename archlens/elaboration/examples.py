@@ -32,10 +32,16 @@ def spec_of(text: str) -> str:
     """
     shapes, *before, step = text.split(" >> ")
     kind = step.partition("(")[0]
-    if kind not in MERGES:
+    second = OPS[kind].second if kind in OPS else ""
+    if kind not in MERGES and ", " not in shapes:
         return "\n".join([f"input: {shapes}", "layers:", *(f"  - {one}" for one in (*before, step))])
     inputs = {f"in{k}": shape for k, shape in enumerate(shapes.split(", "))}
     branches = [" >> ".join([f"ref({name})", *before]) for name in inputs]
+    if second:
+        step = step.replace(f"{second}=true", f"{second}={second}")
+        branches = [f"{second}: {branches[1]}", branches[0]]
+        named = ", ".join(f"{name}: {shape}" for name, shape in inputs.items())
+        return "\n".join([f"input: {{{named}}}", "layers:", *(f"  - {one}" for one in (*branches, step))])
     given = _given(step, OPS[kind])
     parts = MERGES[kind].parts(len(branches), given) if kind in PARTS else ()
     lines = [f"      - {branch}" for branch in branches]

@@ -16,7 +16,7 @@ from ..ops import OPS, STATED, Op
 from .building import Builder, Place
 from .evaluation import evaluate, path_in
 from .packages import bring
-from .values import CONSTANTS, Tensor, describe
+from .values import CONSTANTS, Deferred, Tensor, describe
 
 
 class Word:
@@ -189,7 +189,15 @@ class Env:
         self.walk.reads += 1
         if not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
             raise expression.error("ref takes one name", tree, help="as in ref(enc1)")
-        argument = tree.args[0]
+        return self.tensor(tree.args[0], expression, "ref")
+
+    def tensor(self, argument: ast.expr, expression: Expression, taker: str) -> Tensor:
+        """The output of the earlier step that is meant, where something takes one by its name.
+
+        Raises:
+            SpecError: there is none, or it comes later.
+        """
+        how = _TAKEN[taker]
         if isinstance(argument, ast.Name):
             name = argument.id
             value = self.locals.get(name)
@@ -209,7 +217,7 @@ class Env:
         absent = self.absent(name)
         if absent is not None:
             raise error(
-                f"ref({shorten(name)}) refers to a step that is none here",
+                f"{how.format(shorten(name))} refers to a step that is none here",
                 expression.span(argument),
                 help="`identity` instead of none passes the tensor on under that name",
                 also=[(f"{shorten(name)} is none", absent.span)],
@@ -217,17 +225,20 @@ class Env:
         later = self.later(name)
         if later is not None:
             raise error(
-                f"ref({shorten(name)}) refers to a step that comes later",
+                f"{how.format(shorten(name))} refers to a step that comes later",
                 expression.span(argument),
                 help="a step can only read earlier steps",
                 also=[(f"{shorten(name)} stands here", later.span)],
             )
         if value is not None:
-            raise expression.error(f"ref takes the name of a step, not {describe(value)}", argument)
+            raise expression.error(
+                f"{taker} takes the name of a step, not {describe(value)}", argument,
+                help="give it a name on a line before this one" if isinstance(value, Deferred) else "",
+            )  # fmt: skip
         raise expression.error(
             f"there is no step {shorten(name)} to refer to", argument,
-            help=self.numbered(name, "ref({})")
-            or self.elsewhere(name)
+            help=self.numbered(name, how)
+            or self.elsewhere(name, how)
             or did_you_mean(name, self.steps(name), otherwise="it must have a name and come earlier"),
         )  # fmt: skip
 
@@ -243,7 +254,7 @@ class Env:
                 return CALLED_BY_OP.format(called)
         return ""
 
-    def elsewhere(self, name: str, how: str = "ref({})") -> str:
+    def elsewhere(self, name: str, how: str) -> str:
         """How to reach a step of this name that stands in another scope; empty where there is none."""
         self.walk.at("")
         for path in self.walk.paths:
@@ -322,6 +333,9 @@ class Env:
         if self.walk.builder.steps > bounds.steps:
             raise expression.error(bounds.too_many_steps, tree, help=RAISED)
 
+
+#: How what takes an earlier step by its name is written.
+_TAKEN = {"ref": "ref({})", "initial=": "initial={}"}
 
 #: Spellings that need not be suggested.
 _HIDDEN = ("True", "False", "None", "null")

@@ -645,10 +645,11 @@ class Walk(Mixing):
             self.deferred(target, place, name, at)
         elif isinstance(target, type):
             tied = self.tied(target, tree, expression, env)
-            known = self.op(target, tree, expression, env)
+            second = self.second(target, tree, expression, env)
+            known = self.op(target, tree, expression, env, second)
             if isinstance(tree, ast.Name) and tree.id == known.op.kind:
                 self.fixed[tree] = known, where
-            placed = self.place_op(known, where, name, at, place)
+            placed = self.place_op(known, where, name, at, place, second)
             if tied is not None:
                 try:
                     self.tie(tied, len(self.builder.layers) > start.layers)
@@ -707,7 +708,33 @@ class Walk(Mixing):
 
     # --- ops ----------------------------------------------------------------------------------
 
-    def op(self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env) -> Known:
+    def second(
+        self, kind: type[Op], tree: ast.Name | ast.Call, expression: Expression, env: Env
+    ) -> Tensor | None:
+        """What an op reads beside what flows, where an argument names the step that gives it.
+
+        Raises:
+            SpecError: there is no such step.
+        """
+        keywords = tree.keywords if kind.second and isinstance(tree, ast.Call) else ()
+        named: ast.expr | None = next((one.value for one in keywords if one.arg == kind.second), None)
+        while isinstance(named, ast.IfExp):
+            named = choose(expression, env, named)
+        if isinstance(named, ast.Name) and env.locals.get(named.id, env.file.names.get(named.id, "")) is None:
+            return None
+        if named is None or (isinstance(named, ast.Constant) and named.value is None):
+            return None
+        self.reads += 1
+        return env.tensor(named, expression, f"{kind.second}=")
+
+    def op(
+        self,
+        kind: type[Op],
+        tree: ast.Name | ast.Call,
+        expression: Expression,
+        env: Env,
+        second: Tensor | None = None,
+    ) -> Known:
         """The op that a call makes; the same arguments make the same op."""
         if kind.merges:
             how = usage_of_merge(kind.kind) if kind.branches else f"{kind.kind}: with its branches under it"
@@ -719,13 +746,23 @@ class Walk(Mixing):
         kwargs: dict[str, Any] = {}
         if isinstance(tree, ast.Call):
             try:
-                args, kwargs = arguments(tree, expression, env, but=TIED, remembering=kind.spells)
+                args, kwargs = arguments(
+                    tree, expression, env, but=(TIED, kind.second), remembering=kind.spells
+                )
             except SpecError as problem:
                 raise unquoted(kind, tree, expression, env) or problem from None
+        if second is not None:
+            kwargs[kind.second] = True
         return self.builder.known(kind, args, kwargs, refused_in(tree, expression))
 
     def place_op(
-        self, known: Known, where: Located, name: str | None, at: Located | None, place: Place
+        self,
+        known: Known,
+        where: Located,
+        name: str | None,
+        at: Located | None,
+        place: Place,
+        second: Tensor | None = None,
     ) -> str:
         """Ask an op for its facts on what flows in, and make it a layer."""
         if name is None:
@@ -737,7 +774,8 @@ class Walk(Mixing):
             assert at is not None
             place.claim(name, at)
         if not known.op.transparent:
-            self.builder.layer(known, place.full(name), [self.builder.x], where)
+            read = [self.builder.x] if second is None else [self.builder.x, second]
+            self.builder.layer(known, place.full(name), read, where)
         else:
             self.builder.scopes.append((place.full(name), self.builder.x))
         place.tensors[name] = self.builder.x

@@ -158,6 +158,16 @@ CONSTRUCTS: dict[str, Construct] = {
         "input: 8 of 100\nlayers:\n  - wte: embedding(16)\n  - lm_head: linear(100, bias=false, weight=wte)",
         "tie tied tying tieweights tiedweights tyingweights weighttying tiedembedding",
     ),
+    "initial": Construct(
+        "lstm(64, initial=memory)",
+        "A recurrent layer that starts from states which an earlier step gives.",
+        'The states are rows such as those that `output="both"` puts behind the steps: one for each layer, '
+        "with its directions side by side, and for an LSTM as many of its cells behind them.",
+        "input: {source: 12 of 100, target: 9 of 120}\nlayers:\n  - ref(input.source) >> embedding(32)\n"
+        '  - encoder: lstm(64, output="both")\n  - memory: slice(-2, axis="length")\n'
+        "  - ref(input.target) >> embedding(32)\n  - decoder: lstm(64, initial=memory)",
+        "initialstate initialstates hx h0 seq2seq encoderdecoder",
+    ),
     "experts": Construct(
         "experts: {count: 8, active: 2, do: step}",
         (

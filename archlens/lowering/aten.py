@@ -15,6 +15,7 @@ from ..shape import ChannelsLast, Shape, broadcast
 from . import attention, rotary
 from .algebra import SAME, number_of, plain_number
 from .attention import logarithm
+from .known import KNOWN
 from .learned import OF_EACH, applied, computed, settled
 from .lowering import (
     PERMUTES,
@@ -38,6 +39,7 @@ from .lowering import (
 from .masks import MULTIHEAD, masked
 from .parts import concatenated, cut, map_padded, padded, part_of, side_by_side
 from .pieces import written
+from .recurrence import recurrent
 from .tape import TAKES, Node, Rows, Value, taken
 
 #: How each operator is said in archlens' ops, by its name.
@@ -1603,9 +1605,17 @@ def grid_sample(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 
 @lowers("torch.lstm", "torch.gru", "torch.rnn")
-def recurrent(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
+def recurrent_function(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
     op = lowering.call(node.target.removeprefix("torch."), args["features"], **args["options"])
-    return lowering.recurrent(node, op, args["input"], args["weights"], batch_first=args["batch_first"])
+    return recurrent(lowering, node, op, args["input"], args["weights"], batch_first=args["batch_first"])
+
+
+@lowers(*(f"torch.nn.modules.rnn.{name}" for name in ("LSTM", "GRU", "RNN")))
+def recurrent_module(lowering: Lowering, node: Node, args: dict[str, Any]) -> list[Held | None]:
+    op, own, read = KNOWN[node.target](node.module), lowering.below(node.call), args["input"]
+    if op is None or not isinstance(read, Value) or not read.flows:
+        raise NotSaid("its sequence is packed, or the same for every sample")
+    return recurrent(lowering, node, op, read, own, batch_first=node.module.batch_first)
 
 
 @lowers("roll")

@@ -784,10 +784,7 @@ class Lowering:
         op = KNOWN[node.target](node.module)
         flowing = list(dict.fromkeys(value for value in node.inputs if value.flows))
         if op is not None and op.family == "recurrent":
-            own, read = self.below(node.call), node.args["input"]
-            if not isinstance(read, Value) or not read.flows:
-                raise NotSaid("its sequence is packed, or the same for every sample")
-            return self.recurrent(node, op, read, own, batch_first=node.module.batch_first)
+            return self.table[node.target](self, node, dict(node.args))  # type: ignore[return-value]
         if node.target == MULTIHEAD:
             leaves, read = self.left(node), [node.args[name] for name in ("query", "key", "value")]
             alike = {(self.of(one).draft, self.of(one).axes) if one.flows else () for one in read}
@@ -848,97 +845,6 @@ class Lowering:
         if held.draft.straight[0] and place != (0 if first else 1):
             raise MixesSamples(f"it attends over the batch, with batch_first={first}")
         return (held if place else self.near(value)), place
-
-    def recurrent(
-        self, node: Node, op: Op, read: Value, own: Mapping[str, Value], *, batch_first: bool
-    ) -> list[Held | None]:
-        """A layer that reads step by step: its steps, or its last states if they alone are read."""
-        held, turned = self.of(read), not batch_first
-
-        def turn(axes: Axes) -> Axes:
-            return (axes[1], axes[0], *axes[2:]) if turned else axes
-
-        def steps(whole: Axes) -> Axes:
-            return turn((in_order(whole[:-2]), *whole[-2:]))
-
-        def ends(whole: Axes) -> Axes:
-            return whole[-2], in_order(whole[:-2]), whole[-1]
-
-        axes, samples = turn(held.axes) if len(held.axes) == 3 else (), held.draft.straight[0]
-        if not axes or axes[0][: len(samples)] != samples or (axes[0] and not samples):
-            raise NotSaid("its first axis is not the batch")
-        rows = axes[0][1:]  # which stand in the batch
-        apart = (samples, rows, *axes[1:]) if rows else axes
-        draft = self.settled(Held(held.draft, apart, held.call), last=True)
-        rest = (one for one in node.inputs if one is not read and one not in own.values())
-        starts = [one for one in rest if not is_zeros(one)]
-        needed = [bool(self.readers.get(value)) or value in self.ends for value in node.outputs]
-        at_end = self.call(op.kind, **op.attributes() | {"output": "state"})
-        if not starts and not needed[0] and needed[1] and not any(needed[2:]):
-            made = self.put(at_end, draft, own=own)
-            return [None, Held(made, ends(made.straight))]
-        several = any(needed[2:]) or (needed[1] and node.outputs[1].sizes[0] > 1)
-        if several and not starts and not op.attributes().get("projection"):
-            both = self.call(op.kind, **op.attributes() | {"output": "both"})
-            return self._with_ends(node, self.put(both, draft, own=own), needed, steps)
-        made = self._started(node, op, draft, starts) if starts else self.put(op, draft, own=own)
-        found: list[Held | None] = [Held(made, steps(made.straight))]
-        for index, value in enumerate(node.outputs[1:], 1):
-            if not needed[index]:
-                found.append(None)
-            elif index == 1 and value.sizes[0] == 1:  # that of its one layer is what it gave last
-                last = self.put(self.call("slice", -1, axis=made.shape.axes[-1]), made)
-                found.append(Held(last, ends(last.straight)))
-            else:
-                at, shape = self.plain(value.sizes)
-                name = op.kind.upper()
-                reason = f"archlens does not say the states that {name} ends with beside what it gives"
-                of_all = ChannelsLast(shape)
-                found.append(Held(self.opaque(name, of_all, made, macs=0, reason=reason, base=at_end), at))
-        return found
-
-    def _with_ends(
-        self, node: Node, made: Draft, needed: Sequence[bool], steps: Callable[[Axes], Axes]
-    ) -> list[Held | None]:
-        """The steps, and each state that a layer ends with, which are parts of what it gives."""
-        axis, said = made.shape.axes[-1], made.op.attributes()
-        layers, ways = said["layers"], 2 if said["bidirectional"] else 1
-        rows = layers * len(node.outputs[1:])
-        count = made.shape.spatial[-1] - rows
-        found: list[Held | None] = []
-        for index in range(len(node.outputs)):
-            start = count + (index - 1) * layers if index else 0
-            stop = start + layers if index else count
-            if not needed[index]:
-                found.append(None)
-                continue
-            given = {"start": start} if start else {}
-            given |= {"stop": stop} if stop < count + rows else {}
-            part = self.put(self.call("slice", **given, axis=axis), made)
-            if not index:
-                found.append(Held(part, steps(part.straight)))
-                continue
-            whole = part.straight
-            split = viewed(whole, (*sizes(whole[:-1]), ways, part.shape.channels // ways))
-            assert split is not None
-            found.append(Held(part, (in_order((split[-3], split[-2])), in_order(split[:-3]), split[-1])))
-        return found
-
-    def _started(self, node: Node, op: Op, draft: Draft, starts: Iterable[Value]) -> Draft:
-        """A layer that reads step by step, from states that are learned or that others end with."""
-        try:
-            facts = op.facts(draft.shape)
-        except ShapeError as problem:
-            raise NotSaid(problem.message) from None
-        if node.macs is not None and facts.macs != self.per_sample(node.macs):
-            raise NotSaid(f"{facts.macs:,} MACs are said, and {self.per_sample(node.macs):,} ran")
-        self.checked = node
-        given = [self.settled(self.batch_first(self.of(one))[0]) for one in starts if one.flows]
-        own = self.own(node) | (self.below(node.call) if node.module is not None else {})
-        name = op.kind.upper()
-        reason = f"archlens has no op for {name} of this form: it starts from given states"
-        inputs = dict.fromkeys((draft, *given))
-        return self.opaque(name, facts.shape, *inputs, macs=facts.macs, own=own, reason=reason, base=op)
 
     def below(self, call: Call) -> dict[str, Value]:
         """The tensors of a module that was kept whole, by their names in it."""

@@ -137,6 +137,10 @@ Numbers = Annotated[float | tuple[float, ...], Kind("a number, or one per axis a
 Filling = Annotated[float, Kind('a number, "inf" or "-inf"', _filling)]
 OptionalNumber = Annotated[float | None, Kind("a number or none", _optional(_number))]
 Flag = Annotated[bool, Kind("true or false", _flag)]
+Beside = Annotated[
+    bool | None,
+    Kind("the name of an earlier step, or none", _optional(lambda value: value if value is True else None)),
+]
 Biases = Annotated[
     bool | str, Kind('true, false or "single"', lambda value: value if value == "single" else _flag(value))
 ]

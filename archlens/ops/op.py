@@ -336,6 +336,8 @@ class Op:
     branches: ClassVar[tuple[str, ...]] = ()
     optional_branches: ClassVar[tuple[str, ...]] = ()
     of_one: ClassVar[str] = ""
+    #: The attribute that says that it reads a second tensor, and in a spec names the step that gives it.
+    second: ClassVar[str] = ""
     #: Whether it gives the same in whatever order its inputs stand.
     commutes: ClassVar[bool] = False
     #: Whether it gives the same where some of its inputs, side by side, were merged by it before.
@@ -407,6 +409,11 @@ class Op:
     def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         """The part of one of its inputs that an output depends on, where that is not the same of all."""
         return facts.reach
+
+    @property
+    def reads_several(self) -> bool:
+        """Whether it reads more than one tensor."""
+        return self.merges or bool(self.second and getattr(self, self.second))
 
     def least_batch(self, *inputs: Shape, training: bool) -> int | None:
         """The smallest batch that torch runs it on in a mode; ``None`` where it runs it on none.

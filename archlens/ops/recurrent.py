@@ -8,13 +8,13 @@ device it does, and of an LSTM that runs in one kernel, as on the CPU, it counts
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Annotated, Any, ClassVar
 
 from ..geometry import POINT, Window
 from ..shape import ChannelsLast, Shape, times
-from .attributes import Biases, Count, Flag, Number, OptionalCount, choice
+from .attributes import Beside, Biases, Count, Flag, Number, OptionalCount, choice
 from .layout import require_channels_last
 from .op import (
     EVERYWHERE,
@@ -54,7 +54,13 @@ class _Recurrent(Op, family="recurrent"):
         '`"sequence"`: what the last layer gives at each step; `"state"`: what each ends with; `"both"`: the '
         "steps, and behind them a row of what each layer ends with, both directions side by side",
     ] = "sequence"
+    initial: Annotated[
+        Beside,
+        "the step that gives the states which it starts from, if not zeros: rows as those at the end of "
+        '`output="both"`; in Python, `initial=True` says that a second tensor holds them',
+    ] = None
 
+    second = "initial"
     incidental = {"dropout": "dropout"}
     memory_unknown = "torch's kernels keep a workspace of their own, whose size they do not say"
     #: Products of input and state at each step: one for each gate, and one for what the state becomes.
@@ -99,9 +105,10 @@ class _Recurrent(Op, family="recurrent"):
             channels = self.directions * self.given
         return weights
 
-    def facts(self, x: Shape) -> Facts:
+    def facts(self, x: Shape, *initial: Shape) -> Facts:
         require_channels_last(x, self.kind, "LxC", "tokens")
         self._require_numbers()
+        self._require_initial(x, initial)
         weights = self._weights(x.channels)
         positions = prod(x.spatial)
         cells = positions * self.layers * self.directions * self.features
@@ -145,6 +152,48 @@ class _Recurrent(Op, family="recurrent"):
                 "its dropout stands between layers, and it has one layer",
                 help=f"put dropout({self.dropout}) before or after it",
             )
+
+    def _require_initial(self, x: Shape, initial: tuple[Shape, ...]) -> None:
+        """Refuse states to start from that are not a row for each layer, of an LSTM two."""
+        for states in initial:
+            rows = self.layers * len(self.states)
+            wanted = ChannelsLast((*x.spatial[:-1], rows, self.directions * self.given))
+            if self.given != self.features:
+                raise ShapeError(self._of_two_widths(), help="without a projection it can start from states")
+            if states == wanted and states.channels_last:
+                continue
+            count = f"{self.layers} layer{'s' if self.layers > 1 else ''}"
+            if len(self.states) > 1:
+                count += " x 2 (h and c)"
+            ways = f"2 directions x {self.given}" if self.bidirectional else str(self.given)
+            turned = "" if states.channels_last else ", whose channels come first"
+            raise ShapeError(
+                f"it starts from {times(wanted)}, and the initial states are {states}{turned}",
+                notes=(f"{count} = {rows} row{'s' if rows > 1 else ''}; {ways} features",),
+                help=(
+                    "channels_last turns what has its channels first"
+                    if not states.channels_last and len(states) > 1
+                    else 'the last rows that output="both" gives are such states; slice takes them'
+                ),
+                inputs=(1,),
+            )
+
+    def _of_two_widths(self) -> str:
+        return f"its states have {self.given} features and its cells {self.features}: no rows of one tensor"
+
+    def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
+        """Each step sees all that its layer starts from, and of the layers below it."""
+        if not index:
+            return facts.reach
+        if self.output != "sequence" and self.layers > 1:
+            return NonUniform("each layer starts from states of its own")
+        *rows, count = inputs[1].spatial
+        if prod(rows) == 1:
+            return EVERYWHERE
+        steps = facts.shape.spatial[-1]
+        return WindowChain(
+            (*[(POINT,)] * len(rows), (Window(count, count), Window(steps, steps, transposed=True)))
+        )
 
     def _reach(self, spatial: tuple[int, ...]) -> Reach:
         """What has been read of a row at each step; all of it where there is a way back, and at the end."""
@@ -198,7 +247,7 @@ class LSTM(_Recurrent, kind="lstm"):
     """Long short-term memory: three gates decide what its cell forgets, stores and outputs.
 
     Its weights are those of ``nn.LSTM``, gates in the order input, forget, cell, output, and it starts from
-    zeros. The state in its output is the hidden one, ``h``, not the cell.
+    zeros unless ``initial`` states are given. The state in its output is the hidden one, ``h``, not the cell.
 
     Output: ``L x D*P`` for ``L`` steps, ``D`` directions and ``P = H`` features, or those of the projection;
         with ``output="state"`` ``layers*D x P``, in torch's order.
@@ -223,6 +272,9 @@ class LSTM(_Recurrent, kind="lstm"):
         '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, bias="single")',
         "3x2x5 >> channels_last >> lstm(4, bidirectional=true)",
         '3x5 >> channels_last >> lstm(4, layers=2, bidirectional=true, output="both")',
+        "5x3 channels_last, 2x4 channels_last >> lstm(4, initial=true)",
+        "5x3 channels_last, 4x8 channels_last >> lstm(4, layers=2, bidirectional=true, initial=true)",
+        '5x3 channels_last, 4x4 channels_last >> lstm(4, layers=2, output="both", initial=true)',
     )
 
     @property
@@ -237,7 +289,7 @@ class LSTM(_Recurrent, kind="lstm"):
             )
         if self.output == "both" and self.projection is not None:
             raise ShapeError(
-                f"its states have {self.given} features and its cells {self.features}: no rows of one tensor",
+                self._of_two_widths(),
                 help='`output="sequence"` or `output="state"`',
             )
 
@@ -249,7 +301,7 @@ class GRU(_Recurrent, kind="gru"):
     """Gated recurrent units: one gate resets the state, one decides how much of it is kept.
 
     Its weights are those of ``nn.GRU``, in the order reset, update, new, and the reset gate multiplies the
-    new state's bias as well, as in cuDNN. It starts from zeros.
+    new state's bias as well, as in cuDNN. It starts from zeros unless ``initial`` states are given.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
     Parameters: for each layer and direction ``3*H*(C + H)``, and ``6*H`` of bias, or ``3*H`` if single; the
@@ -269,13 +321,16 @@ class GRU(_Recurrent, kind="gru"):
         '3x5 >> channels_last >> gru(4, bias="single", output="state")',
         "3x2x5 >> channels_last >> gru(4)",
         '3x2x5 >> channels_last >> gru(4, layers=2, output="both")',
+        "2x5x3 channels_last, 2x1x4 channels_last >> gru(4, initial=true)",
+        '5x3 channels_last, 1x8 channels_last >> gru(4, bidirectional=true, output="state", initial=true)',
     )
 
 
 class RNN(_Recurrent, kind="rnn"):
     """Elman's recurrent layer: the state is a function of the input and of the previous state.
 
-    The function is ``tanh`` or ``relu``. Its weights are those of ``nn.RNN``, and it starts from zeros.
+    The function is ``tanh`` or ``relu``. Its weights are those of ``nn.RNN``, and it starts from zeros unless
+    ``initial`` states are given.
 
     Output: ``L x D*H`` for ``L`` steps and ``D`` directions; with ``output="state"`` ``layers*D x H``.
     Parameters: for each layer and direction ``H*(C + H)``, and ``2*H`` of bias, or ``H`` if single; the ``C``
@@ -296,6 +351,7 @@ class RNN(_Recurrent, kind="rnn"):
         '3x5 >> channels_last >> rnn(4, bidirectional=true, bias=false, output="state")',
         '3x5 >> channels_last >> rnn(4, bias="single")',
         '3x2x2x4 >> channels_last >> rnn(5, layers=2, output="state")',
+        "5x3 channels_last, 2x4 channels_last >> rnn(4, layers=2, initial=true)",
     )
 
     def _extra(self) -> dict[str, Any]:

@@ -153,6 +153,8 @@ class Reader:
                     self._resolve(plan, branch)
             else:
                 child = plan.scope.children[move.child]
+                if isinstance(child.unit, Layer) and child.unit.op.second:
+                    self.target(plan.scope, child.inputs[-1])
                 if isinstance(child.unit, Scope) and child.unit.path in self.members:
                     for value in self.handed(child.unit):
                         self.target(plan.scope, value, argument=True)
@@ -527,7 +529,7 @@ class _Lift:
             elif isinstance(move, Merged):
                 child = self.scope.children[move.child]
                 op = child.unit.op
-                slots = self._slots(child.unit)
+                slots = self._slots(child)
                 if isinstance(op, Experts):
                     yield self._experts(child.unit, slots, move.branches)
                 else:
@@ -582,7 +584,7 @@ class _Lift:
                 name = ""
         if isinstance(child.unit, Layer):
             numbered = weightless and not self.is_named
-            yield Step("op", name, type(child.unit.op), self._slots(child.unit), numbered=numbered)
+            yield Step("op", name, type(child.unit.op), self._slots(child), numbered=numbered)
         elif isinstance(child.unit, Use):
             yield Step("again", child.unit.name and name, self._reached(child.unit.of))
         elif inline:
@@ -598,14 +600,18 @@ class _Lift:
         rest = path[len(scope.path) + 1 :] if scope is not None and scope.path else path
         return rest if is_name(rest) and rest not in TAKEN else f'"{rest}"'
 
-    def _slots(self, layer: Layer) -> list[Slot]:
+    def _slots(self, child: Child) -> list[Slot]:
+        layer = child.unit
         flows = layer.input_shapes[0].channels
         found = []
         for name, parameter in signature(type(layer.op)).items():
             default = ABSENT if parameter.required else parameter.default
             in_channels = getattr(layer.op, "axis", "") == "channels" and name in ("start", "stop")
             meaning = "channels" if name in CHANNELS or in_channels else name
-            found.append(Slot(name, meaning, [getattr(layer.op, name)], [flows], default))
+            value = getattr(layer.op, name)
+            if name == layer.op.second and value:
+                meaning, value = "tensor", self.reader.target(self.scope, child.inputs[-1])
+            found.append(Slot(name, meaning, [value], [flows], default))
         for name, key in layer.keys.items():
             borrowed = name in self.reader.network.borrowed(layer)
             owner = Word(self._reached(key if borrowed else key.removesuffix(f".{name}")))

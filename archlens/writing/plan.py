@@ -143,7 +143,9 @@ class _Moves:
                     moves.append(Merged(at, tuple(branches)))
                 else:
                     entry = flowing
-                    if child.inputs and flowing not in child.inputs:
+                    # what is read beside what flows has its name in the call
+                    first = isinstance(child.unit, Layer) and bool(child.unit.op.second)
+                    if child.inputs and flowing not in (child.inputs[:1] if first else child.inputs):
                         entry = child.inputs[0]
                         moves.append(Back(entry))
                     moves.append(Run(at))

@@ -53,15 +53,15 @@ def _placed(network: Network) -> dict[str, Share]:
     orders: dict[str, tuple[int, ...]] = {}  # axes of torch from the outermost in memory; else row by row
     found = {}
     for layer in network.layers:
-        before = orders.get(layer.inputs[0])
-        if before is not None and met(layer) in _APART and "bias" in layer.facts.other:
+        before = orders.get(layer.inputs[0], tuple(range(len(layer.input_shapes[0]) + 1)))
+        if met(layer) in _APART and "bias" in layer.facts.other and not _is_read_in_rows(layer, before):
             share = _work(layer)
             if not share.printed:
                 continue
             missed = prod(layer.input_shapes[0].spatial) * _APART[met(layer)](layer)
             why = f"{share.why}; and {_LATER}" if share.why else f"it {_LATER}"
             found[layer.name] = Share(share.counted, share.printed - missed, why)
-        after = _order(layer, before or tuple(range(len(layer.input_shapes[0]) + 1)))
+        after = _order(layer, before)
         if not _in_rows(layer, after):
             orders[layer.name] = after
     return found
@@ -107,6 +107,14 @@ def _order(layer: Layer, before: tuple[int, ...]) -> tuple[int, ...]:
     if layer.op.family in _FOLLOWING or own:
         return before
     return tuple(range(len(layer.shape) + 1))
+
+
+def _is_read_in_rows(layer: Layer, order: tuple[int, ...]) -> bool:
+    """Whether an input lies row by row as its products are computed; recurrent layers put the steps first."""
+    sizes = (1, *layer.input_shapes[0])
+    steps = len(sizes) - 2 if met(layer) in RECURRENT else -1
+    long = [axis for axis in order if sizes[axis] > 1]
+    return long == sorted(long, key=lambda axis: (axis != steps, axis))
 
 
 def _in_rows(layer: Layer, order: tuple[int, ...]) -> bool:
