@@ -34,7 +34,7 @@ from archlens.ops import Call
 
 from .conftest import load_torchvision
 from .constructs import constructs_in
-from .torch_reference import each, flat, run, runnable
+from .torch_reference import each, flat, run, runnable, standardized
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -149,6 +149,53 @@ def conv(draw: Draw, x: Tensor) -> Step:
         ),
         channels, kernel, stride, padding.spec, dilation=dilation, groups=groups, bias=bias,
     )  # fmt: skip
+
+
+def ws_conv(draw: Draw, x: Tensor) -> Step:
+    axes, width = x.dim() - 2, x.shape[1]
+    channels, kernel, stride = number(draw, 1, 6), number(draw, 2, 3), number(draw, 1, 2)
+    padding, groups, bias = number(draw, 0, 1), groups_for(draw, width), draw(st.booleans())
+    if channels % groups and not seldom(draw):
+        channels *= groups
+    return step(
+        "ws_conv",
+        lambda: standardized(
+            axes, width, channels, kernel, stride, padding=padding, groups=groups, bias=bias
+        ),
+        channels, kernel, stride, padding, groups=groups, bias=bias,
+    )  # fmt: skip
+
+
+def of_each(draw: Draw, x: Tensor) -> Step:
+    """A function of each value."""
+    kind = one_of(draw, "abs", "pow", "scale")
+    if kind == "abs":
+        return step(kind, lambda: torch.abs)
+    given = number(draw, 2, 3)
+    return step(kind, (lambda: lambda x: x**given) if kind == "pow" else (lambda: lambda x: x * given), given)
+
+
+def shuffled(draw: Draw, x: Tensor) -> Step:
+    """Pixels that become channels, and channels that become pixels."""
+    kind, factor = one_of(draw, "pixel_shuffle", "pixel_unshuffle"), number(draw, 1, 2)
+    fits = x.dim() == 4 and not (x.shape[1] % factor**2 if kind == "pixel_shuffle" else max(
+        n % factor for n in x.shape[2:]
+    ))  # fmt: skip
+    if not fits and not seldom(draw):
+        return of_each(draw, x)
+    module = nn.PixelShuffle if kind == "pixel_shuffle" else nn.PixelUnshuffle
+    return step(kind, lambda: module(factor), factor)
+
+
+def unfolded(draw: Draw, x: Tensor) -> Step:
+    """Windows of a map, each as a row of channels."""
+    if x.dim() != 4:
+        return of_each(draw, x)
+    kernel, stride, dilation = size(draw, 2, 1, 3), size(draw, 2, 1, 2), size(draw, 2, 1, 2)
+    padding = size(draw, 2, 0, 1)
+    return step(
+        "unfold", lambda: nn.Unfold(kernel, dilation, padding, stride), kernel, stride, padding, dilation
+    )
 
 
 def conv_transpose(draw: Draw, x: Tensor) -> Step:
@@ -295,7 +342,8 @@ def linear(draw: Draw, x: Tensor) -> Step:
 
 SPATIAL = (
     conv, conv, conv, conv_transpose, max_pool, max_pool, max_pool, avg_pool, avg_pool, pool_by_kernel,
-    adaptive_pool, global_pool, upsample, pad, channel_shuffle, normalization, activation,
+    adaptive_pool, global_pool, upsample, pad, channel_shuffle, normalization, activation, activation,
+    ws_conv, of_each, shuffled, unfolded,
 )  # fmt: skip
 
 
