@@ -1292,7 +1292,7 @@ def test_what_cannot_be_built_is_held_against_the_module_alone() -> None:
         def forward(self, x: Any) -> Any:
             self.runs += 1
             start = self.start.expand(1, len(x), 3)
-            return self.rnn(self.fc(x), (start, start))[0]
+            return self.rnn(self.fc(x), (start, torch.zeros_like(start)))[0]
 
     module = Reads()
     found = held_against(archlens.trace(module, (5, 6)), module)
