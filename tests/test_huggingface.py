@@ -455,6 +455,17 @@ def test_fields_that_have_two_names(kind: str, name: str, other: str) -> None:
     assert caught.value.diagnostic.span is not None
 
 
+def test_a_file_that_does_not_say_its_type_is_read_as_a_configuration(tmp_path: Path) -> None:
+    """What is wrong with it is said, and not that nothing reads such files."""
+    file = tmp_path / "config.json"
+    file.write_text('{"hidden_size": 768, "num_hidden_layers": 12}')
+    with pytest.raises(ArchlensError, match="the configuration has no model_type"):
+        archlens.load(str(file))
+    file.write_text('{"compilerOptions": {"strict": true}}')
+    with pytest.raises(ArchlensError, match="is not in a format that archlens reads"):
+        archlens.load(str(file))
+
+
 def test_a_network_that_is_too_deep() -> None:
     """The message of the spec says for which configuration it is laid out."""
     with allowing(20), pytest.raises(ArchlensError, match="more than 20 layers") as caught:

@@ -9,7 +9,9 @@ from ..format import Format, Model
 
 #: What such a file has at its start: a brace, and not far behind it what it is of.
 _OPENS = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_NAMES = re.compile(rb'"(?:model_type|architectures)"\s*:')
+_NAMES = re.compile(
+    rb'"(?:model_type|architectures|transformers_version|hidden_size|num_hidden_layers|n_layer|n_embd|d_model)"\s*:'
+)
 
 
 def _recognizes(start: bytes) -> bool:
