@@ -2516,6 +2516,18 @@ def test_what_is_computed_of_few_numbers_has_them_as_weights(name: str, count: i
     assert network.params == (count if name == "attn.logit_scale" or count > 5 else 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "params"), [("/layer.0/Constant_5_output_0", 0), ("helper.constant.1", 0), ("layer.0.low", 1)]
+)
+def test_a_number_that_is_chosen_is_no_weight(name: str, params: int, tmp_path: Path) -> None:
+    """An exporter makes one of it, with a name in which the modules stand; a parameter has its path alone."""
+    nodes = [node("Where", f"given x {name}", "y")]
+    ends = [info("x", ["n", 2, 7, 7])], [info("y", ["n", 2, 7, 7])]
+    held = [floats(name, [1], [-1e9])]
+    inputs = [*ends[0], info("given", ["n", 2, 7, 7], 9)]
+    assert loaded(tmp_path, model(nodes, held, inputs, ends[1])).params == params
+
+
 def test_a_mask_that_takes_ever_more_to_compute_is_none(tmp_path: Path) -> None:
     """It is added to itself again and again, and each number of it would take 2**50 additions."""
     rows = [0.0 if k <= q else -1e4 for q in range(70) for k in range(70)]

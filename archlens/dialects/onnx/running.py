@@ -291,7 +291,8 @@ class Run:
         if tensor.waiting is not None:
             tensor.value, tensor.waiting = tensor.waiting(None).value, None
         if tensor.value is None:
-            single = not tensor.sizes and tensor.values and "." not in tensor.key  # a factor, and no weight
+            plain = tensor.key.startswith(_MADE) or (not tensor.sizes and "." not in tensor.key)
+            single = tensor.values and prod(tensor.sizes) == 1 and plain  # a factor, and no weight
             key = "" if single else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
             weight = floats and tensor.key not in self.untrained
