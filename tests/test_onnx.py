@@ -2516,6 +2516,30 @@ def test_what_is_computed_of_few_numbers_has_them_as_weights(name: str, count: i
     assert network.params == (count if name == "attn.logit_scale" or count > 5 else 0)
 
 
+def test_a_mask_that_masks_nothing(tmp_path: Path) -> None:
+    """As transformers' vision models are exported for any batch: all of it is true, and longer than wide."""
+    n = 17
+    for keeps, gone in ((1, True), (0, False)):
+        held = [floats("zero", [], [0.0]), floats("low", [], [-3e38])]
+        held.append(b"".join(field(1, i) for i in (1, 1, n, 1)) + field(2, 9) + field(8, "all"))
+        held[-1] += field(9, bytes([1] * (n - 1) + [keeps]))
+        nodes = [
+            node("Shape", "x", "samples", start=0, end=1),
+            node("Concat", "samples one heads heads", "sizes", axis=0),
+            node("Expand", "all sizes", "kept"),
+            node("Where", "kept zero low", "mask"),
+            node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
+            node("MatMul", "x t", "scores"),
+            node("Add", "scores mask", "left"),
+            node("Softmax", "left", "weights", axis=-1),
+            node("MatMul", "weights x", "y"),
+        ]
+        held += [tensor("one", [1], [1], 7), tensor("heads", [1], [n], 7)]
+        at = ["batch", HEADS, n, WIDTH]
+        network = loaded(tmp_path, model(nodes, held, [info("x", at)], [info("y", at)]))
+        assert ("attention(1)" in [str(layer.op) for layer in network]) is gone
+
+
 @pytest.mark.parametrize(
     ("name", "params"), [("/layer.0/Constant_5_output_0", 0), ("helper.constant.1", 0), ("layer.0.low", 1)]
 )

@@ -375,7 +375,8 @@ class Reading:
             raise Broken(f"the tensor {shorten(name)} has {written(sizes[:AXES])} values")
         found = Held(name, tuple(sizes), DTYPES.get(kind, "undefined"))
         found.lies = _stretch(said) if elsewhere else _stretch_of(data)
-        if not elsewhere and prod(sizes) <= (VALUES if "int" in found.dtype else FACTORS):
+        few = VALUES if "int" in found.dtype or found.dtype == "bool" else FACTORS
+        if not elsewhere and prod(sizes) <= few:
             values = self._values(found.dtype, data)
             found.values = values if values is not None and len(values) == prod(sizes) else None
         elif not elsewhere and len(sizes) == 1 and sizes[0] <= VALUES and len(data) == 1:
