@@ -1071,6 +1071,8 @@ def differences(seed: int, seen: dict[str, int] | None = None, *, wide: bool = F
             layer = network[name]
             if layer.op.kind == "opaque" and str(layer.op) == "unused":
                 continue
+            if isinstance(module.get_submodule(name), nn.Embedding) != (layer.op.kind == "embedding"):
+                continue  # its weight is lent, and has run as another layer
             count("shapes")
             count("shapes whose axes lie otherwise", int(tuple(layer.shape) != found[0][1:]))
             if prod(layer.shape) != prod(found[0]):

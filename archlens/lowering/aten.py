@@ -1251,6 +1251,7 @@ def instance_norm(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if args.get("running_mean") is not None:
         given["running_stats"] = True
     own = _weights(args, weight="weight", bias="bias", running_mean="running_mean", running_var="running_var")
+    lowering.beside(own, "running_mean", "num_batches_tracked")
     return _straight(
         lowering.put(
             lowering.call("instance_norm", **given), _settle(lowering, args["input"], last=False), own=own
