@@ -205,6 +205,15 @@ def shorten(text: str, most: int = 60) -> str:
 Style = Callable[[str, str], str]
 
 
+def a_or_an(word: str) -> str:
+    """A word with its article, as the name of a type.
+
+    >>> a_or_an("int"), a_or_an("dict")
+    ('an int', 'a dict')
+    """
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+
+
 def unstyled(text: str, role: str) -> str:
     """The style of a pipe or a file: none."""
     return text

@@ -12,7 +12,7 @@ from typing import Any
 
 from .budgets.project import parse_limits
 from .budgets.verdict import Checked, Report, judge
-from .errors import usage
+from .errors import a_or_an, usage
 from .forms import text
 from .language import Spec
 from .limits import Requirement
@@ -97,7 +97,7 @@ def assert_shapes(
     from .backends.conformance import differences
 
     if not isinstance(module, Module):
-        raise usage(f"a torch.nn.Module is needed, but got {type(module).__name__}")
+        raise usage(f"a torch.nn.Module is needed, but got {a_or_an(type(module).__name__)}")
     meant = study(network, input=input).network
     found = differences(module, meant, traced=isinstance(meant.origin, Traced))
     if found:

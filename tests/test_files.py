@@ -165,6 +165,8 @@ def test_what_torch_saved_is_said_whatever_it_is_called() -> None:
         ("a.weights", b"?", "weights of darknet", ".cfg"),
         ("a.caffemodel", b"?", "weights of Caffe", ".prototxt"),
         ("a.pkl", b"?", "pickle", "model.py:Net"),
+        ("a.py", b"?", "Python code", "model.py:Net"),
+        ("a.ipynb", b"{}", "notebook", "model.py:Net"),
         ("a.npy", b"\x93NUMPY", "arrays but no network", "model file"),
     ],
 )

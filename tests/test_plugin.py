@@ -434,7 +434,7 @@ def test_scripted_modules_take_no_hooks() -> None:
 
 
 def test_only_modules_have_shapes() -> None:
-    with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, but got list"):
+    with pytest.raises(UsageError, match=r"a torch\.nn\.Module is needed, but got a list"):
         assert_shapes([_Lenet()], OWN)
 
 

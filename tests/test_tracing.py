@@ -999,6 +999,51 @@ class Policy(nn.Module):
         return action, given.log_prob(action).sum(-1), self.value(x)
 
 
+class Moves(nn.Module):
+    """Code that takes a GPU for granted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.where = nn.Linear(8, 3), torch.device("cuda", 0)
+
+    def forward(self, x: Any) -> Any:
+        given = torch.zeros(3, device="cuda") + torch.arange(3).to(self.where, torch.float32)
+        return self.fc(x.cuda()) + given.cuda() * self.fc(x.to("cuda:0", dtype=torch.float32))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, on which constants are made")
+def test_code_that_asks_for_a_gpu_is_traced_without_one() -> None:
+    network = archlens.trace(Moves(), (8,))
+    assert (network.params, network.macs, network.output) == (27, 48, (3,))
+    with pytest.raises((AssertionError, RuntimeError)):
+        torch.zeros(3).cuda()
+
+
+@pytest.mark.parametrize(
+    ("given", "help"),
+    [
+        ((1, 3, 8, 8), "a shape has no batch: (3, 224, 224), where a tensor has one"),
+        (torch.rand(3, 8, 8), "the first axis of a tensor is the batch; a single sample is given as x[None]"),
+        ((4, 8, 8), None),
+    ],
+)
+def test_a_batch_too_many_or_too_few(given: Any, help: str | None) -> None:
+    with pytest.raises(archlens.SpecError, match="does not run") as caught:
+        archlens.trace(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), given)
+    assert caught.value.diagnostic.help.startswith(help or "")
+    assert bool(caught.value.diagnostic.help) == bool(help)
+
+
+def test_the_size_of_the_batch_in_a_message_of_torch_is_explained() -> None:
+    with pytest.raises(archlens.SpecError, match="1009 is how many samples it is run on"):
+        archlens.trace(nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), (3, 4, 4))
+
+
+def test_a_class_is_no_module_yet() -> None:
+    with pytest.raises(archlens.UsageError, match="Looks is a class, not yet a module"):
+        archlens.trace(Looks, (3, 8, 8))
+
+
 def test_distributions_look_at_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         torch.distributions.Distribution, "_validate_args", True
@@ -1452,7 +1497,7 @@ REFUSED = {
     "shapes own_model:number.body --input 3x8x8": "own_model has no number.body",
     "shapes own_modell:Net --input 3x8x8": "own_modell:Net cannot be imported: there is no module own_modell",
     "shapes none.py:Net --input 3x8x8": "there is no file none.py",
-    "shapes own_model:number --input 3x8x8": "own_model:number is a int, not a torch module",
+    "shapes own_model:number --input 3x8x8": "own_model:number is an int, not a torch module",
     "shapes own_model:none --input 3x8x8": "own_model:none makes a NoneType, not a torch module",
     "shapes own_model:two --input 3x8x8": "own_model:two needs a value for a, b",
     "shapes own_model:Net --input 3x8x8 --set widht=3": "own_model:Net has no param widht",

@@ -331,6 +331,24 @@ def test_offsets_the_other_way_round_are_no_others() -> None:
     assert ("relative_coordinates" in kinds, kinds.count("opaque")) == (False, 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
+def test_whole_offsets_are_constants_as_any(dtype: torch.dtype) -> None:
+    """As the sizes of maps are that Deformable DETR divides by."""
+
+    class Offset(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 2)
+            self.learned = nn.Parameter(torch.rand(3, 3, 2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            places = torch.arange(-1, 2, device=x.device).to(dtype)
+            return self.fc(x + self.learned * torch.stack(torch.meshgrid(places, places, indexing="ij"), -1))
+
+    network = archlens.trace(Offset(), (3, 3, 2))
+    assert (network.params, network.macs, network.output) == (24, 36, (3, 3, 2))
+
+
 #: Other rows for a query and a key than those of SAM: by an index of ``m`` of each, and then by a function.
 OTHER_PAIRS: dict[str, tuple[Callable[[int], Tensor], Callable[[Tensor], Tensor]]] = {
     "key - query": (lambda m: torch.arange(m) - torch.arange(m)[:, None] + m - 1, lambda rows: rows),

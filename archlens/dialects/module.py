@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import yaml
 
 from ..elaboration import elaborate
-from ..errors import UsageError, did_you_mean, printable, shorten, usage
+from ..errors import UsageError, a_or_an, did_you_mean, printable, shorten, usage
 from ..library.finding import ENDINGS, find, names
 from ..network import Network
 from ..records import record
@@ -99,13 +99,13 @@ class Named(Outside):
             return _part(found, part, self.text)
         if not callable(found):
             raise usage(
-                f"{shorten(self.text)} is a {type(found).__name__}, not a torch module or something "
+                f"{shorten(self.text)} is {a_or_an(type(found).__name__)}, not a torch module or something "
                 "that makes one"
             )
         self._check(found, values)
         made = self._run(lambda: found(**values))
         if not is_module(made):
-            raise usage(f"{shorten(self.text)} makes a {type(made).__name__}, not a torch module")
+            raise usage(f"{shorten(self.text)} makes {a_or_an(type(made).__name__)}, not a torch module")
         return _part(made, part, self.text)
 
     def _check(self, found: Any, given: Mapping[str, Any]) -> None:

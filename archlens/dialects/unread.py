@@ -108,6 +108,17 @@ KINDS = (
         (".pkl", ".pickle", ".joblib"),
     ),
     Unread(
+        "is Python code, and not one module of it",
+        "name what it is called there, as in model.py:Net",
+        (".py",),
+    ),
+    Unread(
+        "is a notebook, whose code is not run",
+        "trace the module there, with archlens.trace(net, (3, 224, 224)); or put it into a file, and name it "
+        "as in model.py:Net",
+        (".ipynb",),
+    ),
+    Unread(
         "holds arrays but no network",
         "name what they belong to: a spec, a torch module or a model file",
         (".npy", ".npz"),

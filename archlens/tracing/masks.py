@@ -202,6 +202,9 @@ def table_of(value: Value) -> Table | None:
             found = _values(value, samples=2)
     except Exception:  # whatever it raises where it does not run again
         return None
+    if not found.is_floating_point():
+        return None
+    found = found.float()
     return (_coordinates(found) if found.shape[-1] == 2 else None) or _positions(found)
 
 

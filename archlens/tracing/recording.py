@@ -435,6 +435,25 @@ def _tensors_in(args: Any) -> bool:
 _INDEXES = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
 
 
+#: What moves a tensor to a device.
+_TO_DEVICE = (torch.Tensor.to, torch.Tensor.cuda)
+
+
+def _staying(func: Any, args: Any, kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a function is given, but for a device with CUDA: what has no values stays where it is.
+
+    So does what has, where there is no such device: code that asks for one runs elsewhere, too.
+    """
+    kwargs = {name: one for name, one in kwargs.items() if name != "device" or not _is_cuda(one)}
+    if func is torch.Tensor.cuda:
+        return args[:1], {}
+    return (args[0], *(one for one in args[1:] if not _is_cuda(one))) if func in _TO_DEVICE else args, kwargs
+
+
+def _is_cuda(device: Any) -> bool:
+    return isinstance(device, str | torch.device) and str(device).startswith("cuda")
+
+
 def _listed(index: Any) -> Any:
     """An index whose lists of numbers are tensors that have their values."""
     if isinstance(index, tuple):
@@ -460,6 +479,10 @@ class _Functions(TorchFunctionMode):
             whole = recorder.sampled or not recorder.single or not _has_rows(args[0])
             if values is not None and whole:
                 return func(values, *args[1:], **kwargs)
+        if (func in _TO_DEVICE and args[0].is_meta) or not torch.cuda.is_available():
+            args, kwargs = _staying(func, args, kwargs)
+            if func in _TO_DEVICE and len(args) == 1 and not kwargs:
+                return args[0].view_as(args[0])
         if func in _INDEXES and len(args) > 1:
             args = (args[0], _listed(args[1]), *args[2:])
         if func in _NUMBERS and kwargs.get("device") is not None and not _tensors_in(args):

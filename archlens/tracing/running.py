@@ -5,6 +5,7 @@ This file imports torch; only what has already asked for torch imports it.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stdout, suppress
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..elaboration.inputs import read_shape
-from ..errors import Diagnostic, SpecError, printable, shorten, usage
+from ..errors import Diagnostic, SpecError, a_or_an, printable, shorten, usage
 from ..lowering import aten
 from ..lowering.account import ALONE, SAMPLED, SAMPLED_ALONE, TOLD, TOLD_ALONE, Account
 from ..lowering.lowering import Lowering
@@ -47,8 +48,10 @@ def run(
         alone: whether it runs on one sample, since it takes its batch apart.
     """
     module, ids = origin.module, origin.ids
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        raise usage(f"{shorten(module.__name__)} is a class, not yet a module", help="call it to make one")
     if not isinstance(module, nn.Module):
-        raise usage(f"a torch.nn.Module is needed, but got {type(module).__name__}")
+        raise usage(f"a torch.nn.Module is needed, but got {a_or_an(type(module).__name__)}")
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         raise usage(
             f"{shorten(name)} is a {type(module).__name__}, which runs copies of a module",
@@ -316,6 +319,17 @@ def _part(origin: Traced | None, name: str, path: str) -> str:
     return f"; its {first} may run by itself" + (f": {name}.{first}" if origin.maker is not None else "")
 
 
+def _of_samples(origin: Traced) -> str:
+    """What may be wrong with a batch that was given, or not; empty where nothing seems to be."""
+    given = [*origin.given[0], *origin.given[1].values()]
+    shapes = [one for one in map(_shape, given) if one is not None]
+    if any(one[:1] == (1,) and len(one) > 2 for one in shapes):
+        return "a shape has no batch: (3, 224, 224), where a tensor has one, torch.rand(1, 3, 224, 224)"
+    if any(isinstance(one, Tensor) and one.dim() in (2, 3) and one.shape[0] in (1, 3) for one in given):
+        return "the first axis of a tensor is the batch; a single sample is given as x[None]"
+    return ""
+
+
 def _not_given(origin: Traced | None) -> list[str]:
     """What ``forward`` takes, need not be given, and was not, as masks and positions; the first few."""
     if origin is None:
@@ -351,6 +365,8 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
         network = lowering.network(name, origin) if lowering.drafts else None
     where = f"{shorten(stopped.path)} ({stopped.kind})" if stopped.path else shorten(name)
     notes = [f"{type(problem).__name__}: {said}"]
+    if re.search(rf"\b{stopped.tape.batch}\b", said) and stopped.tape.batch > 1:
+        notes.append(f"{stopped.tape.batch} is how many samples it is run on")
     if stopped.place:
         notes.append(f"raised in {stopped.place}")
     if stopped.shapes:
@@ -366,4 +382,6 @@ def _failed(stopped: Stopped, name: str, origin: Traced | None) -> SpecError:
         help = part.removeprefix("; ")
     elif isinstance(problem, TypeError) and not stopped.place and origin is not None:
         help = f"its forward takes {', '.join(signature(origin.module.forward).parameters) or 'nothing'}"
+    if origin is not None and not stopped.reads:
+        help = _of_samples(origin) or help
     return SpecError(Diagnostic(f"{where} does not run", notes=tuple(notes), help=help), network)
