@@ -667,6 +667,50 @@ def test_states_of_the_samples_of_the_file(batch: int, start: float, kind: str, 
     assert network.params == 64 * 8 + 64 * 16 + 128
 
 
+@pytest.mark.parametrize("way", ["unsqueezed", "joined", "cut"])
+@pytest.mark.parametrize(("start", "kind"), [(0.0, "lstm"), (0.5, "opaque")])
+def test_states_that_exporters_make_for_any_batch(way: str, start: float, kind: str, tmp_path: Path) -> None:
+    """As TensorFlow's and Paddle's do: one number that is expanded, and then turned, joined or cut."""
+    name = "helper.constant.7" if way == "cut" else "start"
+    ways = 2 if way == "joined" else 1
+    nodes = [node("Shape", "x", "shape"), node("Gather", "shape first", "n")]
+    nodes += {
+        "unsqueezed": [
+            node("Concat", "n six", "sizes", axis=0),
+            node("Expand", f"{name} sizes", "flat"),
+            node("Unsqueeze", "flat first", "h"),
+        ],
+        "joined": [
+            node("Concat", "one n six", "sizes", axis=0),
+            node("Expand", f"{name} sizes", "each"),
+            node("Concat", "each each", "h", axis=0),
+        ],
+        "cut": [
+            node("Concat", "four n six", "sizes", axis=0),
+            node("Expand", f"{name} sizes", "all"),
+            node("Identity", "all", "same"),
+            node("Slice", "same first one first", "h"),
+        ],
+    }[way]
+    nodes += [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node(
+            "LSTM",
+            "t w r b - h h",
+            "y",
+            hidden_size=16,
+            direction="bidirectional" if ways > 1 else "forward",
+        ),
+    ]
+    held = [tensor("w", [ways, 64, 8]), tensor("r", [ways, 64, 16]), tensor("b", [ways, 128])]
+    held += [ints("one", 1), ints("four", 4), ints("six", 16), ints("first", 0)]
+    held.append(floats(name, [1] if way == "cut" else [], [start]))
+    data = model(nodes, held, [info("x", ["n", 20, 8])], [info("y", [20, ways, "n", 16])])
+    network = loaded(tmp_path, data)
+    assert [layer.op.kind for layer in network if layer.params] == [kind]
+    assert network.params == ways * (64 * 8 + 64 * 16 + 128)
+
+
 def test_the_last_state_alone(tmp_path: Path) -> None:
     nodes = [
         node("Transpose", "x", "t", perm=[1, 0, 2]),

@@ -27,6 +27,9 @@ _UNWRITTEN = [Step("", {}, (), Scopes().root, None, flows=flows) for flows in (F
 #: What weights are made of once they are quantized, and sizes and indices are not.
 QUANTIZED = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
 
+#: How the names of constants begin that exporters make: torch's of a node, and Paddle's.
+_MADE = ("/", "helper.constant.", "p2o.pd_op.full")
+
 #: The largest size of a tensor.
 _MOST = 10**15
 
@@ -54,6 +57,12 @@ class Tensor:
     scale: bool = False
     #: What is in it, where it is a list of tensors.
     parts: list[Tensor] | None = None
+
+    @property
+    def is_factor(self) -> bool:
+        """Whether it is a single number, and no weight."""
+        plain = self.key.startswith(_MADE) or (not self.sizes and "." not in self.key)
+        return bool(self.values) and prod(self.sizes) == 1 and plain
 
     @property
     def flows(self) -> bool:
@@ -179,9 +188,6 @@ _OPTIMIZED = {
     "made from, or save it at ORT_ENABLE_EXTENDED"
 }
 
-#: How the names of constants begin that exporters make: torch's of a node, and Paddle's.
-_MADE = ("/", "helper.constant.")
-
 #: Operators whose outputs have as many positions as values say.
 _BY_VALUES = frozenset(["NonMaxSuppression", "NonZero", "Unique", "Compress"])
 
@@ -291,9 +297,7 @@ class Run:
         if tensor.waiting is not None:
             tensor.value, tensor.waiting = tensor.waiting(None).value, None
         if tensor.value is None:
-            plain = tensor.key.startswith(_MADE) or (not tensor.sizes and "." not in tensor.key)
-            single = tensor.values and prod(tensor.sizes) == 1 and plain  # a factor, and no weight
-            key = "" if single else self.key(tensor.key)
+            key = "" if tensor.is_factor else self.key(tensor.key)
             floats = tensor.dtype.startswith(("float", "bfloat", "complex", "double"))
             weight = floats and tensor.key not in self.untrained
             trains = bool(key) and (weight or tensor.key in self.whole_weights)

@@ -75,7 +75,7 @@ def filling(at: At, x: Tensor) -> Any:
         return None
     made = x.key in at.run.filled or x.key in at.run.untrained
     whole = x.dtype in ("bool", "int64", "int32") or made
-    if x.values and len(set(x.values)) == 1 and (whole or (not x.sizes and "." not in x.key)):
+    if x.values and len(set(x.values)) == 1 and (whole or x.is_factor):
         return x.values[0]
     plain = x.triangle is not None and x.triangle[0] == x.triangle[1]
     return x.triangle[0] if plain and x.triangle and (not x.key or made) else None

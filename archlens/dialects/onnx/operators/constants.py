@@ -54,7 +54,8 @@ def same(at: At) -> Tensor | Sequence[Tensor]:
         dtype = DTYPES.get(at.node.integer("to", 0), "undefined")
     if x.waiting is not None:
         return Tensor(x.sizes, dtype, waiting=x.waiting)
-    if not x.flows and x.key and dtype.startswith(("float", "bfloat")):
+    held = x.key or (x.triangle is not None and x.value is None)
+    if not x.flows and held and dtype.startswith(("float", "bfloat")):
         return Tensor(x.sizes, dtype, x.values, x.key, x.value, triangle=x.triangle)
     if not x.flows and x.values is not None:
         return Tensor(x.sizes, dtype, x.values, x.key)

@@ -16,10 +16,11 @@ from .registry import runs
 def _moved(at: At, target: str, args: dict[str, Any], sizes: Sequence[int]) -> Tensor:
     """A tensor whose values are moved; one of the file stays one, and what is known of it is."""
     x = at.x()
-    if not x.flows and (x.key or x.values is not None):
+    low, high = x.triangle or (0, 1)
+    if not x.flows and (x.key or x.values is not None or (low == high and x.value is None)):
         if prod(sizes) != prod(x.sizes):
             raise Misfit(f"{written(x.sizes)} does not fit into {written(sizes)}")
-        triangle = x.triangle if x.sizes[-2:] == tuple(sizes[-2:]) else None
+        triangle = x.triangle if low == high or x.sizes[-2:] == tuple(sizes[-2:]) else None
         return Tensor(tuple(sizes), x.dtype, x.values, x.key, triangle=triangle)
     return at.write(target, {"self": x, **args}, sizes)
 
@@ -205,6 +206,10 @@ def join(at: At, tensors: list[Tensor], axis: int) -> Tensor:
             said = " and ".join(written(one.sizes) for one in tensors)
             raise Misfit(f"{said} do not fit together along axis {dim}")
     sizes = (*first[:dim], sum(one.sizes[dim] for one in tensors), *first[dim + 1 :])
+    numbers = {filling(at, one) for one in tensors}
+    if len(numbers) == 1 and None not in numbers:
+        number = numbers.pop()
+        return Tensor(sizes, tensors[0].dtype, triangle=(number, number))
     return at.write("aten.cat", {"tensors": tensors, "dim": dim}, sizes)
 
 
