@@ -1039,6 +1039,25 @@ def test_the_size_of_the_batch_in_a_message_of_torch_is_explained() -> None:
         archlens.trace(nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), (3, 4, 4))
 
 
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        (lambda x: functional.conv_transpose2d(x, torch.rand(16, 4, 2, 2)), "to have 16 channels, but got 3"),
+        (lambda x: x[:, [0, 3]], "index 3 is out of bounds for dimension"),
+        (lambda x: x[:, :, torch.tensor([-9])], "index -9 is out of bounds for dimension"),
+    ],
+)
+def test_what_the_meta_device_lets_pass_fails_as_it_does_elsewhere(does: Any, said: str) -> None:
+    class Fails(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return does(x)
+
+    with pytest.raises((RuntimeError, IndexError), match=said.replace("-", "[-]")):
+        Fails()(torch.rand(2, 3, 8, 8))
+    with pytest.raises(archlens.SpecError, match=said):
+        archlens.trace(Fails(), (3, 8, 8))
+
+
 def test_a_class_is_no_module_yet() -> None:
     with pytest.raises(archlens.UsageError, match="Looks is a class, not yet a module"):
         archlens.trace(Looks, (3, 8, 8))

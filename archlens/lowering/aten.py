@@ -206,6 +206,8 @@ def positions(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     if not ids:
         raise NotSaid("its positions are no constant along one axis")
     held, size = lowering.of(x), x.sizes[dim]
+    if max(ids) >= size or min(ids) < -size:
+        raise NotSaid("some are not there")
     ids = [one % size for one in ids]
     runs = _runs(ids)
     if len(held.axes) != len(x.sizes) or any(part.axis == 0 for part in held.axes[dim]):

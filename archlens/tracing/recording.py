@@ -245,6 +245,9 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if written:
                 raise RuntimeError("what depends on the input is written into a tensor that does not")
             args, kwargs = _changed(args, _to_meta), _changed(kwargs, _to_meta)
+        check = _CHECKS.get(name)
+        if check is not None:
+            check(**named)
         try:
             stands_in = _STAND_INS.get(name) if all(t.is_meta for t in given) else None
             out = stands_in(**named) if stands_in is not None else None
@@ -378,6 +381,31 @@ def _grouped(self: Tensor, mat2: Tensor, offs: Tensor | None = None, **_: Any) -
 _STAND_INS: dict[str, Callable[..., Any]] = {
     "aten.native_batch_norm": _normed,
     "aten._grouped_mm": _grouped,
+}
+
+
+def _check_channels(input: Tensor, weight: Tensor, transposed: bool, **_: Any) -> None:
+    if transposed and input.dim() == weight.dim() and input.shape[1] != weight.shape[0]:
+        raise RuntimeError(
+            f"Given transposed=1, weight of size {[*weight.shape]}, expected input{[*input.shape]} to have "
+            f"{weight.shape[0]} channels, but got {input.shape[1]} channels instead"
+        )
+
+
+def _check_indices(self: Tensor, indices: Iterable[Tensor | None], **_: Any) -> None:
+    for dim, index in enumerate(indices):
+        if index is None or index.is_meta or index.is_floating_point() or index.dtype == torch.bool:
+            continue
+        size = self.shape[dim] if dim < self.dim() else 0
+        wrong = index[(index >= size) | (index < -size)].tolist()
+        if wrong:
+            raise IndexError(f"index {wrong[0]} is out of bounds for dimension {dim} with size {size}")
+
+
+#: What torch refuses of tensors with values, and lets pass on the meta device.
+_CHECKS: dict[str, Callable[..., None]] = {
+    "aten.convolution": _check_channels,
+    "aten.index": _check_indices,
 }
 
 
