@@ -9,12 +9,14 @@ torch, too, and writes them as specs again; ``tests/test_random_networks.py`` dr
 
 from __future__ import annotations
 
+import operator
 import sys
 import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import reduce
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -1266,33 +1268,23 @@ class Drawn:
         return step("conv", lambda: module(depth, channels, 1), channels, 1)
 
 
-def total(*inputs: Tensor) -> Tensor:
-    y = inputs[0]
-    for x in inputs[1:]:
-        y = y + x
-    return y
+def merging(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """What works value by value on tensors of as many axes; of others torch would repeat the smaller."""
 
+    def merge(*inputs: Tensor) -> Tensor:
+        if len({x.dim() for x in inputs}) > 1:
+            raise ValueError("tensors of several numbers of axes")
+        return reduce(function, inputs)
 
-def product(*inputs: Tensor) -> Tensor:
-    y = inputs[0]
-    for x in inputs[1:]:
-        y = y * x
-    return y
-
-
-def largest(*inputs: Tensor) -> Tensor:
-    y = inputs[0]
-    for x in inputs[1:]:
-        y = torch.maximum(y, x)
-    return y
+    return merge
 
 
 MERGES: dict[str, Any] = {
-    "add": total,
-    "multiply": product,
+    "add": merging(operator.add),
+    "multiply": merging(operator.mul),
     "concat": lambda *inputs: torch.cat(inputs, 1),
-    "subtract": torch.subtract,
-    "maximum": largest,
+    "subtract": merging(operator.sub),
+    "maximum": merging(torch.maximum),
 }
 
 

@@ -253,6 +253,24 @@ def test_a_state_of_zeros_beside_a_given_one_is_not_the_op() -> None:
     assert layer.op.reach_of(1, layer.facts, layer.input_shapes) is EVERYWHERE
 
 
+def test_a_decoder_that_runs_from_two_states_is_no_further_use() -> None:
+    """What a step applies again starts from the same states, and from no others."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other, self.decoder = (nn.GRU(8, 16, batch_first=True) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return sum(self.decoder(x, layer(x)[1])[0] for layer in (self.one, self.other))  # type: ignore[return-value]
+
+    network = archlens.trace(Twice().eval(), (5, 8))
+    assert network.params == 3 * 48 * (8 + 16 + 2)
+    assert network.macs == 4 * 5 * 48 * (8 + 16)
+    with pytest.raises(archlens.UsageError, match="decoder_1 is decoder once more, and more than what flows"):
+        archlens.convert(network)
+
+
 def test_each_step_sees_those_before_it() -> None:
     """And all where there is a way back; the state that a sequence ends with has seen it whole."""
     for step, rows in (

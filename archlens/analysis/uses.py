@@ -85,7 +85,10 @@ def _use(
             return None
         if not first.again and not first.within(of):
             return None
+        beside = first.inputs[1:] if first.op.second else ()
         for source, read in zip(first.inputs, layer.inputs, strict=True):
+            if source in beside and source not in same and source != read:
+                return None  # a name says it, and means the same step again
             if source in same:
                 if same[source] != read:
                     return None

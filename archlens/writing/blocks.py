@@ -9,6 +9,7 @@ from typing import Any
 from ..analysis.nesting import Child, Nesting, Scope, Value, is_number, shape_of
 from ..analysis.uses import Use
 from ..elaboration.building import Place
+from ..elaboration.sharing import TIED
 from ..errors import shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network, scopes_around
@@ -613,6 +614,12 @@ class _Lift:
                 meaning, value = "tensor", self.reader.target(self.scope, child.inputs[-1])
             found.append(Slot(name, meaning, [value], [flows], default))
         for name, key in layer.keys.items():
+            if name != TIED:
+                whole, called = shorten(self.reader.network.name), shorten(layer.name)
+                why = f"has the {name} of another layer"
+                if layer.again:
+                    why = f"is {shorten(layer.again)} once more, and more than what flows into it is another"
+                raise usage(f"{whole} cannot be written as a spec: {called} {why}", span=layer.span)
             borrowed = name in self.reader.network.borrowed(layer)
             owner = Word(self._reached(key if borrowed else key.removesuffix(f".{name}")))
             found.append(Slot(name, name, [owner], [flows], None))
