@@ -45,8 +45,10 @@ FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOU
 #: How many samples open files are run on.
 SAMPLES = 3
 
-#: What a norm reads and trains not; and what of a resize, a quantisation or a clip are numbers of its own.
+#: What a norm reads and trains not, and what a recurrent layer starts from; and what of a resize, a
+#: quantisation or a clip are numbers of its own.
 OWN = {"BatchNormalization": (3, 4), "Resize": (1, 2), "Clip": (1, 2), "Pad": (2,)}
+OWN |= dict.fromkeys(("LSTM", "GRU", "RNN"), (5, 6))
 
 
 def made(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:

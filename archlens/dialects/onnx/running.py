@@ -188,6 +188,9 @@ _OPTIMIZED = {
     "made from, or save it at ORT_ENABLE_EXTENDED"
 }
 
+#: Operators that sizes are not computed with, but weights are: scales are clipped and exponentiated.
+_FUNCTIONS = frozenset(["Clip", "Exp", "Log", "Reciprocal", "Sqrt"])
+
 #: Operators whose outputs have as many positions as values say.
 _BY_VALUES = frozenset(["NonMaxSuppression", "NonZero", "Unique", "Compress"])
 
@@ -546,6 +549,7 @@ class Run:
             return self.called(at, function)
         present = [one for one in at.inputs if one is not None]
         known = all(one.values is not None and not one.flows and not self.is_weight(one) for one in present)
+        known = known and not (node.op in _FUNCTIONS and any(_are_several(one) for one in present))
         if present and known and not node.domain and node.op in self.folds:
             found = self.folds[node.op](at)
             if found is not None:
@@ -668,6 +672,11 @@ def _computed(held: Held, folded: str, samples: int) -> bool:
     """
     mask = set(held.sizes[:-2]) <= {1, samples} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
     return "'cos'" in folded or "'sin'" in folded or (mask and folded != "" and "." not in folded)
+
+
+def _are_several(tensor: Tensor) -> bool:
+    """Whether it is several numbers of the file that are no whole ones."""
+    return bool(tensor.key) and prod(tensor.sizes) > 1 and tensor.dtype.startswith(("float", "bfloat"))
 
 
 def _tensors(given: Any) -> Iterable[Tensor]:
