@@ -34,6 +34,9 @@ _EXACT = 2**53
 #: How many configurations a run is worth, where there are many of them.
 _WORTH = 20
 
+#: How many numbers of several columns are laid side by side at once.
+_AT_ONCE = 2**22
+
 #: How many bits a power may have.
 _BITS = 100
 
@@ -211,7 +214,7 @@ class Columns:
         number.stamp = len(self._narrowed)
         return number.array
 
-    def made(self, name: str, parts: tuple[Any, ...], make: Callable[[int], Any]) -> Any:
+    def made(self, name: object, parts: tuple[Any, ...], make: Callable[[int], Any]) -> Any:
         """What is made of some numbers, once; it is told on which blocks they depend."""
         key = (name, *[(one.form if isinstance(one, _Column) else (type(one), one)) for one in parts])
         found = self._known.get(key)
@@ -428,6 +431,34 @@ class _Column(Remembering):
             return found
 
         return self.table.made("below", (a, b), make)
+
+    def by_rows(self, key: object, values: Sequence[Any], function: Callable[[Any], Any]) -> Any:
+        """A whole number of each configuration that is found of several.
+
+        Args:
+            key: what tells the function from others.
+            values: whole numbers.
+            function: is given a matrix, with a row for each configuration and a column for each number, and
+                gives a number for each row. Its work and memory are proportional to the rows.
+        """
+        if not all(_small(one, _MOST) for one in values):
+            raise UnsureError
+        table = self.table
+
+        def make(of: int) -> Any:
+            columns = [table.values(one) if isinstance(one, _Column) else np.array(one) for one in values]
+            shape = np.broadcast_shapes(*[column.shape for column in columns])
+            count = prod(shape)
+            found = np.empty(count, np.int64)
+            step = max(_AT_ONCE // len(columns), 1)
+            for begin in range(0, count, step):
+                rows = np.empty((min(step, count - begin), len(columns)), np.int64)
+                for place, column in enumerate(columns):
+                    rows[:, place] = np.broadcast_to(column, shape).flat[begin : begin + step]
+                found[begin : begin + step] = function(rows)
+            return _Whole(table, of, found.reshape(shape), int(found.min()), int(found.max()))
+
+        return table.made(key, tuple(values), make)
 
 
 class _Whole(_Column, Number):

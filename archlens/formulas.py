@@ -13,7 +13,7 @@ and Patashnik, "Concrete Mathematics", equation 3.11), and what is rounded up is
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -431,6 +431,10 @@ class Remembering:
     def below(self, other: Any) -> Any:
         """1 where it is below another number, else 0."""
         return int(self < other)
+
+    def by_rows(self, key: object, values: Sequence[Any], function: Callable[[Any], Any]) -> Any:
+        """What a function finds of some whole numbers, if they are columns: see :mod:`archlens.columns`."""
+        raise NotImplementedError
 
 
 class Real(Remembering):

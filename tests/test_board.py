@@ -8,11 +8,13 @@ that TensorFlow 2.21 had converted from Keras' layers, in int8 and in int16
 from __future__ import annotations
 
 import json
+import random
 from fractions import Fraction
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -21,10 +23,11 @@ from hypothesis import strategies as st
 import archlens
 from archlens import boards
 from archlens.analysis import roofline
-from archlens.analysis.arena import ALIGNMENT, Interval, plan
+from archlens.analysis.arena import ALIGNMENT, Interval, end, plan
 from archlens.analysis.deployment import Deployment, deploy
 from archlens.analysis.unknown import Unknown
 from archlens.cli import cli
+from archlens.columns import Block, Columns
 
 from .running import run
 
@@ -272,6 +275,22 @@ def _first_fit(order: tuple[Interval, ...]) -> int:
         ]  # fmt: skip
         placed.append((one, min(fits)))
     return max(at + one.aligned for one, at in placed)
+
+
+def test_plans_of_many_configurations_are_those_of_each() -> None:
+    """Of tensors with ties, of no bytes, alive together or not: many at once, and one after the other."""
+    rng = random.Random(11)
+    for _ in range(40):
+        alive = [sorted((rng.randint(0, 7), rng.randint(0, 7))) for _ in range(rng.randint(1, 9))]
+        rows = [[rng.choice([0, 1, 16, 17, 48, 64, 200]) for _ in alive] for _ in range(30)]
+        columns = Columns((Block((0,), np.arange(len(rows))[:, None]),))
+        sizes = [columns.column(0, np.array(each)) for each in zip(*rows, strict=True)]
+        together = end([Interval("", size, *steps) for size, steps in zip(sizes, alive, strict=True)])
+        each = [
+            plan([Interval("", size, *steps) for size, steps in zip(row, alive, strict=True)]).bytes
+            for row in rows
+        ]
+        assert columns.full(together).tolist() == each, alive
 
 
 # --- boards ---------------------------------------------------------------------------------------------

@@ -195,6 +195,17 @@ def test_counts_beyond_64_bits_are_exact() -> None:
     assert max(found.columns()["macs"]) > 2**63
 
 
+def test_why_it_is_refused_is_said_of_the_one_that_was_asked() -> None:
+    """Those that are refused alike are not asked each: its numbers are not theirs."""
+    rows = list(archlens.search("gpt2", vary={"input": "1023..1026"}))
+    assert [row.get("refused") for row in rows] == [
+        None,
+        None,
+        "its table has 1024 positions, but its input has 1025",
+        "as with input=1025: its table has 1024 positions, but its input has 1025",
+    ]
+
+
 def test_what_is_refused_has_no_number(tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text("input: 3x8x8\nparams: {c: 4, g: 1}\nlayers: ['conv(c, 3, groups=g)']\n")
@@ -553,6 +564,27 @@ def test_boards_types(weights: str, activations: str) -> None:
         assert (row["sram"], row["flash"]) == (there.arena.bytes, there.flash())
     with pytest.raises(UsageError, match="there is no int7"):
         archlens.search("lenet5", vary={"input": [32]}, weights="int7")
+
+
+def test_arenas_of_many_configurations_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is laid out by itself for each run over many, to compare; they are what each has by itself."""
+    alone: list[int] = []
+    one = evaluating.Source.one
+    monkeypatch.setattr(evaluating.Source, "one", lambda *args: alone.append(1) or one(*args))
+    vary = {"alpha": "0.25..1.5:0.01", "input": "64..128:4"}
+    rows = list(archlens.search("mobilenet_v1", vary=vary, figures="sram"))
+    assert len(rows) == 126 * 17
+    assert len(alone) < 40
+    for row in random.Random(4).sample(rows, 40):
+        network = archlens.load("mobilenet_v1", alpha=row["alpha"], input=(3, row["input"], row["input"]))
+        assert deploy(network).sram == row["sram"]
+
+
+def test_fields_behind_a_layer_that_is_as_wide_as_the_input() -> None:
+    """What is flattened has as many channels as the map has positions: a set of them for each size."""
+    for row in archlens.search("resnet8", vary={"input": "29..36"}, figures="receptive_field"):
+        study = archlens.study(archlens.load("resnet8", input=(3, row["input"], row["input"])))
+        assert row["receptive_field"] == QUANTITIES["receptive_field"].measure(study, "")
 
 
 def test_boards_types_on_the_command_line() -> None:

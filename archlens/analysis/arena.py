@@ -8,7 +8,10 @@ https://github.com/tensorflow/tflite-micro, whose algorithm this is and none of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..formulas import Remembering
 
 #: What each tensor is rounded up to: ``MicroArenaBufferAlignment()`` in ``micro_arena_constants.h``.
 ALIGNMENT = 16
@@ -72,6 +75,69 @@ def plan(tensors: Sequence[Interval]) -> Arena:
     end = max((offset + one.aligned for offset, one in zip(offsets, tensors, strict=True)), default=0)
     least, step = _most_alive(tensors)
     return Arena(end, least, step, tuple(offsets))
+
+
+def end(tensors: Sequence[Interval]) -> Any:
+    """The bytes of :func:`plan`; for sizes of many configurations at once, the bytes of each.
+
+    >>> end([Interval("a", 32, 0, 1), Interval("b", 64, 1, 2), Interval("c", 32, 2, 3)])
+    96
+    """
+    sizes = [one.aligned for one in tensors]
+    several = next((size for size in sizes if isinstance(size, Remembering)), None)
+    if several is None:
+        return plan(tensors).bytes
+    alive = tuple([(one.first, one.last) for one in tensors])
+    return several.by_rows(("arena", alive), sizes, partial(_ends, alive))
+
+
+#: How many numbers are computed with at once.
+_AT_ONCE = 2**21
+
+
+def _ends(alive: Sequence[tuple[int, int]], rows: Any) -> Any:
+    """The bytes of plans, of tensors that are alive at the same steps in each.
+
+    Args:
+        alive: the first and the last step of each tensor.
+        rows: its aligned bytes, as a matrix of numpy with a row for each plan.
+    """
+    import numpy as np
+
+    count = len(alive)
+    beside = [
+        [k for k, (first, last) in enumerate(alive) if k != i and first <= to and since <= last]
+        for i, (since, to) in enumerate(alive)
+    ]
+    widest = max(map(len, beside))
+    # behind the tensors there is one of no bytes that never lies anywhere
+    others = np.array([places + [count] * (widest - len(places)) for places in beside], np.intp)
+    step = max(_AT_ONCE // (widest + count), 1)
+    found = np.empty(len(rows), np.int64)
+    nowhere = np.iinfo(np.int64).max
+    for begin in range(0, len(rows), step):
+        sizes = np.pad(rows[begin : begin + step], ((0, 0), (0, 1)))
+        offsets = np.full(sizes.shape, nowhere)
+        every = np.arange(len(sizes))
+        # of tensors of one size the last one goes first
+        order = count - 1 - np.argsort(-sizes[:, count - 1 :: -1][:, :count], axis=1, kind="stable")
+        for index in order.T:
+            own = sizes[every, index]
+            places = others[index]
+            there = np.take_along_axis(offsets, places, 1)
+            by = np.argsort(there, axis=1, kind="stable")
+            there = np.take_along_axis(there, by, 1)
+            long = np.take_along_axis(sizes, np.take_along_axis(places, by, 1), 1)
+            start = np.zeros(len(sizes), np.int64)
+            on = np.ones(len(sizes), bool)
+            for offset, behind in zip(there.T, long.T, strict=True):
+                on &= (offset != nowhere) & (offset - start < own)
+                if not on.any():
+                    break
+                start = np.where(on, np.maximum(start, np.where(on, offset, 0) + behind), start)
+            offsets[every, index] = start
+        found[begin : begin + step] = (offsets[:, :count] + sizes[:, :count]).max(1)
+    return found
 
 
 def _most_alive(tensors: Sequence[Interval]) -> tuple[int, int]:

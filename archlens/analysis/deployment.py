@@ -10,13 +10,15 @@ MobileNet's 73,728 and the autoencoder's 768 are what the runtime prints itself,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
 from ..geometry import Window, same
 from ..network import Layer, Network
-from .arena import Arena, Interval, plan
+from .arena import Arena, Interval, end, plan
 from .unknown import Unknown
 
 #: Bytes of one value of an activation, by type.
@@ -74,7 +76,8 @@ class Constant(NamedTuple):
     bytes: int
 
 
-class Deployment(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Deployment:
     """What a network takes of a board."""
 
     network: Network
@@ -82,11 +85,21 @@ class Deployment(NamedTuple):
     activations: str
     operators: tuple[Operator, ...]
     tensors: tuple[Interval, ...]
-    #: Its plan; or why there is none.
-    arena: Arena | Unknown
+    #: Why the tensors have no plan; empty where they have one.
+    unplanned: str
     constants: tuple[Constant, ...]
     #: Why what lies in flash is not known as a whole; empty where it is.
     more: str
+
+    @cached_property
+    def arena(self) -> Arena | Unknown:
+        """The plan of the tensors; or why there is none."""
+        return Unknown(self.unplanned) if self.unplanned else plan(self.tensors)
+
+    @property
+    def sram(self) -> int | Unknown:
+        """The bytes of that plan, be they of many configurations at once."""
+        return Unknown(self.unplanned) if self.unplanned else end(self.tensors)
 
     def flash(self, what: str = "") -> int:
         """Bytes of weights, biases and scales, or of one of them."""
@@ -229,7 +242,7 @@ class _Laying:
             *self.types,
             tuple(Operator(o.name, tuple(o.layers), o.reads, (o.writes, *o.scratch)) for o in self.operators),
             tensors,
-            plan(tensors) if not why else Unknown(why),
+            why,
             tuple(self.constants),
             self.more,
         )

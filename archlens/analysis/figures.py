@@ -155,8 +155,7 @@ def _training(study: Study, scope: str) -> Value:
 
 
 def _sram(study: Study, scope: str) -> Value:
-    arena = study.deployment.arena
-    return arena if isinstance(arena, Unknown) else arena.bytes
+    return study.deployment.sram
 
 
 def _flash(study: Study, scope: str) -> Value:

@@ -243,7 +243,10 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
             continue
         first = measured(source, wanted, space.picks(rows[:1])[0])
         if isinstance(found, str) and isinstance(first, str):
-            yield Part(rows, (None,) * len(wanted), first)
+            nothing = (None,) * len(wanted)
+            yield Part(rows[:1], nothing, first)
+            if len(rows) > 1:  # for the same reason, whose numbers may be others
+                yield Part(rows[1:], nothing, f"as with {space.said(rows[0])}: {first}")
             continue
         values = (
             _spread(columns, found, first) if isinstance(found, list) and isinstance(first, list) else None

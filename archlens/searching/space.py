@@ -18,6 +18,7 @@ from ..bounds import MAX_SIZE
 from ..columns import Block, Domain
 from ..elaboration.inputs import SHAPE_HELP, read_shape
 from ..errors import shorten, usage
+from ..ops.op import as_written
 
 #: The name of what is varied where it is the size of the input, and no param.
 INPUT = "input"
@@ -183,6 +184,11 @@ class Space:
             return self._drawn[rows]
         sizes = np.array([len(axis.values) for axis in self.axes], np.int64)
         return rows[:, None] // np.array(self.radix, np.int64) % sizes
+
+    def said(self, row: int) -> str:
+        """A configuration as one gives it: ``alpha=0.5, input=96``."""
+        (picks,) = self.picks(np.array([row], np.int64))
+        return ", ".join(f"{name}={as_written(self.value(name, picks))}" for name in self.trees)
 
     @property
     def key(self) -> Any:
