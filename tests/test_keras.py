@@ -864,12 +864,13 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     assert (str(network["lam"].params), str(network["lam"].macs)) == ("0", "unknown")
     assert f"{network.params:,}" == "at least 20"
     assert refused(tmp_path, model, "2x8x8").startswith(
-        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): what comes out of it is not known on '
-        "(None, 8, 8, 2), for archlens does not run Mine\n  = help: the file has it on (None, 4, 4, 2)"
+        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): its output shape on '
+        "(None, 8, 8, 2) is not known, because archlens does not run Mine\n"
+        "  = help: the file has it on (None, 4, 4, 2)"
     )
     assert refused(tmp_path, functional(start(4, 4, 2), custom("mine", "x"))).startswith(
-        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): what comes out of it is not known, '
-        "for archlens does not run Mine\n"
+        f'error: {tmp_path}/model.json: config.layers[1] "mine" (Mine): its output shape is not known, '
+        "because archlens does not run Mine\n"
     )
 
 
@@ -1024,16 +1025,16 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (
         functional(start(8), *[said("ReLU", one, other) for one, other in ("ac", "ba", "cb")]),
-        'layers[1] "a" (ReLU): it reads what comes of itself: a -> b -> c -> a',
+        'layers[1] "a" (ReLU): it reads its own output: a -> b -> c -> a',
     ),
     (
         functional(start(8), said("Dense", "a", "x", units=3), out=[["b", 0, 0]]),
         "output_layers: there is no layer b",
     ),
-    (functional(start(8), said("Dense", "x", "x", units=3)), "another layer before it has that name, too"),
+    (functional(start(8), said("Dense", "x", "x", units=3)), "another layer already has that name"),
     (
         functional(start(8), start(7, name="y"), said("Add", "a", ["x", "y"])),
-        'layers[2] "a" (Add): it merges (None, 8) and (None, 7), which do not go together',
+        'layers[2] "a" (Add): it merges (None, 8) and (None, 7), which cannot be broadcast together',
     ),
     (
         functional(start(8, 4), start(7, 3, name="y"), said("Concatenate", "a", ["x", "y"])),
@@ -1042,9 +1043,9 @@ WRONG: list[tuple[Any, str]] = [
     (sequential(start(8), said("Reshape", "r", target_shape=[3, -1])), "(None, 8) holds 8 values, which"),
     (sequential(start(8), said("Softmax", "s", axis=[])), "its axis must be one of the axes 1 to 1, not []"),
     (sequential(start(8), said("Softmax", "s", axis=7)), "its axis must be one of the axes 1 to 1, not 7"),
-    ({"class_name": "Functional", "config": {"layers": {}}}, "says no layers: only the code of its"),
+    ({"class_name": "Functional", "config": {"layers": {}}}, "lists no layers: only the code of its class"),
     ("{\"class_name\": \"Sequential\", \"config\": ", "is not JSON"),
-    ('{"class_name": "Sequential", "config": ' + "[" * 100_000, "lie too deep within each other"),
+    ('{"class_name": "Sequential", "config": ' + "[" * 100_000, "are nested too deeply"),
     ('{"class_name": "Sequential", "config": {"layers": [' + "[]," * 1_000_001, "more than 1,000,000 values"),
 ]  # fmt: skip
 
@@ -1068,7 +1069,7 @@ def test_what_would_take_for_ever_is_refused(tmp_path: Path, monkeypatch: pytest
     model = repeated(functional(start(4), said("Identity", "i", "x")), 12)
     assert "laying this network out takes more than 250,000 steps" in refused(tmp_path, model)
     deeper = repeated(functional(start(4), said("Dense", "i", "x", units=4)), 45)
-    assert "models lie within models more than 40 deep" in refused(tmp_path, deeper)
+    assert "models are nested more than 40 deep" in refused(tmp_path, deeper)
 
 
 def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:

@@ -652,7 +652,9 @@ def _standardized(
             return None
         x = Held(*found)
     if any(len(given) not in (1, x.shape[x.channel]) for given in numbers.values()):
-        raise call.entry.refuse(f"it has other numbers than {shaped(x.shape)} has channels")
+        raise call.entry.refuse(
+            f"its mean and variance have not one value for each channel of {shaped(x.shape)}"
+        )
     rounded: dict[str, Any] = {
         name: tuple(map(_rounded, given)) if len(given) > 1 else _rounded(given[0])
         for name, given in numbers.items()
@@ -795,7 +797,7 @@ def along(call: Call, x: Held, axis: Any, kind: str, suffix: str = "") -> Held:
         if kind != "glu" and (name := x.name_of(axes[0])) in AXES_OF_OPS:
             return Held(call.put(kind, x.tensor, axis=name, suffix=suffix), x.axes)
     if kind == "glu":
-        raise call.entry.refuse("its glu is not over the last axis")
+        raise call.entry.refuse("its glu halves an axis other than the last")
     return call.opaque(x.shape, like=x, tensors=[x], suffix=suffix, kind=kind)
 
 
@@ -898,7 +900,7 @@ def broadcast(call: Call, tensors: Sequence[Held]) -> tuple[int, ...]:
     found = together([x.shape for x in tensors])
     if found is None:
         said = " and ".join(shaped(x.shape) for x in tensors[:8])
-        raise call.entry.refuse(f"it merges {said}, which do not go together")
+        raise call.entry.refuse(f"it merges {said}, which cannot be broadcast together")
     return found
 
 
@@ -1246,7 +1248,7 @@ def unknown(call: Call, weightless: bool = False, macs: int | None = None) -> li
     """
     entry = call.entry
     what = "a Lambda" if entry.kind == "Lambda" else entry.kind
-    help = "a Keras 3 file says the shapes of what other layers read"
+    help = "a file of Keras 3 gives the shapes that other layers read"
     if entry.kind == "Lambda":
         help = "give the Lambda an output_shape, and save the model again"
     elif not entry.own:
@@ -1256,13 +1258,13 @@ def unknown(call: Call, weightless: bool = False, macs: int | None = None) -> li
         said = call.after.get(place)
         if said is None or None in said[1:] or len(said) < 2:
             raise entry.refuse(
-                f"what comes out of it is not known, for archlens does not run {what}", help=help
+                f"its output shape is not known, because archlens does not run {what}", help=help
             )
         shapes.append([n for n in said[1:] if n])
     for x, before in zip(call.tensors, call.before, strict=False):
         if before is None or not _same(x.shape, before):
             raise entry.refuse(
-                f"what comes out of it is not known on {shaped(x.shape)}, for archlens does not run {what}",
+                f"its output shape on {shaped(x.shape)} is not known, because archlens does not run {what}",
                 help=f"the file has it on {_written(before)}" if before is not None else help,
             )
     reason = f"archlens does not know what {what} computes"

@@ -46,8 +46,8 @@ class KerasModel(Model):
             sizes = (None,) if shape is None else shape[1:]
             if not sizes:
                 raise error(
-                    f"{shorten(self.path, 200)}: the input {shorten(layer)} is a single number, and not a "
-                    "map or a vector of them"
+                    f"{shorten(self.path, 200)}: the input {shorten(layer)} is one number per "
+                    "sample, and not a vector or a map"
                 )
             turned = sizes if self.first else (sizes[-1], *sizes[:-1])
             whole = [n for n in turned if n]
@@ -297,7 +297,7 @@ def _circle(graph: Graph, waiting: Mapping[tuple[int, int], int]) -> Exception:
     circle = [*trail][[*trail].index(at) :]
     names = [shorten(layer, 30) for layer, _ in reversed(circle)]
     shown = [*names[:4], "...", names[-1]] if len(names) > 6 else names
-    return graph.index[at[0]].refuse(f"it reads what comes of itself: {' -> '.join([names[-1], *shown])}")
+    return graph.index[at[0]].refuse(f"it reads its own output: {' -> '.join([names[-1], *shown])}")
 
 
 def read(file: BinaryIO, name: str) -> Model:

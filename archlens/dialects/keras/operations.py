@@ -111,7 +111,9 @@ def _with_constant(call: Call, x: Held, kind: str, constant: Constant) -> Held:
     sizes = constant.shape[-len(x.shape) :] if len(constant.shape) <= len(x.shape) else constant.shape[1:]
     found = together([x.shape, sizes])
     if found is None or (len(constant.shape) > len(sizes) and constant.shape[0] != 1):
-        raise call.entry.refuse(f"{shaped(x.shape)} and a constant of {constant.shape} do not go together")
+        raise call.entry.refuse(
+            f"{shaped(x.shape)} and a constant of {constant.shape} cannot be broadcast together"
+        )
     alike = found == x.shape
     reason = f"archlens has no op for the {kind} of a tensor and constants"
     like = x if alike else None
@@ -352,7 +354,7 @@ def _taken(call: Call, given: Arguments) -> Held:
     (place,) = call.entry.resolved("axis", given["axis"], len(x.shape))
     size = x.shape[place]
     if any(not -size <= i < size for i in indices):
-        raise call.entry.refuse(f"it takes position {max(indices, key=abs)} of {size}")
+        raise call.entry.refuse(f"its index {max(indices, key=abs)} is outside an axis of {size}")
     indices = [i % size for i in indices]
     sizes = [len(indices) if i == place else n for i, n in enumerate(x.shape)]
     if indices != list(range(indices[0], indices[0] + len(indices))):
@@ -411,7 +413,7 @@ def _reshape(call: Call, given: Arguments) -> Held:
     batch, *sizes = target
     sizes = [-1 if n is None else n for n in sizes]
     if batch not in (-1, None) or isinstance(batch, bool):
-        raise call.entry.refuse("it reshapes the batch, too")
+        raise call.entry.refuse("it reshapes the batch as well")
     return reshaped(call, x, sizes)
 
 
@@ -426,7 +428,7 @@ def _expand(call: Call, given: Arguments) -> Held:
     if more:
         return reshaped(call, x, (*x.shape[:place], 1, *x.shape[place:]))
     if x.shape[place] != 1 or rank == 1:
-        raise call.entry.refuse(f"it takes out axis {place + 1} of {shaped(x.shape)}")
+        raise call.entry.refuse(f"it squeezes axis {place + 1} of {shaped(x.shape)}, which cannot go")
     return reshaped(call, x, (*x.shape[:place], *x.shape[place + 1 :]))
 
 
@@ -448,7 +450,7 @@ def _reduced(call: Call, given: Arguments) -> Held:
     x = _one(call)
     axis, rank = given.get("axis"), len(x.shape)
     if axis is None:
-        raise call.entry.refuse("it takes the values of the whole batch together")
+        raise call.entry.refuse("it reduces over the batch")
     axes = set(call.entry.resolved("axis", axis, rank))
     keep = given.get("keepdims") is True
     kind = _plain(call.entry.kind).removeprefix("reduce")
@@ -461,7 +463,7 @@ def _reduced(call: Call, given: Arguments) -> Held:
             return Held(y, found[1])
         return Held(call.put("flatten", y, suffix="flatten"), (0,))
     if not shape:
-        raise call.entry.refuse("a single number for each sample comes out of it")
+        raise call.entry.refuse("its output is a single number per sample")
     names = tuple([name for i, name in zip(x.axes, x.tensor.shape.names, strict=True) if i in axes])
     if kind in ("mean", "max") and AXES_OF_OPS.issuperset(names):
         left = [i for i in x.axes if i not in axes]
@@ -489,7 +491,7 @@ def _matmul(call: Call, given: Arguments) -> Held:
         return unknown(call, True)[0]
     a, b = x.shape, y.shape
     if len(a) != len(b) or len(a) < 2 or a[:-2] != b[:-2] or a[-1] != b[-2]:
-        raise call.entry.refuse(f"it multiplies {shaped(a)} and {shaped(b)}, which do not go together")
+        raise call.entry.refuse(f"it multiplies {shaped(a)} and {shaped(b)}, whose sizes do not fit")
     shape = (*a[:-1], b[-1])
     made = call.put("matmul", call.last(x), call.last(y))
     return Held(made, tuple(range(len(shape))))
@@ -504,7 +506,7 @@ def _split(call: Call, given: Arguments) -> list[Held]:
     (place,) = call.entry.resolved("axis", axis, len(x.shape))
     size = x.shape[place]
     if not 1 <= count <= 64 or size % count:
-        raise call.entry.refuse(f"it splits {size} positions into {count} parts")
+        raise call.entry.refuse(f"it cannot split {size} positions into {count} equal parts")
     each = size // count
     return [
         _part(call, x, place, i * each, (i + 1) * each, f"{i}" if count > 1 else "") for i in range(count)
@@ -535,7 +537,7 @@ def _item(call: Call, given: Arguments) -> Held:
     cut, single = [], []
     for place, one in enumerate(listed[1:]):
         if place >= len(x.shape):
-            raise call.entry.refuse(f"it takes parts of {len(listed)} axes of {shaped(x.shape)}")
+            raise call.entry.refuse(f"it slices {len(listed)} axes of {shaped(x.shape)}")
         if type(one) is int and -x.shape[place] <= one < x.shape[place]:
             start = one % x.shape[place]
             single.append(place)
@@ -556,7 +558,7 @@ def _item(call: Call, given: Arguments) -> Held:
         x = _part(call, x, place, start, stop, f"{number}" if len(cut) > 1 or single else "")
     left = [n for place, n in enumerate(x.shape) if place not in single]
     if single and not left:
-        raise call.entry.refuse("a single number for each sample comes out of it")
+        raise call.entry.refuse("its output is a single number per sample")
     return reshaped(call, x, left)
 
 

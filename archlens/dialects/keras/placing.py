@@ -430,7 +430,7 @@ class Call:
         """
         read = [x.tensor for x in (self.tensors if tensors is None else tensors)]
         if not shape or min(shape) < 1:
-            raise self.entry.refuse(f"nothing comes out of it: {shaped(shape)}")
+            raise self.entry.refuse(f"its output is empty: {shaped(shape)}")
         first = next(iter(self.tensors if tensors is None else tensors))
         if like is None and not first.last and first.axes == turned(len(shape)):
             like = first

@@ -309,7 +309,7 @@ class Graph:
             SpecError: it is none.
         """
         if at.path.count("config") > MAX_BLOCKS:
-            raise error(f"{at}: models lie within models more than {MAX_BLOCKS} deep")
+            raise error(f"{at}: models are nested more than {MAX_BLOCKS} deep")
         layers = at.at(".layers")
         if isinstance(config, list):  # as the first Keras wrote a Sequential
             config, layers = {"layers": config}, at
@@ -325,7 +325,7 @@ class Graph:
         for number, data in enumerate(listed):
             entry = entry_of(data, layers.at(f"[{number}]"), names)
             if entry.name in names:
-                raise entry.refuse("another layer before it has that name, too")
+                raise entry.refuse("another layer already has that name")
             names.add(entry.name)
             entries.append(entry)
         index = {entry.name: entry for entry in entries}
@@ -527,7 +527,7 @@ def _listed(value: list[Any]) -> Ref:
 def _argument(value: Any, place: str, deep: int = 0) -> Any:
     """An argument of a call, its tensors and slices as values of their own."""
     if deep > _DEEPEST:
-        raise error(f"{place}: its arguments lie within each other more than {_DEEPEST} deep")
+        raise error(f"{place}: its arguments are nested more than {_DEEPEST} deep")
     if isinstance(value, dict):
         config = value.get("config")
         if value.get("class_name") == "__keras_tensor__":
@@ -599,7 +599,7 @@ def graph_of(file: BinaryIO, name: str) -> Graph:
     try:
         data = json.loads(text)
     except RecursionError:
-        raise error(f"{shorten(name, 200)}: its objects and lists lie too deep within each other") from None
+        raise error(f"{shorten(name, 200)}: its objects and lists are nested too deeply") from None
     except ValueError as problem:
         said = (
             str(problem).partition(": line")[0] if isinstance(problem, json.JSONDecodeError) else "a number"
@@ -614,8 +614,8 @@ def graph_of(file: BinaryIO, name: str) -> Graph:
         isinstance(config, dict) and isinstance(config.get("layers"), list)
     ):
         raise error(
-            f"{shorten(name, 200)} says no layers: only the code of its {shorten(kind)} knows them",
-            help="archlens runs no code; a Sequential or functional model says its layers",
+            f"{shorten(name, 200)} lists no layers: only the code of its class {shorten(kind)} has them",
+            help="archlens runs no code; a Sequential or functional model lists its layers",
         )
     return Graph.read(config, Place(shorten(name, 200)), kind)
 
