@@ -1305,7 +1305,7 @@ WRONG = {
     ),
     "twice": (
         [node("Relu", "x", "y"), node("Tanh", "x", "y")],
-        "node 1 (Tanh): it makes y, which is there already",
+        "node 1 (Tanh): it makes y, which another node makes already",
     ),
     "channels": (
         [node("Conv", "x w", "y", "first")],

@@ -41,7 +41,7 @@ def broadcast(*shapes: Sequence[int]) -> tuple[int, ...]:
     found = together(shapes)
     if found is None:
         said = " and ".join("x".join(map(str, sizes)) or "a number" for sizes in shapes)
-        raise Misfit(f"{said} do not go together")
+        raise Misfit(f"{said} cannot be broadcast together")
     return found
 
 
@@ -110,7 +110,7 @@ def gather(at: At) -> Tensor | None:
 
 def _index(one: Any, size: int) -> int:
     if type(one) is not int or not -size <= one < size:
-        raise Misfit(f"the index {one} is not within {size}")
+        raise Misfit(f"the index {one} is outside an axis of {size}")
     return one % size
 
 
@@ -121,7 +121,7 @@ def axis_of(axis: int, rank: int) -> int:
         Misfit: there is no such axis.
     """
     if not -rank <= axis < rank:
-        raise Misfit(f"there is no axis {axis} among {rank}")
+        raise Misfit(f"there is no axis {axis} in a tensor of {rank} axes")
     return axis % rank
 
 
@@ -225,7 +225,7 @@ def filled(at: At) -> Tensor:
     given = at.x().values or []
     sizes = tuple(given)
     if not all(type(n) is int and n >= 0 for n in sizes):
-        raise Misfit(f"{list(sizes)} are no sizes")
+        raise Misfit(f"{list(sizes)} are not sizes")
     held = at.node.attributes.get("value")
     value, dtype = 0.0, "float32"
     if isinstance(held, Held):

@@ -120,7 +120,7 @@ class At:
         """Whole numbers that are an attribute in one version, and an input in the next."""
         found = self.node.integers(name) if name in self.node.attributes else self.values(index)
         if found is not None and not all(type(n) in (int, bool) for n in found):
-            raise Misfit(f"its {name} are no whole numbers")
+            raise Misfit(f"its {name} are not whole numbers")
         return found
 
     def write(
@@ -523,7 +523,7 @@ class Run:
             if not name:
                 continue
             if name in env and tensor is not env[name]:
-                raise Misfit(f"it makes {shorten(name)}, which is there already")
+                raise Misfit(f"it makes {shorten(name)}, which another node makes already")
             env[name] = tensor
             if node.inputs and prefix + node.inputs[0] in self.inside:
                 self.inside.setdefault(prefix + name, self.inside[prefix + node.inputs[0]])
@@ -564,7 +564,7 @@ class Run:
     def called(self, at: At, function: Function) -> Sequence[Tensor]:
         """What comes out of a function of the file."""
         if at.prefix.count("/") > DEPTH * 4:
-            raise Misfit("functions call each other too deep")
+            raise Misfit("functions call each other too deeply")
         self.calls += 1
         prefix = f"{at.prefix}{self.calls}/"
         given = {**function.attributes, **at.node.attributes}

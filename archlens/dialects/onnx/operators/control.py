@@ -33,7 +33,7 @@ def loop(at: At) -> Sequence[Tensor]:
     counts, going = at.given(0), at.given(1)
     carried = [_present(one) for one in start]
     if len(graph.inputs) != len(carried) + 2 or len(graph.outputs) <= len(carried):
-        raise Misfit(f"its body is not for {len(carried)} tensors that go through it")
+        raise Misfit(f"its body does not take the {len(carried)} tensors that it carries")
     collected: list[list[Tensor]] = [[] for _ in graph.outputs[len(carried) + 1 :]]
     kept = at.run.mark()
     goes = True if going is None else _number(going)
@@ -64,7 +64,7 @@ def scan(at: At) -> Sequence[Tensor]:
     states, read = given[: len(given) - count], given[len(given) - count :]
     plain = not any(sum(at.node.integers(name, [])) for name in _WAYS)
     if count < 1 or len(graph.inputs) != len(given) or len(graph.outputs) < len(states):
-        raise Misfit(f"its body is not for {len(given)} tensors")
+        raise Misfit(f"its body does not take {len(given)} tensors")
     ways = at.node.integers("scan_input_axes", [0] * count)
     axes = [axis_of(axis, len(x.sizes)) for axis, x in zip(ways, read, strict=True)]
     steps = {x.sizes[axis] for axis, x in zip(axes, read, strict=True)}

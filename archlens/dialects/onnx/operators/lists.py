@@ -73,7 +73,7 @@ def split_up(at: At) -> Tensor:
     if given is None or (at.given(1) is not None and not at.x(1).sizes):
         each = given[0] if given else 1
         if type(each) is not int or each < 1:
-            raise Misfit(f"it does not come apart into parts of {each}")
+            raise Misfit(f"it cannot be split into parts of {each}")
         sizes = [min(each, n - i) for i in range(0, n, each)]
     else:
         sizes = given

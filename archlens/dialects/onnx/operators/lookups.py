@@ -33,7 +33,7 @@ def gather(at: At) -> Tensor:
     if x.flows and picked is not None and not indices.sizes:
         n = x.sizes[dim]
         if not -n <= picked[0] < n:
-            raise Misfit(f"the index {picked[0]} is not within {n}")
+            raise Misfit(f"the index {picked[0]} is outside an axis of {n}")
         one: dict[str, Any] = {"self": x, "dim": dim, "index": picked[0]}
         return at.write("aten.select", one, sizes)
     if x.flows and picked and len(indices.sizes) == 1 and picked == list(range(picked[0], picked[-1] + 1)):

@@ -42,7 +42,7 @@ def reshape(at: At) -> Tensor:
     keeps = not at.node.integer("allowzero", 0)
     sizes = [(x.sizes[i] if i < len(x.sizes) else 0) if n == 0 and keeps else n for i, n in enumerate(given)]
     if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
-        raise Misfit(f"{given} are no sizes")
+        raise Misfit(f"{given} are not sizes")
     if -1 in sizes:
         rest = prod(n for n in sizes if n != -1)
         now = at.example[0]
@@ -90,7 +90,7 @@ def unsqueeze(at: At) -> Tensor:
     rank = len(x.sizes) + len(axes)
     ones = {axis_of(a, rank) for a in axes}
     if len(ones) != len(axes):
-        raise Misfit(f"its axes {axes} are not apart")
+        raise Misfit(f"its axes {axes} name one twice")
     rest = iter(x.sizes)
     return _moved(at, "aten.view", {}, [1 if i in ones else next(rest) for i in range(rank)])
 
@@ -172,7 +172,7 @@ def split(at: At) -> Sequence[Tensor]:
 def cut(at: At, x: Tensor, dim: int, parts: Sequence[int]) -> list[Tensor]:
     """A tensor in parts of some sizes along an axis."""
     if sum(parts) != x.sizes[dim] or min(parts, default=0) < 0 or len(parts) > VALUES:
-        raise Misfit(f"{x.sizes[dim]} does not come apart into {list(parts)}")
+        raise Misfit(f"{x.sizes[dim]} cannot be split into {list(parts)}")
     sizes = [(*x.sizes[:dim], n, *x.sizes[dim + 1 :]) for n in parts]
     return at.writes("aten.split_with_sizes", {"self": x, "dim": dim}, *sizes)
 
@@ -255,7 +255,7 @@ def depth_to_space(at: At) -> Tensor:
     n, c, h, w = as_map(x, 2)
     f, apart = at.node.integer("blocksize", 1), at.node.op == "SpaceToDepth"
     if f < 1 or (apart and (h % f or w % f)):
-        raise Misfit(f"{h}x{w} does not come apart into blocks of {f}")
+        raise Misfit(f"{h}x{w} cannot be split into blocks of {f}")
     if not apart and c % (f * f):
         raise Misfit(f"{c} channels do not make blocks of {f}x{f}")
     sizes = (n, c * f * f, h // f, w // f) if apart else (n, c // f**2, h * f, w * f)

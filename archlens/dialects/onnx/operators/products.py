@@ -91,7 +91,7 @@ def einsum(at: At) -> Tensor:
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
     if len(terms) != len(tensors) or "." in equation:
-        raise Misfit(f"its equation {equation!r} is not one that is read")
+        raise Misfit(f"its equation {equation!r} is not supported")
     known: dict[str, int] = {}
     for term, one in zip(terms, tensors, strict=True):
         if len(term) != len(one.sizes):
@@ -103,7 +103,7 @@ def einsum(at: At) -> Tensor:
     if not arrow:
         right = "".join(sorted(one for one in known if left.count(one) == 1))
     if any(one not in known for one in right):
-        raise Misfit(f"its equation {equation!r} makes axes of nothing")
+        raise Misfit(f"its equation {equation!r} has output axes that no input has")
     sizes = [known[one] for one in right]
     if len(tensors) == 2:
         made = _product(at, terms, right, known)
