@@ -195,6 +195,15 @@ def test_what_is_cut_off_is_no_end_of_a_field() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_what_combines_all_that_a_slice_has_left_does_not_see_the_middle(device: str) -> None:
+    spec = "input: 8x40\nlayers:\n  - conv(8, 3, padding=1)\n  - slice({})\n  - global_avg_pool\n"
+    for part, status in (("stop=4, axis='length'", NOT_APPLICABLE), ("stop=4", PASSED)):
+        found = verify(archlens.loads(spec.format(part)), device=device)
+        assert found.passed
+        assert {check.layer: check.status for check in found.of("field")}["2"] == status
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_equal_layers_are_equal_on_equal_tensors_alone(device: str) -> None:
     """Where a layer before them makes another shape than it says, the next is not what the first was."""
     network = archlens.loads("input: 4x8x8\nlayers:\n  - conv(4, 3, padding=1) * 3\n")

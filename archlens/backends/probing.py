@@ -201,6 +201,8 @@ def _compared(
         whole = touched.all(1)
         if touched.any(1).ne(whole).any():
             return FAILED, "some outputs do not see what others see", ""
+        if limit is not None and not any(limit.inner[0] <= row < limit.inner[1] for row in rows):
+            return NOT_APPLICABLE, "", "a crop or a slice before it has cut off what was tried"
         return (PASSED, "as predicted", "") if whole.any() else (FAILED, "no output sees the middle", "")
     inside, border, certain = expected(seen[axis], touched.shape[1], limit)
     if not (touched | ~border).all():
