@@ -587,6 +587,18 @@ class Number(Remembering):
     def __rtruediv__(self, other: Any) -> Any:
         return other / self._pinned()
 
+    def __lshift__(self, other: Any) -> Any:
+        return int(self) << other
+
+    def __rlshift__(self, other: Any) -> Any:
+        return other << int(self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return int(self) >> other
+
+    def __rrshift__(self, other: Any) -> Any:
+        return other >> int(self)
+
     def __lt__(self, other: Any) -> Any:
         return self._less(other, BELOW)
 

@@ -293,7 +293,7 @@ class Field(NamedTuple):
         ends = []
         for phase in range(self.period * stride):
             # every stride-th of the kernel's positions meets this output
-            least = (phase + before) * pow(dilation, -1, stride) % stride
+            least = (phase + before) * pow(int(dilation), -1, int(stride)) % stride
             most = least + (kernel - 1 - least) // stride * stride
             first, last = [(phase + before - tap * dilation) // stride for tap in (most, least)]
             ends.append(self._over(first, last, dilation))

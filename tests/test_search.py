@@ -580,6 +580,28 @@ def test_arenas_of_many_configurations_are_computed_at_once(monkeypatch: pytest.
         assert deploy(network).sram == row["sram"]
 
 
+@pytest.mark.parametrize(
+    ("name", "param", "values"),
+    [
+        ("densenet121", "stem", [32, 65]),
+        ("detr_resnet50", "width", [128, 257, 512]),
+        ("swin_t", "width", [48, 97]),
+        ("t5_small", "heads", [4, 9]),
+        ("res2net50_26w_4s", "s", [2, 5]),
+    ],
+)
+def test_fields_of_widths_that_make_sets_of_channels(name: str, param: str, values: list[int]) -> None:
+    for row in archlens.search(name, vary={param: values}, figures="receptive_field,params"):
+        try:
+            network = archlens.load(name, **{param: row[param]})
+        except SpecError:
+            assert row["refused"]
+            assert row["receptive_field"] is None
+            continue
+        field = QUANTITIES["receptive_field"].measure(archlens.study(network), "")
+        assert (row["receptive_field"], row["params"]) == (field, network.params)
+
+
 def test_fields_behind_a_layer_that_is_as_wide_as_the_input() -> None:
     """What is flattened has as many channels as the map has positions: a set of them for each size."""
     for row in archlens.search("resnet8", vary={"input": "29..36"}, figures="receptive_field"):

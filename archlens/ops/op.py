@@ -596,7 +596,7 @@ def as_written(value: Any) -> str:
 
 def all_channels(count: int) -> int:
     """The set of channels ``0 .. count - 1``, as :meth:`Op.reads` has it."""
-    return (1 << int(count)) - 1  # of one count alone where there may be several
+    return (1 << count) - 1
 
 
 def read_by_groups(channels: int, groups: int, of: int, to: int) -> int:
