@@ -592,3 +592,20 @@ def test_rows_hold_the_samples_where_they_are_as_many() -> None:
     assert in_rows((14, 8), (7, 8), 2)
     assert not in_rows((7, 2, 8), (7, 8), 2)
     assert not in_rows((13, 8), (7, 8), 2)
+
+
+def test_the_largest_of_ids_is_opaque() -> None:
+    """As where OWL-ViT looks for the last token."""
+
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.fc = nn.Embedding(50, 8), nn.Linear(8, 4)
+
+        def forward(self, ids: Any) -> Any:
+            x = self.fc(self.table(ids))
+            return x[torch.arange(len(x), device=x.device), ids.argmax(-1)]
+
+    network = archlens.trace(Last(), torch.zeros(1, 16, dtype=torch.int64))
+    assert (network.params, network.macs, dict(network.unknown)) == (436, 16 * 8 * 4, {})
+    assert "argmax" in [str(layer.op) for layer in network if layer.op.kind == "opaque"]

@@ -129,7 +129,10 @@ class Opaque(Op, family="opaque"):
 def _reach(known: Mapping[str, Any]) -> Reach:
     if known["base"] is not None:
         count = len(known["base"].branches) or 1
-        return known["base"].facts(*known["inputs"][:count]).reach  # type: ignore[no-any-return]
+        try:
+            return known["base"].facts(*known["inputs"][:count]).reach  # type: ignore[no-any-return]
+        except ShapeError:  # ids, which have no channels to go through
+            return NonUniform(known["reason"])
     axes = len(known["shape"]) - 1
     if not axes and all(len(x) == 1 for x in known["inputs"]):
         return EVERYWHERE  # vectors, which have no positions
