@@ -658,7 +658,10 @@ def merge_patches(draw: Draw, x: Tensor) -> Step:
 
 #: What works on tokens, and what on maps, by the axes of the tensor with its batch.
 MIXING = {
-    3: (self_attention, self_attention, class_token, position_embedding, recurrent, recurrent, rotary),
+    3: (
+        *(self_attention, self_attention, self_attention, self_attention, class_token, position_embedding),
+        *(recurrent, recurrent, rotary),
+    ),
     4: (window_attention, window_attention, window_attention, merge_patches, rotary),
 }
 
@@ -1002,7 +1005,7 @@ class Drawn:
                 x = self.again(x, layers)
             elif way in (8, 12):
                 x = self.tied(x, layers)
-            elif way in (14, 15) and x.dim() == 3:
+            elif way == 14 and x.dim() == 3:
                 x = self.started(x, layers)
             elif way == 13:
                 x = self.listed(x, layers, (last_linear, last_linear, last_norm, rms_norm))
