@@ -566,18 +566,19 @@ def test_boards_types(weights: str, activations: str) -> None:
         archlens.search("lenet5", vary={"input": [32]}, weights="int7")
 
 
-def test_arenas_of_many_configurations_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_many_configurations_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One is laid out by itself for each run over many, to compare; they are what each has by itself."""
     alone: list[int] = []
     one = evaluating.Source.one
     monkeypatch.setattr(evaluating.Source, "one", lambda *args: alone.append(1) or one(*args))
     vary = {"alpha": "0.25..1.5:0.01", "input": "64..128:4"}
-    rows = list(archlens.search("mobilenet_v1", vary=vary, figures="sram"))
+    rows = list(archlens.search("mobilenet_v1", vary=vary, figures="sram,training_memory"))
     assert len(rows) == 126 * 17
     assert len(alone) < 40
     for row in random.Random(4).sample(rows, 40):
         network = archlens.load("mobilenet_v1", alpha=row["alpha"], input=(3, row["input"], row["input"]))
         assert deploy(network).sram == row["sram"]
+        assert archlens.study(network).memory().training == row["training_memory"]
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,14 @@ def test_no_limit_holds_by_it(limit: str, held: bool) -> None:
     assert isinstance(verdict.value, Unknown) == (limit in ("<= 1k", ">= 577", "500..600", "== 576"))
 
 
+def test_no_limit_on_the_memory_of_training_holds_by_it() -> None:
+    """Nobody says what it keeps for its gradient, so that the bytes of all else are the least."""
+    (verdict,) = judge(Study(network()), parse_limits([("training_memory", "<= 1G")]))
+    assert not verdict.held
+    assert isinstance(verdict.value, Unknown)
+    assert "it is not stated what odd keeps" in verdict.value.reason
+
+
 def test_shares_and_locks_of_it() -> None:
     (verdict,) = judge(Study(network()), parse_limits([("macs", "<= 50 %")], "known"))
     assert not verdict.held

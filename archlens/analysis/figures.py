@@ -13,6 +13,7 @@ from enum import Flag, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..counts import AtLeast, Kind
+from ..errors import shorten
 from ..formulas import greatest, remembers
 from .unknown import Unknown as Unknown
 
@@ -150,8 +151,15 @@ def _at_peak(study: Study) -> str:
 
 
 def _training(study: Study, scope: str) -> Value:
-    found = study.memory()
-    return Unknown(found.reason) if found.training is None else found.training
+    from . import memory
+
+    found = memory.course(study.network)
+    bytes_: int | None = found.training
+    if bytes_ is None:
+        return Unknown(found.reason)
+    if found.unknown:
+        return AtLeast(bytes_, f"it is not stated what {shorten(found.unknown[0])} keeps")
+    return bytes_
 
 
 def _sram(study: Study, scope: str) -> Value:

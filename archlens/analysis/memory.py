@@ -30,9 +30,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import did_you_mean, shorten, usage
+from ..formulas import greatest
 from ..grouping import grouped
 from ..network import Layer, Network, scopes_around
 from ..ops import Facts
@@ -267,8 +268,8 @@ class Course(NamedTuple):
     inference: Life
     in_place: Life
     eager: Life
-    gradients: int | None
-    states: int | None
+    gradients: Any
+    states: Any
     #: What autograd keeps, and the moments of the passes and of the step; ``None`` where nothing is trained.
     kept: Saved | None
     forward: Life | None
@@ -277,6 +278,16 @@ class Course(NamedTuple):
     step: StepTemporaries | None
     reason: str
     unknown: tuple[str, ...]
+
+    @property
+    def training(self) -> Any:
+        """:attr:`Memory.training`, be it of many configurations; ``None`` where nothing is trained."""
+        if self.forward is None or self.stepping is None:
+            return None
+        alive = [one.bytes for one in self.forward.instants]
+        alive += [one.bytes for one in (*self.back, self.stepping)]
+        lasting = self.gradients + self.buffers + self.states  # weights are as large as their gradients
+        return lasting + greatest(alive)
 
 
 class Life(NamedTuple):
@@ -339,7 +350,7 @@ def course(
             temporaries=lambda layer, footprint: held.by(layer).extra(footprint.backward),
         )
         way = "foreach" if step.foreach > step.single else "each tensor"
-        stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, max(step))
+        stepping = Moment(f"step, {way}", "", gradients, 0, sum(kept.held.values()), 0, greatest(step))
     steps = _steps(network, _places(network, footprints, batch, training=False))
     return Course(
         activations,
@@ -433,7 +444,7 @@ def _stepping(network: Network, dtype: str) -> StepTemporaries:
     single = before = foreach = 0
     for shape in parameters(network).values():
         size = _bytes(prod(shape), dtype)
-        single = max(single, before + 2 * size)
+        single = greatest([single, before + 2 * size])
         before = size
         foreach += size
     return StepTemporaries(single, foreach)
