@@ -147,8 +147,12 @@ class Unfold(Op, kind="unfold", family="reshape"):
         return (read_by_groups(channels, c, c, c * prod(per_axis(self.kernel, inputs[0], "kernel"))),)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """It keeps nothing; the gradient of the windows lies in one piece first."""
-        return NOTHING._replace(lies=ROWS, backward=(Extra(facts.shape.numel),))
+        """It keeps nothing; the gradient of the windows lies in one piece first.
+
+        The output is made in memory that is as large as the input: ``at::empty_like(input)``, resized, in
+        aten/src/ATen/native/Im2Col.cpp and cuda/Im2Col.cu of torch 2.13.
+        """
+        return NOTHING._replace(lies=ROWS, backward=(Extra(facts.shape.numel),), room=inputs[0].numel)
 
     def arithmetic(self, facts: Facts, *inputs: Shape) -> str:
         (x,) = inputs
