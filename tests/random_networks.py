@@ -521,6 +521,8 @@ class Last(nn.Module):
     def states(self, rows: Tensor) -> Any:
         """What torch starts from, of a row for each layer with its directions side by side."""
         count, width = self.inner.num_layers, self.inner.hidden_size
+        if rows.shape[1] != count * (1 + isinstance(self.inner, nn.LSTM)):
+            raise ValueError("rows for other states")
         given = [
             torch.stack([row[:, way : way + width] for row in part for way in range(0, row.shape[1], width)])
             for part in zip(*[iter(rows.unbind(1))] * count, strict=True)
@@ -963,7 +965,12 @@ class Drawn:
 
     def again(self, x: Tensor, layers: list[Any]) -> Tensor:
         """A named step once more."""
-        known = [one for one in self.reachable() if self.fits(one, x) or seldom(self.draw)]
+        # of a tensor of fewer axes torch would take its batch for channels
+        known = [
+            one
+            for one in self.reachable()
+            if self.fits(one, x) or (seldom(self.draw) and x.dim() >= self.tensors[one.entry].dim())
+        ]
         reads = [one for one in known if any(one.entry in node.inputs for node in self.nodes[one.nodes])]
         if not reads:
             return x

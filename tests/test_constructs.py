@@ -77,7 +77,7 @@ def test_random_networks_have_each() -> None:
     met: set[str] = set()
 
     @settings(
-        max_examples=200, derandomize=True, database=None, suppress_health_check=[*HealthCheck], deadline=None
+        max_examples=300, derandomize=True, database=None, suppress_health_check=[*HealthCheck], deadline=None
     )
     @given(networks())
     def draw(drawn: Drawn) -> None:

@@ -35,7 +35,7 @@ def test_archlens_and_torch_agree() -> None:
 
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-    @settings(max_examples=220, derandomize=True, database=None, suppress_health_check=slow)
+    @settings(max_examples=300, derandomize=True, database=None, suppress_health_check=slow)
     @given(networks())
     def agree(drawn: Drawn) -> None:
         network = check(drawn)
