@@ -959,11 +959,11 @@ def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int
         ("ddpm_cifar10", "column", "temb flows into 8 more boxes than that to which its line leads."),
         ("ddpm_cifar10", "readme", "temb flows into 8 more boxes than that to which its line leads."),
         ("ddpm_cifar10", "slide", "temb flows into 8 more boxes than that to which its line leads."),
-        ("detr_resnet50", "column", "from input_proj"),
+        ("hrnet_w18", "column", "from stage3"),
     ],
 )
 def test_no_words_of_volumes_run_into_others(name: str, fit: str, said: str) -> None:
-    """DDPM as a U, and DETR in lines: what goes on in further ones is named, with room for each name."""
+    """DDPM as a U, and HRNet in lines: what goes on in further ones is named, with room for each name."""
     picture = Request(archlens.load(name), "volumes", fit=fit).picture
     texts = [item for item in drawn.walk(picture.items) if isinstance(item, drawn.Text)]
     words = [text.text for text in texts]

@@ -150,7 +150,7 @@ def test_cells_cross_as_often_as_they_must(name: str, cell: str, forced: int) ->
 @pytest.mark.parametrize(
     ("name", "forced"),
     [
-        *((name, 0) for name in ("clip_vit_b_32", "yolov4", "nasnet_a_large", "pvt_small")),
+        *((name, 0) for name in ("clip_vit_b_32", "detr_resnet50", "yolov4", "nasnet_a_large", "pvt_small")),
         ("stable_diffusion_1", 1),  # two of its inputs flow into all three of its parts
         ("ssd300_vgg16", 1),  # two maps flow into each of two heads side by side
     ],
@@ -168,20 +168,54 @@ def test_networks_cross_as_often_as_they_must(name: str, fit: str, forced: int) 
 
 
 @pytest.mark.parametrize("fit", ["readme", "column"])
-def test_the_queries_of_detr_cross_one_line(fit: str) -> None:
-    """They are a parameter on the spine, beneath which a line comes in from each side: to one of these sides
-    theirs leaves.
-    """
-    found = laid("detr_resnet50", fit=fit)
-    assert found.plan.depth > 1
-    assert drawn.crossings(found.layout) == 2  # both ways of one line cross another
-    tails = {box.id: box.name for box in found.plan.boxes}
-    ways = [(tails[w.tail], list(pairwise(w.points))) for w in found.layout.wires]
-    crossed = {
-        frozenset((one, other)) for (one, a), (other, b) in combinations(ways, 2)
-        if one != other and drawn._cross(a, b)
+def test_nothing_flows_into_a_parameter(fit: str) -> None:
+    """DETR's queries and positions begin ways of their own, as in its paper's Figure 2."""
+    plan = laid("detr_resnet50", fit=fit).plan
+    assert plan.depth > 1
+    heads, tails = ({plan.boxes[edge[end]].name for edge in plan.edges} for end in (1, 0))
+    begun = {box.name for box in plan.boxes} - heads
+    assert {name.partition("..")[0] for name in begun} == {"input", "query_embed.weight", "positions.0"}
+    assert begun < tails
+
+
+def boxed(text: str, depth: int | None = None) -> dict[str, list[tuple[str, str]]]:
+    """The lines of each box that is no input."""
+    plan = chosen(Request(loaded(text), depth=depth)).plan
+    return {
+        box.name: [(line.name, line.what) for line in box.lines]
+        for box in plan.boxes if box.kind != "input"
     }  # fmt: skip
-    assert crossed == {frozenset(("query_embed.weight", "input_proj"))}
+
+
+PARAMETERS = """
+input: 8x4x4
+layers:
+  - conv: conv(16, 1)
+  - gain: parameter([16])
+  - fit: reshape((16, 1, 1))
+  - scaled: {multiply: [ref(conv), ref(fit)]}
+  - both: parameter([16, 4, 4], channels="first")
+  - first: {add: [ref(scaled), ref(both)]}
+  - second: {add: [ref(first), ref(both)]}
+"""
+
+
+def test_a_parameter_shares_the_box_of_the_merge_that_alone_reads_it() -> None:
+    found = boxed(PARAMETERS)
+    assert found == {
+        "conv": [("conv", "1x1 conv, 16")],
+        "scaled.multiply": [("scaled", "multiply"), ("gain", "parameter, 16"), ("fit", "reshape, 16x1x1")],
+        "both": [("both", "parameter, 16x4x4")],
+        "first.add": [("first", "add")],
+        "second.add": [("second", "add")],
+    }
+    svg = to_bytes(Request(loaded(PARAMETERS)), "svg").decode()
+    assert "gain: parameter((16,))" in svg  # in the title, with its arguments
+    plan = Request(loaded(PARAMETERS)).plan
+    assert sum(box.params for box in plan.boxes) == loaded(PARAMETERS).params == 8 * 16 + 16 + 16 + 256
+    assert [(edge.tail, edge.head, edge.bypass) for edge in plan.edges] == [
+        (0, 1, ""), (1, 2, ""), (2, 4, ""), (3, 4, ""), (4, 5, ""), (3, 5, "add"),
+    ]  # fmt: skip
 
 
 def test_a_list_that_is_left_and_entered_again_is_no_box() -> None:
@@ -607,7 +641,7 @@ def test_what_every_box_reads_has_one_line_also_where_a_u_has_no_room() -> None:
 
 
 @pytest.mark.parametrize("name", ["t5_small", "transformer_base", "whisper_tiny"])
-@pytest.mark.parametrize("fit", ["column", "readme"])
+@pytest.mark.parametrize("fit", ["column", "readme", "page"])
 def test_what_flows_from_an_encoder_to_its_decoder_crosses_no_input_of_that(name: str, fit: str) -> None:
     """Vaswani et al. 2017, Figure 1: it comes from one side, and the shifted outputs from the other."""
     laid = graph.chosen(Request(archlens.load(name), fit=fit))

@@ -21,7 +21,8 @@ _EVEN, _GAPS = 0.18, 80
 _LINES, _EACH, _MERGED, _SCOPE = 3, 0.12, 0.5, 0.15
 
 
-#: Up to how many connections, and how many pairs of them that cross, other sides are tried; and how often.
+#: Up to how many connections, and how many pairs of boxes out of which some cross, other sides are tried; and
+#: how often.
 _FEW, _CROSSING, _TRIES = 72, 6, 60
 #: Where a line lies beside another that it touches: on either side, a little further up or down.
 _BESIDE = tuple((x, y) for x in (0.013, -0.013) for y in (0.007, -0.007))
@@ -95,7 +96,7 @@ def lay_out(given: Given, direction: str) -> Layout:
     if len(given.links) > _FEW:
         return best
     crossing = _crossing(best.wires)
-    if not 0 < len(crossing) <= _CROSSING:
+    if not 0 < len({(best.wires[i].tail, best.wires[j].tail) for i, j in crossing}) <= _CROSSING:
         return best
     sides = _concerned(block, crossing, best.wires)
     for _ in range(_TRIES):  # what stands on its other side may be crossed less

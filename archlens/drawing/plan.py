@@ -22,7 +22,7 @@ from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of,
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network, is_after, scopes_of
-from ..ops import Op
+from ..ops import NOWHERE, Op
 from ..shape import Shape, times
 from .metrics import Font, current
 
@@ -349,6 +349,8 @@ class _Draft:
     name: str = ""
     #: The name that heads it in the place of its own: that of the scope around it, which holds nothing else.
     heading: str = ""
+    #: Parameters that it alone reads, and what becomes of them on the way to it.
+    beside: list[Layer] = field(default_factory=list)
 
 
 @dataclass
@@ -610,9 +612,44 @@ class _Planner:
         if not note and self.follows(layer, scope, repeats):
             self.drafts[number].layers.append(layer)
         else:
-            number = self.add(_Draft("layers", [layer], scope, repeats, None, note, fold))
+            beside = [] if note else self.beside(layer, scope, repeats)
+            number = self.add(_Draft("layers", [layer], scope, repeats, None, note, fold, beside=beside))
+            self.box_of |= dict.fromkeys((one.name for one in beside), number)
         self.box_of[layer.name] = number
         self.drawn.append(layer)
+
+    def beside(self, layer: Layer, scope: int, repeats: int) -> list[Layer]:
+        """The parameter that only a merge reads, with what becomes of it there, whose boxes are taken away:
+        it shares that of the merge.
+        """
+        if not layer.op.merges:
+            return []
+        around = {scope}
+        while scope >= 0 and not self.frames[scope].boxes and not self.frames[scope].frames:
+            scope = self.frames[scope].parent  # of a scope that begins with the merge
+            around.add(scope)
+        found: list[Layer] = []
+        reader = layer
+        for taken, draft in enumerate(reversed(self.drafts), 1):
+            if (
+                draft.kind != "layers"
+                or draft.note
+                or draft.beside
+                or draft.scope not in around
+                or draft.repeats != repeats
+                or self.plans.consumers[draft.layers[-1].name] != [reader.name]
+                or len(found) + len(draft.layers) >= _LINES
+            ):
+                break
+            found = draft.layers + found
+            reader = found[0]
+            if reader.facts.reach is NOWHERE:
+                for gone in self.drafts[-taken:]:
+                    if gone.scope >= 0:
+                        self.frames[gone.scope].boxes.pop()
+                del self.drafts[-taken:]
+                return found
+        return []
 
     def follows(self, layer: Layer, scope: int, repeats: int) -> bool:
         """Whether a layer merely follows the last box, and so shares it."""
@@ -633,7 +670,7 @@ class _Planner:
         leaving: dict[int, list[Shape]] = {}
         for layer in self.drawn:
             head = self.box_of[layer.name]
-            for name, shape in zip(layer.inputs, layer.input_shapes, strict=True):
+            for name, shape in flowing_into(layer):
                 tail = self.box_of[name]
                 if tail != head:
                     edges.setdefault((tail, head), layer)
@@ -704,9 +741,10 @@ class _Planner:
                 if draft.heading and lines[0].what:  # somebody named the scope that it is
                     lines[0] = lines[0]._replace(name=self.relative(draft.heading, draft.scope))
                 lines[1:] = [line._replace(spare=True) for line in lines[1:]]
-                shared = dict.fromkeys(filter(None, map(self.shared, draft.layers)))
+                lines += [self.line(layer, draft.scope) for layer in draft.beside]
+                shared = dict.fromkeys(filter(None, map(self.shared, [*draft.beside, *draft.layers])))
                 lines += [BoxLine("", one, "") for one in shared]
-                title = "\n".join(map(self.layer_title, draft.layers))
+                title = "\n".join(map(self.layer_title, [*draft.beside, *draft.layers]))
             if draft.note:
                 lines += [BoxLine("", part, "", not i) for i, part in enumerate(draft.note.split("; "))]
                 title += f"\n{draft.note}"
@@ -785,6 +823,11 @@ class _Planner:
             BoxLine(*heading, ""),
             BoxLine("", f"{count}, {params} params" if any(counts) else count, "", True),
         ]
+
+
+def flowing_into(layer: Layer) -> Iterable[tuple[str, Shape]]:
+    """What a layer reads, by name: nothing flows into a parameter, with which a branch begins."""
+    return () if layer.facts.reach is NOWHERE else zip(layer.inputs, layer.input_shapes, strict=True)
 
 
 def _is_list(tree: Tree) -> bool:

@@ -585,25 +585,29 @@ def _head(box: Box, words: _Words) -> list[BoxLine]:
         first = first._replace(what=f"{box.fold:,} x {first.what or 'the same'}")
     if not words.stacked:
         return [first]
-    names = _parts(first.name, words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words)))
-    whats = [first._replace(name="")] if first.what else []
-    return [*(first._replace(name=name, what="") for name in names), *whats]
+    most = words.widest - 2 * words.pad - _ACCENT - _STEP * len(_bars(box, words))
+    names = _parts(first.name, most)
+    whats = _parts(first.what, most, SMALL, 2, bold=False) if first.what else []
+    return [
+        *(first._replace(name=name, what="") for name in names),
+        *(first._replace(name="", what=what) for what in whats),
+    ]
 
 
-def _parts(name: str, most: float, size: float = NAME, lines: int = 3) -> list[str]:
+def _parts(name: str, most: float, size: float = NAME, lines: int = 3, *, bold: bool = True) -> list[str]:
     """A name in two lines or three, where it has only room so; parted at a space, or behind one of its signs
     that is in no number.
     """
-    if width(name[:100], size, True) <= most:
+    if width(name[:100], size, bold) <= most:
         return [name]
     places = [found.end() for found in _SIGNS.finditer(name[:99], 1)]
     for count in range(1, lines):
         for place in sorted(places, key=lambda place: (name[place - 1] == " ", place), reverse=True):
             first, rest = name[:place].rstrip(" ,"), name[place:].lstrip()
-            if not first or not rest or width(first, size, True) > most:
+            if not first or not rest or width(first, size, bold) > most:
                 continue
-            parts = _parts(rest, most, size, count)
-            if all(width(part[:100], size, True) <= most for part in parts):
+            parts = _parts(rest, most, size, count, bold=bold)
+            if all(width(part[:100], size, bold) <= most for part in parts):
                 return [first, *parts]
     return [name]
 

@@ -19,7 +19,19 @@ from ..frame import NAME, Shifted, Sign, around, framed, room
 from ..metrics import fitted, width, wrapped
 from ..part import part
 from ..picture import Group, Item, Picture, Rect, Text
-from ..plan import Box, BoxLine, Edge, Plan, Plans, bypasses, is_position, layer_line, short, spread
+from ..plan import (
+    Box,
+    BoxLine,
+    Edge,
+    Plan,
+    Plans,
+    bypasses,
+    flowing_into,
+    is_position,
+    layer_line,
+    short,
+    spread,
+)
 from ..request import Request
 from ..structure import Kind, Piece, Run, Structure, period
 from ..theme import Theme
@@ -353,7 +365,7 @@ def _macro(request: Request, structure: Structure) -> Plan:
         )
     for layer in network.layers:
         head = at[layer.name]
-        for name, shape in zip(layer.inputs, layer.input_shapes, strict=True):
+        for name, shape in flowing_into(layer):
             if at[name] != head:
                 fed.setdefault((at[name], head), layer)
                 leaving.setdefault(at[name], []).append(shape)

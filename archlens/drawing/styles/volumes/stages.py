@@ -511,6 +511,9 @@ def _place(stages: list[Stage]) -> None:
     for i, stage in enumerate(stages):
         stage.column = max((stages[tail].column + 1 for tail, _ in stage.into if tail < i), default=0)
     for i in range(len(stages) - 1, -1, -1):
+        if not stages[i].into and stages[i].boxes[0].kind != "input":  # a parameter, before what reads it
+            heads = (stages[head].column - 1 for head in stages[i].out if head > i)
+            stages[i].column = max(min(heads, default=0), 0)
         depth[i] = max((depth[head] + 1 for head in stages[i].out if head > i), default=0)
     taken: set[tuple[int, int]] = set()
     spine: set[int] = set()
