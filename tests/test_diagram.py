@@ -922,6 +922,7 @@ layers:
         ("inception_v3", 2),
         ("googlenet", 2),
         ("nasnet_a_mobile", 2),
+        ("ssd300_vgg16", 3),
         ("nested", None),
     ],
 )

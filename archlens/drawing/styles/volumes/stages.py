@@ -535,9 +535,11 @@ def _place(stages: list[Stage]) -> None:
         first = max((stages[tail].column for tail, _ in stage.into), default=stage.column) + 1
         last = max((stages[head].column for head in stage.out), default=stage.column + 1)
         kept = [stages[tail].row for tail, _ in stage.into if stages[tail].row and len(stages[tail].out) == 1]
-        # above the spine what the spec says before it, below what it says after
+        # above the spine what the spec says before it, unless something leaves the spine there, upward, to go
+        # around others; else below
         central = next((j for j in spine if stages[j].column == stage.column), i)
-        sign = -1 if i < central else 1
+        around = any(stages[head].column > stage.column + 1 for head in stages[central].out)
+        sign = -1 if i < central and not around else 1
         rows = [*kept, *(sign * k for k in range(1, len(stages) + 1))]
         span = range(min(first, stage.column), max(last, stage.column + 1))  # it and what flows in and out
         stage.row = next(row for row in rows if not any((column, row) in taken for column in span))
