@@ -257,11 +257,16 @@ def _example(is_open: str) -> str:
 
     >>> _example("3 x height x width"), _example("sequence"), _example("")
     ('3x224x224', '128', '3x224x224')
+    >>> _example("height x width x 3"), _example("channels x height x width")
+    ('224x224x3', '3x224x224')
     """
     sizes = is_open.split(" x ")
     if len(sizes) == 1:
         return "128" if is_open else "3x224x224"
-    return "x".join(size if size.isdecimal() else "224" if i else "3" for i, size in enumerate(sizes))
+    known = any(size.isdecimal() for size in sizes)  # the channels, wherever they stand
+    return "x".join(
+        size if size.isdecimal() else "224" if i or known else "3" for i, size in enumerate(sizes)
+    )
 
 
 def text_of(file: BinaryIO, name: str, most: int) -> str:
