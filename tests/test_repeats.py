@@ -51,6 +51,11 @@ def test_tables_and_diagrams_fold_the_same(name: str) -> None:
     except TooMuch:
         return  # it is drawn with more of it folded, alone
     in_diagram = {layer.name: box.repeats for box in drawn.boxes for layer in box.layers}
+    for box in drawn.boxes:  # a parameter in the box of the merge that alone reads it stands behind that
+        if box.kind == "layers" and box.layers[0].op.merges:
+            shown = [layer.name for layer in box.behind if layer.name in in_table]
+            assert len(shown) * box.repeats == len(box.behind)
+            in_diagram |= dict.fromkeys(shown, box.repeats)
     assert in_table == in_diagram
 
 
