@@ -1139,10 +1139,13 @@ def loaded(problems: list[archlens.ArchlensError], text: str, variant: str) -> N
 @given(mutated())
 @pytest.mark.slow
 def test_broken_specs(text: str) -> None:
-    """A spec that is damaged anyhow is laid out or refused, and never breaks archlens."""
+    """A spec that is damaged anyhow is laid out or refused, and never breaks archlens.
+
+    The advice for one that fits no input so far tries up to 1,024 larger ones.
+    """
     for variant in list(names_of(text))[:2]:
         found: list[archlens.ArchlensError] = []
-        assert calls_made(partial(loaded, found, text, variant)) < 10**6
+        assert calls_made(partial(loaded, found, text, variant)) < 3 * 10**6
         for problem in found:
             message = str(problem)
             assert message.startswith("error: ")
