@@ -246,7 +246,7 @@ def test_in_random_networks() -> None:
     """At their start and at their end it changes what it states, and nothing else of what they are."""
     held = 0
 
-    @settings(max_examples=40, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
     @given(networks(), st.integers(0, 10**12), st.integers(0, 10**12))
     def hold(drawn: Drawn, params: int, macs: int) -> None:
         nonlocal held

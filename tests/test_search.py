@@ -195,14 +195,16 @@ def test_counts_beyond_64_bits_are_exact() -> None:
     assert max(found.columns()["macs"]) > 2**63
 
 
-def test_why_it_is_refused_is_said_of_the_one_that_was_asked() -> None:
-    """Those that are refused alike are not asked each: its numbers are not theirs."""
+def test_why_it_is_refused_is_said_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many that are refused alike the rest says of which its reason is."""
+    said = "its table has 1024 positions, but its input has {}"
     rows = list(archlens.search("gpt2", vary={"input": "1023..1026"}))
-    assert [row.get("refused") for row in rows] == [
-        None,
-        None,
-        "its table has 1024 positions, but its input has 1025",
-        "as with input=1025: its table has 1024 positions, but its input has 1025",
+    assert [row.get("refused") for row in rows] == [None, None, said.format(1025), said.format(1026)]
+    monkeypatch.setattr(evaluating, "_REFUSED", 1)
+    rows = list(archlens.search("gpt2", vary={"input": "1023..1026"}))
+    assert [row.get("refused") for row in rows[2:]] == [
+        said.format(1025),
+        f"as with input=1025: {said.format(1025)}",
     ]
 
 
@@ -258,7 +260,9 @@ def test_repeats_whose_number_varies(name: str, tmp_path: Path, monkeypatch: pyt
     one_by_one = evaluating.one_by_one
 
     def few(source: Any, wanted: Any, rows: Any) -> Any:
-        assert len(rows) == 1, "what was computed at once is not what is laid out"
+        if len(rows) > 1:  # to say why each is refused
+            alone = [evaluating.measured(source, wanted, picks) for picks in source.space.picks(rows)]
+            assert all(isinstance(one, str) for one in alone), "what is laid out was not computed at once"
         return one_by_one(source, wanted, rows)
 
     monkeypatch.setattr(evaluating, "one_by_one", few)
@@ -532,11 +536,11 @@ def test_an_interrupted_search_has_what_was_found(monkeypatch: pytest.MonkeyPatc
 
     evaluated, seen = task.evaluated, []
 
-    def interrupted(*given: Any) -> Any:
+    def interrupted(*given: Any, **named: Any) -> Any:
         if len(seen) == 2:
             raise KeyboardInterrupt
         seen.append(given)
-        yield from evaluated(*given)
+        yield from evaluated(*given, **named)
 
     monkeypatch.setattr(task, "evaluated", interrupted)
     command = [

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: After how many runs over what answers otherwise configurations are rather laid out one by one.
 _RUNS = 64
 
+#: Of how many configurations that are refused alike each is asked why.
+_REFUSED = 100
+
 #: The figures that are sizes along each axis.
 SIZES = {name for name, figure in QUANTITIES.items() if figure.kind is Kind.SIZE}
 
@@ -213,13 +216,17 @@ class Source:
         return columns.column(axis, self.space.column(axis, path, kind_of(here)))
 
 
-def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Iterator[Part]:
+def evaluated(
+    source: Source, wanted: Sequence[Wanted], domain: Domain, *, reasons: bool = True
+) -> Iterator[Part]:
     """The figures of all configurations of a domain.
 
-    What was computed for many at once is held against one of them, laid out by itself; where that differs, or
-    where they cannot be computed at once, each is laid out.
+    Why one is refused is asked of each, but of :data:`_REFUSED` that are refused alike at most, and of one
+    where nobody wants the ``reasons``. What was computed for many at once is held against one of them, laid
+    out by itself; where that differs, or where they cannot be computed at once, each is laid out.
     """
     space = source.space
+    nothing = (None,) * len(wanted)
 
     source.single |= {one for one in wanted if QUANTITIES[one.quantity].tried}
 
@@ -243,10 +250,13 @@ def evaluated(source: Source, wanted: Sequence[Wanted], domain: Domain) -> Itera
             continue
         first = measured(source, wanted, space.picks(rows[:1])[0])
         if isinstance(found, str) and isinstance(first, str):
-            nothing = (None,) * len(wanted)
+            # for one reason, but its numbers may be others for each
             yield Part(rows[:1], nothing, first)
-            if len(rows) > 1:  # for the same reason, whose numbers may be others
-                yield Part(rows[1:], nothing, f"as with {space.said(rows[0])}: {first}")
+            asked = rows[1:_REFUSED] if reasons else rows[:0]
+            yield from one_by_one(source, wanted, asked)
+            left = rows[1 + len(asked) :]
+            if len(left):
+                yield Part(left, nothing, f"as with {space.said(rows[0])}: {first}")
             continue
         values = (
             _spread(columns, found, first) if isinstance(found, list) and isinstance(first, list) else None

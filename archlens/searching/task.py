@@ -78,7 +78,7 @@ class Task:
     def parts(self, domain: Domain) -> Iterator[Kept]:
         """What is found of some configurations, part by part."""
         with allowing(self.most):
-            for part in evaluated(self.source, self.figures, domain):
+            for part in evaluated(self.source, self.figures, domain, reasons=self.refusals):
                 yield from self._kept(part)
 
     def _kept(self, part: Part) -> Iterator[Kept]:
