@@ -66,9 +66,7 @@ def until(tab: browser.Page, condition: str, seconds: float = 60) -> None:
 
 
 def choose(tab: browser.Page, line: str, text: str) -> None:
-    found = tab.run(CHOOSE.format(editor=EDITOR, what=json.dumps([line, text])))
-    assert found, (line, text)
-    tab.settle()
+    until(tab, CHOOSE.format(editor=EDITOR, what=json.dumps([line, text])))
 
 
 def write(tab: browser.Page, text: str) -> None:
