@@ -35,7 +35,7 @@ _EXACT = 2**53
 _WORTH = 20
 
 #: How many numbers of several columns are laid side by side at once.
-_AT_ONCE = 2**22
+_AT_ONCE = 2**20
 
 #: How many bits a power may have.
 _BITS = 100

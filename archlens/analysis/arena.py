@@ -91,10 +91,6 @@ def end(tensors: Sequence[Interval]) -> Any:
     return several.by_rows(("arena", alive), sizes, partial(_ends, alive))
 
 
-#: How many numbers are computed with at once.
-_AT_ONCE = 2**21
-
-
 def _ends(alive: Sequence[tuple[int, int]], rows: Any) -> Any:
     """The bytes of plans, of tensors that are alive at the same steps in each.
 
@@ -112,32 +108,28 @@ def _ends(alive: Sequence[tuple[int, int]], rows: Any) -> Any:
     widest = max(map(len, beside))
     # behind the tensors there is one of no bytes that never lies anywhere
     others = np.array([places + [count] * (widest - len(places)) for places in beside], np.intp)
-    step = max(_AT_ONCE // (widest + count), 1)
-    found = np.empty(len(rows), np.int64)
     nowhere = np.iinfo(np.int64).max
-    for begin in range(0, len(rows), step):
-        sizes = np.pad(rows[begin : begin + step], ((0, 0), (0, 1)))
-        offsets = np.full(sizes.shape, nowhere)
-        every = np.arange(len(sizes))
-        # of tensors of one size the last one goes first
-        order = count - 1 - np.argsort(-sizes[:, count - 1 :: -1][:, :count], axis=1, kind="stable")
-        for index in order.T:
-            own = sizes[every, index]
-            places = others[index]
-            there = np.take_along_axis(offsets, places, 1)
-            by = np.argsort(there, axis=1, kind="stable")
-            there = np.take_along_axis(there, by, 1)
-            long = np.take_along_axis(sizes, np.take_along_axis(places, by, 1), 1)
-            start = np.zeros(len(sizes), np.int64)
-            on = np.ones(len(sizes), bool)
-            for offset, behind in zip(there.T, long.T, strict=True):
-                on &= (offset != nowhere) & (offset - start < own)
-                if not on.any():
-                    break
-                start = np.where(on, np.maximum(start, np.where(on, offset, 0) + behind), start)
-            offsets[every, index] = start
-        found[begin : begin + step] = (offsets[:, :count] + sizes[:, :count]).max(1)
-    return found
+    sizes = np.pad(rows, ((0, 0), (0, 1)))
+    offsets = np.full(sizes.shape, nowhere)
+    every = np.arange(len(rows))
+    # of tensors of one size the last one goes first
+    order = count - 1 - np.argsort(-rows[:, ::-1], axis=1, kind="stable")
+    for index in order.T:
+        own = sizes[every, index]
+        places = others[index]
+        there = np.take_along_axis(offsets, places, 1)
+        by = np.argsort(there, axis=1, kind="stable")
+        there = np.take_along_axis(there, by, 1)
+        long = np.take_along_axis(sizes, np.take_along_axis(places, by, 1), 1)
+        start = np.zeros(len(rows), np.int64)
+        on = np.ones(len(rows), bool)
+        for offset, behind in zip(there.T, long.T, strict=True):
+            on &= (offset != nowhere) & (offset - start < own)
+            if not on.any():
+                break
+            start = np.where(on, np.maximum(start, np.where(on, offset, 0) + behind), start)
+        offsets[every, index] = start
+    return (offsets[:, :count] + rows).max(1)
 
 
 def _most_alive(tensors: Sequence[Interval]) -> tuple[int, int]:

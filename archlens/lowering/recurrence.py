@@ -54,6 +54,7 @@ def recurrent(
     draft = lowering.settled(Held(held.draft, apart, held.call), last=True)
     rest = [one for one in node.inputs if one is not read and one not in own.values()]
     starts = [one for one in rest if not is_zeros(one)]
+    needed = [bool(lowering.readers.get(value)) or value in lowering.ends for value in node.outputs]
     reads: tuple[Draft, ...] = (draft,)
     if starts:
         before, started = len(lowering.drafts), lowering.call(op.kind, **op.attributes() | {"initial": True})
@@ -62,9 +63,8 @@ def recurrent(
             started.facts(*(one.shape for one in reads))
         except (NotSaid, ShapeError):
             lowering.forget(before)
-            return _opaque(lowering, node, op, draft, starts, steps)
+            return _opaque(lowering, node, op, draft, starts, needed, steps)
         op = started
-    needed = [bool(lowering.readers.get(value)) or value in lowering.ends for value in node.outputs]
     at_end = lowering.call(op.kind, **op.attributes() | {"output": "state"})
     if not needed[0] and needed[1] and not any(needed[2:]):
         made = lowering.put(at_end, *reads, own=own)
@@ -178,7 +178,13 @@ def _rows(lowering: Lowering, op: Op, draft: Draft, value: Value) -> Draft:
 
 
 def _opaque(
-    lowering: Lowering, node: Node, op: Op, draft: Draft, starts: Sequence[Value], steps: _Lie
+    lowering: Lowering,
+    node: Node,
+    op: Op,
+    draft: Draft,
+    starts: Sequence[Value],
+    needed: Sequence[bool],
+    steps: _Lie,
 ) -> list[Held | None]:
     """A layer whose states no rows are: all is known of it but what it does."""
     plain = lowering.call(op.kind, **op.attributes() | {"initial": None})
@@ -195,6 +201,5 @@ def _opaque(
     reason = f"archlens has no op for {name} of this form: it starts from given states"
     inputs = dict.fromkeys((draft, *given))
     made = lowering.opaque(name, facts.shape, *inputs, macs=facts.macs, own=own, reason=reason, base=plain)
-    needed = [bool(lowering.readers.get(value)) or value in lowering.ends for value in node.outputs]
     at_end = lowering.call(op.kind, **plain.attributes() | {"output": "state"})
     return _beside(lowering, node, made, at_end, needed, steps)

@@ -242,23 +242,29 @@ def lead(formula: Formula, *, spelled: bool = False) -> list[tuple[str, str]]:
 
 def domain(formula: Formula, several: Sequence[Region] | None = None, *, spelled: bool = False) -> list[str]:
     """All inputs that a network takes, or some of them: one sentence for each of the boxes that they are."""
-    found = formula.domain if several is None else formula.along(several)
-    return [_along(formula, one, spelled) for one in found]
+    return _said(formula, formula.domain if several is None else formula.along(several), spelled)
 
 
 def regions(formula: Formula, several: Iterable[Region]) -> str:
     """Where something holds: ``where H = 1 to 5``."""
-    return "where " + "; or ".join(_along(formula, one) for one in formula.along([*several]))
+    return "where " + "; or ".join(_said(formula, formula.along([*several])))
 
 
-def _along(formula: Formula, along: Along, spelled: bool = False) -> str:
+def _said(formula: Formula, several: Iterable[Along], spelled: bool = False) -> list[str]:
     notation = Notation(formula.table, formula.letters, TEXT, () if spelled else _named(formula))
-    said = [
-        pattern(letter, one)
-        for letter, one in zip(formula.letters, along.patterns, strict=True)
-        if one != Pattern((), 1) or not along.joint
+    return [
+        ", ".join(
+            [
+                *[
+                    pattern(letter, one)
+                    for letter, one in zip(formula.letters, along.patterns, strict=True)
+                    if one != Pattern((), 1) or not along.joint
+                ],
+                *map(notation.condition, along.joint),
+            ]
+        )
+        for along in several
     ]
-    return ", ".join([*said, *map(notation.condition, along.joint)])
 
 
 def pattern(letter: str, one: Pattern) -> str:
