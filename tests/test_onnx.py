@@ -1128,6 +1128,29 @@ def test_equal_biases_that_an_exporter_has_kept_once_are_explained(tmp_path: Pat
     )
 
 
+def test_a_bias_of_a_module_is_that_of_the_matrix_that_was_turned_for_the_file(tmp_path: Path) -> None:
+    """As torch's older exporter writes layers on tokens: the matrix has a made-up name, the bias its own."""
+    nodes = [node("MatMul", "x onnx::MatMul_7", "m", "/fc/MatMul"), node("Add", "fc.bias m", "y", "/fc/Add")]
+    held = [tensor("onnx::MatMul_7", [16, 32]), tensor("fc.bias", [32])]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 7, 16])], [field(1, "y")]))
+    assert [f"{one.name} {one.op}" for one in network] == ["fc linear(32)"]
+    assert network.params == 16 * 32 + 32
+
+
+def test_a_tensor_counts_once_where_a_layer_has_its_name_and_another_has_it(tmp_path: Path) -> None:
+    """The bias of a product, which is added once more, then by a layer that is called as it is."""
+    nodes = [
+        node("MatMul", "x w", "m"),
+        node("Add", "m b", "a"),
+        node("Relu", "a", "r"),
+        node("Add", "b r", "y"),
+    ]
+    held = [tensor("w", [16, 8]), tensor("b", [8])]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 16])], [field(1, "y")]))
+    assert "b" in network.index
+    assert network.params == sum(one.params for one in network) == 16 * 8 + 8
+
+
 # --- beside onnxruntime -------------------------------------------------------------------------------
 
 
@@ -1878,6 +1901,43 @@ def test_a_mask_or_angles_that_an_exporter_computed_are_no_weight(
     whole = graph(data, held, [info("x", ["n", 2, 10, 10])], [info("y", ["n", 2, 10, 10])]) + field(13, where)
     network = loaded(tmp_path, field(1, 8) + field(7, whole) + field(8, field(1, "") + field(2, 17)))
     assert network.params == params
+
+
+@pytest.mark.parametrize(("rows", "classes", "how"), [(3, 3, "SOFTMAX"), (1, 2, "LOGISTIC"), (2, 2, "NONE")])
+def test_a_linear_classifier_of_scikit_learn(rows: int, classes: int, how: str, tmp_path: Path) -> None:
+    """Its weights are attributes; of two classes there may be a score of one alone."""
+    one = node(
+        "LinearClassifier", "x", "label scores", domain="ai.onnx.ml", coefficients=[0.5] * (rows * 10),
+        intercepts=[0.5] * rows, classlabels_ints=[*range(classes)], post_transform=how,
+    )  # fmt: skip
+    ends = [info("label", ["n"], 7), info("scores", ["n", classes])]
+    network = loaded(tmp_path, model([one], [], [info("x", ["n", 10])], ends))
+    kinds = [layer.op.kind for layer in network]
+    after = {"SOFTMAX": ["softmax"], "LOGISTIC": ["sigmoid", "opaque"], "NONE": []}[how]
+    assert kinds == ["linear", *after, "opaque"]
+    assert (network.params, network.macs) == (rows * 10 + rows, rows * 10)
+    assert {str(network[name].shape) for name in network.outputs.values()} == {"1", str(classes)}
+
+
+def test_other_estimators_of_scikit_learn(tmp_path: Path) -> None:
+    """A regression is a linear layer; trees multiply nothing, and what a kernel costs is not known."""
+    x = info("x", ["n", 10])
+    made = node("LinearRegressor", "x", "y", domain="ai.onnx.ml", coefficients=[0.5] * 20, targets=2)
+    network = loaded(tmp_path, model([made], [], [x], [info("y", ["n", 2])]))
+    assert [f"{one.name} {one.op}" for one in network] == ["y linear(2, bias=false)"]
+    tree = node("TreeEnsembleRegressor", "x", "y", domain="ai.onnx.ml", n_targets=2)
+    network = loaded(tmp_path, model([tree], [], [x], [info("y", ["n", 2])]))
+    assert (network.output, network.macs, dict(network.unknown)) == ((2,), 0, {})
+    kernel = node("SVMClassifier", "x", "l y", domain="ai.onnx.ml", classlabels_ints=[1, 2, 3])
+    network = loaded(tmp_path, model([kernel], [], [x], [info("y", ["n", 3])]))
+    assert (network.output, len(network.unknown)) == ((3,), 1)
+    for bad, said in (
+        ({"coefficients": [0.5] * 20, "targets": 3}, "20 coefficients and 0 intercepts are not for 3 scores"),
+        ({"coefficients": [0.5] * 20, "intercepts": [0.5], "targets": 2}, "1 intercepts are not for 2"),
+        ({"targets": 0}, "it says no class or target"),
+    ):
+        made = node("LinearRegressor", "x", "y", domain="ai.onnx.ml", **bad)
+        assert said in run("shapes", written(tmp_path, model([made], [], [x], [field(1, "y")])))[1]
 
 
 def test_a_classifier_of_scikit_learn(tmp_path: Path) -> None:

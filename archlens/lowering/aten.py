@@ -383,7 +383,12 @@ def linear(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
 
 
 def _stands_apart(lowering: Lowering, weight: Value, bias: Value) -> bool:
-    """Whether a bias is none of a module that has the matrix, under whatever names they are there."""
+    """Whether a bias is none of a module that has the matrix, under whatever names they are there.
+
+    In a file a matrix that was turned for it has a name that the exporter made up.
+    """
+    if lowering.tape.is_file:
+        return False
     aliases = lowering.tape.aliases
     keys = [weight.key, *(alias for alias, key in aliases.items() if key == weight.key)]
     modules = {key.rpartition(".")[0] for key in keys}

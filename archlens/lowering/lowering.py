@@ -200,7 +200,7 @@ class Lowering:
         #: What is computed of parameters and constants alone, while what reads it is placed.
         self.computed: dict[Value, Held] | None = None
         #: The tensors that some layer has already.
-        self.counted: set[Value] = set()
+        self.counted: set[str] = set()
         #: The nodes that no input flows through whose work some layer has already; and the present one has.
         self.paid: set[Node] = set()
         self.paying: set[Node] = set()
@@ -1158,11 +1158,11 @@ class Lowering:
     ) -> None:
         keys = {}
         for own, value in draft.own.items():
-            if value not in self.counted and self.tape.aliases.get(_key(name, own)) == value.key:
+            if value.key not in self.counted and self.tape.aliases.get(_key(name, own)) == value.key:
                 self._own(value, _key(name, own))
-            if value.key != _key(name, own) or value in self.counted:
+            if value.key != _key(name, own) or value.key in self.counted:
                 keys[own] = value.key
-        self.counted.update(draft.own.values())
+        self.counted.update(value.key for value in draft.own.values())
         read = [tensors[one] for one in draft.inputs]
         tensors[draft] = builder.place(draft.op, *read, name=name, keys=keys, again=again)
 

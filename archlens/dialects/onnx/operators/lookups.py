@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 from ....lowering.tape import Rows, Value
@@ -104,23 +103,3 @@ def sampled(at: At) -> Tensor:
         "align_corners": bool(at.node.integer("align_corners", 0)),
     }
     return at.write(f"aten.grid_sampler_{len(sizes) - 2}d", args, sizes)
-
-
-@runs("ArrayFeatureExtractor", domain="ai.onnx.ml")
-def picked_features(at: At) -> Tensor:
-    """Values along the last axis at given places, as scikit-learn's classifiers name their classes."""
-    x, indices = at.x(), at.x(1)
-    sizes = (*(x.sizes[:-1] or (1,)), prod(indices.sizes))
-    return at.write("onnx.ArrayFeatureExtractor", {"inputs": [x, indices]}, sizes, dtype=x.dtype)
-
-
-@runs("ZipMap", domain="ai.onnx.ml")
-def named(at: At) -> Tensor:
-    """The score of each class by its name, as a list of dictionaries: the same values."""
-    return at.write("aten.alias", {"self": at.x()}, at.x().sizes)
-
-
-@runs("Scaler", "Normalizer", "Imputer", "Binarizer", domain="ai.onnx.ml")
-def prepared(at: At) -> Tensor:
-    """What is done to features one by one, by numbers that are no tensors of the file."""
-    return at.write(f"onnx.{at.node.op}", {"self": at.x()}, at.x().sizes, dtype="float32")
