@@ -68,6 +68,12 @@ def spec_schema() -> Schema:
         },
         "layers": {"description": "The network: a list of steps.", "$ref": "#/$defs/body"},
         "outputs": _named("Further outputs; `{training: [...]}` runs only in training.", "body"),
+        "aliases": {
+            "description": "Second names in the state dict, each with the first: "
+            "`decoder.embed: encoder.embed`; `*` is one part of a name.",
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string", "minLength": 1},
+        },
         "variants": _named(
             "Names for the command line, each with its own params, input or title.", "variant"
         ),

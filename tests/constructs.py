@@ -31,6 +31,7 @@ SIGNS = {
     "params": r"^params:",
     "input": r"^input:|input\.",
     "outputs": r"^outputs:",
+    "aliases": r"^aliases:",
     "variants": r"^variants:",
     "functions": r"\b(divisible|min|max|round|ceil|floor|int|len|sum|range)\(",
 }

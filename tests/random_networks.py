@@ -735,6 +735,7 @@ class Drawn:
         self.below: dict[str, int] = {}  # the ids of an input
         self.blocks: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
+        self.aliases: dict[str, str] = {}
         self.variant = ""
         with suppress(Refused):
             self.whole()
@@ -771,6 +772,16 @@ class Drawn:
             x = self.place(Step("flatten", nn.Flatten), x, self.layers)
             x = self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
         self.variant = one_of(draw, "", "", "", "small")
+        weighted = [
+            one.path
+            for one in self.kept
+            if any(
+                isinstance(node.module, nn.Module) and [*node.module.parameters()]
+                for node in self.nodes[one.nodes]
+            )
+        ]
+        if weighted and draw(st.booleans()):
+            self.aliases["second.name"] = one_of(draw, *weighted)
         if draw(st.booleans()):
             body: list[Any] = []
             self.outputs["head"] = body
@@ -817,6 +828,7 @@ class Drawn:
             **({"blocks": self.blocks} if self.blocks else {}),
             "layers": self.layers,
             **({"outputs": self.outputs} if self.outputs else {}),
+            **({"aliases": self.aliases} if self.aliases else {}),
             **({"variants": {self.variant: {"one": 1}}} if self.variant else {}),
         }
         return yaml.safe_dump(spec, sort_keys=False, width=1000)
@@ -1367,6 +1379,11 @@ def check_values(drawn: Drawn, network: archlens.Network) -> None:
         built = archlens.build(network).eval()
         state |= {key: state[owner] for key, owner in network.aliases.items()}
         built.load_state_dict(state)
+        for second, first in drawn.aliases.items():
+            own = built.state_dict()
+            there = {key[len(second) :]: own[key] for key in own if f"{key}.".startswith(f"{second}.")}
+            assert there, drawn.text
+            assert all(torch.equal(one, state[first + key]) for key, one in there.items())
         found = built(*inputs)
     at = {name: i for i, name in enumerate((*network.inputs, *(layer.name for layer in network)))}
     wanted = {name: tensors[at[layer]] for name, layer in network.outputs.items()}

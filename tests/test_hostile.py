@@ -458,6 +458,22 @@ REPEATS: Cases = {
         lambda: HEAD + "layers:\n" + nested(25, lambda k: f"{'n' * 190}{k}:", "relu * 24000"),
         TOO_MUCH,
     ),
+    "second names of all": (
+        lambda: (
+            layers("net: conv(8, 1) * 1000")
+            + "aliases:\n"
+            + "".join([f"  other{k}: net\n" for k in range(9000)])
+        ),
+        TOO_MUCH,
+    ),
+    "second names of nothing": (
+        lambda: (
+            layers("net: conv(8, 1) * 20000")
+            + "aliases:\n"
+            + "".join([f"  o.*.{k}: net.*.x\n" for k in range(9000)])
+        ),
+        "the network has no step or tensor net.*.x",
+    ),
     "scopes within blocks": (
         lambda: blocks(
             *(

@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -829,3 +830,83 @@ def test_the_only_layer_of_a_scope_has_a_use_with_a_name(path: str) -> None:
     assert difference.find(network, archlens.loads(archlens.convert(network))).empty
     names: dict[str, object] = {}
     exec(emit(network), names)
+
+
+# --- second names -----------------------------------------------------------------------------------
+
+
+class Twice(nn.Module):
+    """Parts that have several names, of which none but the first runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList([nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)) for _ in range(2)])
+        self.first = self.stages[0]
+        self.heads = nn.ModuleList([nn.Conv2d(3, 2, 1)] * 3)
+        self.table = self.heads[0].weight
+        self.again = self.stages
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.heads[0](self.stages[1](self.stages[0](x)))
+
+
+TWICE = """
+input: 3x4x4
+layers:
+  - stages: {each: k, in: range(2), do: {"{k}": "conv(3, 1) >> batch_norm"}}
+  - heads.0: conv(2, 1)
+"""
+
+NAMES = """
+aliases:
+  first: stages.0
+  heads.1: heads.0
+  heads.2: heads.0
+  table: heads.0.weight
+  again.*: stages.*
+"""
+
+
+def test_second_names_are_the_keys_of_a_module_with_them() -> None:
+    module = Twice().eval()
+    network = archlens.loads(TWICE + NAMES)
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    assert network.params == sum(one.numel() for one in module.parameters())
+    built = archlens.build(network).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 3, 4, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
+    # they stay one where tensors are replaced, as those of a buffer are
+    built.double()
+    held = dict(built.named_buffers(remove_duplicate=False))
+    assert held["first.1.running_mean"] is held["stages.0.1.running_mean"] is held["again.0.1.running_mean"]
+    assert sum(one.numel() for one in built.parameters()) == network.params
+    assert archlens.loads(archlens.convert(network)).loose == network.loose
+    assert archlens.loads(archlens.convert(archlens.trace(module, (3, 4, 4)))).state() == network.state()
+
+
+def test_second_names_change_nothing_else() -> None:
+    with_names, without = archlens.loads(TWICE + NAMES), archlens.loads(TWICE)
+    assert (with_names.params, with_names.macs) == (without.params, without.macs)
+    assert [layer.name for layer in with_names] == [layer.name for layer in without]
+    assert with_names.with_input("3x8x8").state() == with_names.state()
+    assert with_names.formula("3xHxW").macs(H=4, W=4) == without.macs
+
+
+def test_second_names_come_with_a_file(tmp_path: Path) -> None:
+    (tmp_path / "part.yaml").write_text(TWICE + NAMES, "utf-8")
+    (tmp_path / "net.yaml").write_text(
+        "input: 3x4x4\nuse: {part: ./part.yaml}\nblocks: {unit: [inner: part, up: 'conv(3, 1)']}\n"
+        "layers:\n  - a: unit\n  - b: unit\n  - again(a)\n  - c: again(b)\n"
+        '  - d: part(until="stages.0")\n',
+        "utf-8",
+    )
+    network = archlens.load(str(tmp_path / "net.yaml"))
+    own = archlens.loads(TWICE + NAMES).loose
+    expected = {
+        f"{scope}.inner.{second}": f"{scope}.inner.{first}" for scope in "ab" for second, first in own.items()
+    }
+    cut = {second: first for second, first in own.items() if first.startswith("stages.0.")}
+    expected |= {f"d.{second}": f"d.{first}" for second, first in cut.items()}
+    assert network.loose == expected

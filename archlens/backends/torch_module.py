@@ -15,8 +15,9 @@ from torch import fx, nn
 from torch.fx.graph import CodeGen, _format_target
 
 from ..analysis.repeating import with_repeats
+from ..analysis.second_names import second_names
 from ..errors import shorten, usage
-from ..network import Layer, Network
+from ..network import Layer, Network, scopes_around
 from ..ops import Call
 from ..ops.linear import Linear
 from ..shape import Ids, Shape
@@ -113,8 +114,12 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
             elif step.call.parameter is not None:
                 _place(root, step.name, _parameter(step.call.parameter, trains="" in layer.facts.weights))
     owned = network.state() if network.aliases else {}
+    shared = second_names(network)  # a module has its second name as a whole, so that it stays one
+    for second, first in shared.items():
+        if first not in owned:
+            _place(root, second, at(root, first))
     for alias, key in network.aliases.items():
-        if key in owned:
+        if key in owned and shared.keys().isdisjoint(scopes_around(alias)):
             _tie(root, alias, key)
     if dtype is not None:
         root.to(dtype)

@@ -39,6 +39,7 @@ from ..ops import LANGUAGE, OPS, Op
 from ..ops.op import as_written, signature, signed
 from ..shape import Shape
 from .advice import LayerShapeError
+from .aliases import Aliases
 from .arguments import arguments, refused_by, refused_in, unquoted
 from .binding import WHOLE, bind, usage_of_block
 from .building import Builder, Known, Place, by_value
@@ -91,6 +92,7 @@ class Walk(Mixing):
         self.files: dict[tuple[Part, File], File] = {}  # those of which single blocks are used
         self.last: Located | None = None
         self.unsteady: int | None = None  # how often steps were read before some were not there always
+        self.aliases: list[Aliases] = []  # of what is used of other files
         self.stops: set[str] = set()  # the steps after which what is used of another file ends
         self.overrides: list[str] = []
         self.words: dict[ast.expr, Word] = {}
@@ -300,6 +302,9 @@ class Walk(Mixing):
             raise self.builder.too_many_layers(self.last)
         if self.unsteady is not None and self.reads > self.unsteady:
             raise PerhapsError
+        if self.builder.asks is None:  # keys are the same on all sizes
+            for aliases in (*self.aliases, Aliases("", self.spec.aliases, some=self.inference)):
+                aliases.add(self.builder)
         return self.network()
 
     def require_none(self, output: Output, env: Env) -> None:
@@ -1008,6 +1013,9 @@ class Walk(Mixing):
             return
         place.claim(name, at)
         self.builder.blocks.append((path, part.name))
+        if part.spec.aliases and part.body is part.spec.layers:
+            self.reads += 1  # so that what is around is not copied, which would have none of them
+            self.aliases.append(Aliases(path, part.spec.aliases, some=True))
         if until is None:
             self.body(part.body, own, file.root)
         else:

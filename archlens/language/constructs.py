@@ -230,6 +230,16 @@ CONSTRUCTS: dict[str, Construct] = {
         "outputs:\n  boxes: ref(stem) >> conv(4, 1)",
         "heads auxiliary aux return outputlayer",
     ),
+    "aliases": Construct(
+        "aliases: {decoder.embed: encoder.embed, blocks.*.first: blocks.*.layers.0}",
+        "Second names of steps and tensors, each with the first; the state dict has the keys of both.",
+        "As of a module that two attributes of another hold, or that a list holds twice. It changes nothing "
+        "else: parameters count once. `*` stands for one part of a name, the same in both. Where a second "
+        "layer works with the tensors of the first, `again` and `weight=` say so.",
+        "input: 3x8x8\nlayers:\n  - stem: conv(8, 3)\n  - heads.0: conv(2, 1)\n"
+        "aliases:\n  heads.1: heads.0\n  patch_embed.proj: stem",
+        "alias secondname keys statedict registeredtwice sharedmodule sameparameter othername",
+    ),
     "variants": Construct(
         "variants: {small: {width: 32}}",
         "Names for the command line, each with its own params, input or title.",

@@ -24,7 +24,18 @@ from .document import (
     expect_text,
 )
 from .expression import MAX_TEXT, Expression, check, parse_python
-from .steps import MAX_NAME, RESERVED, Block, Body, Template, Value, read_body, read_template, read_value
+from .steps import (
+    MAX_NAME,
+    RESERVED,
+    Block,
+    Body,
+    Template,
+    Value,
+    check_name,
+    read_body,
+    read_template,
+    read_value,
+)
 
 if TYPE_CHECKING:
     from ..limits import Requirement
@@ -40,8 +51,8 @@ _BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 
 #: The top-level keys, in the order in which they are best written.
 KEYS = (
-    "title", "summary", "paper", "notes", "input", "use", "params", "blocks", "layers", "outputs", "variants",
-    "published", "budget",
+    "title", "summary", "paper", "notes", "input", "use", "params", "blocks", "layers", "outputs", "aliases",
+    "variants", "published", "budget",
 )  # fmt: skip
 
 PAPER_KEYS = ("authors", "title", "year", "venue", "arxiv", "doi", "url")
@@ -79,6 +90,19 @@ class Variant:
     inputs: dict[str, Template]
     meta: Meta
     span: Span
+
+
+@record(frozen=True, eq=False)
+class Alias:
+    """A second name of a step or tensor in the state dict; ``*`` is one part of a name, the same in both."""
+
+    second: Scalar
+    first: Scalar
+
+    @property
+    def span(self) -> Span:
+        """Where the second name stands."""
+        return self.second.span
 
 
 def check_variant(variant: str, variants: Collection[str], path: str) -> None:
@@ -156,6 +180,7 @@ class Spec:
     outputs: dict[str, Output]
     variants: dict[str, Variant]
     uses: dict[str, Use] = field(default_factory=dict)
+    aliases: tuple[Alias, ...] = ()
     #: What is used of other specs, once they have been read.
     parts: dict[str, Part] = field(default_factory=dict)
 
@@ -238,6 +263,7 @@ def parse(text: str, *, name: str = "network", path: str | None = None) -> Spec:
         outputs=_section(root, "outputs", _read_output),
         variants=variants,
         uses=uses,
+        aliases=tuple(_section(root, "aliases", _read_alias).values()),
     )
 
 
@@ -276,6 +302,30 @@ def _read_use(key: Scalar, node: Node) -> Use:
             "a block or step of either, as in resnet50.bottleneck",
         )
     return Use(name, key, node)
+
+
+def _read_alias(key: Scalar, node: Node) -> Alias:
+    if not isinstance(node, Scalar) or node.empty:
+        raise node.error(
+            f"{shorten(key.value)} is a second name, and the first is missing: this is {describe(node)}",
+            help="a step or a tensor, as in `decoder.embed: encoder.embed`",
+        )
+    stars = []
+    for one in (key, node):
+        check_name(one.value, one)
+        parts = one.value.split(".")
+        if any("*" in part and part != "*" for part in parts):
+            raise one.error(
+                f"in {shorten(one.value)} a * is less than a part of a name",
+                help="it stands for all between two dots, as in `blocks.*.first: blocks.*.layers.0`",
+            )
+        stars.append(parts.count("*"))
+    if stars[0] != stars[1]:
+        raise key.error(
+            f"{shorten(key.value)} has {stars[0]} *, and {shorten(node.value)} has {stars[1]}",
+            help="each stands for the same in both names, as in `blocks.*.first: blocks.*.layers.0`",
+        )
+    return Alias(key, node)
 
 
 def _signature(text: str) -> ast.FunctionDef | None:

@@ -85,7 +85,6 @@ def _refused(network: Network, why: str, layer: Layer | None = None, help: str =
 def _require_said(network: Network) -> None:
     """Refuse what the language has no words for."""
     network.require_calls("written as a spec", stated=True)
-    network.require_names("written as a spec")
     for layer in network.layers:
         name = shorten(layer.name)
         if LANGUAGE.get(layer.op.kind) is not type(layer.op) and not isinstance(layer.op, AROUND):
@@ -133,5 +132,5 @@ def _differences(one: Network, other: Network) -> Iterator[str]:
         yield "its outputs would be others"
     if list(one.outputs) != list(other.outputs):
         yield "its outputs would stand in another order"
-    if one.state() != other.state():
+    if one.state() != other.state() or one.loose != other.loose:
         yield "its weights would have other keys"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..analysis.second_names import second_names, starred
 from ..elaboration.inputs import CHANNELS_LAST
 from ..network import Network
 from .blocks import Reader
@@ -50,6 +51,9 @@ def text_of(network: Network, *, explicit: bool = False) -> str:
     outputs = list(_outputs(reader, writer))
     if outputs:
         lines += ["", *lines_of(Key("outputs", Keys(tuple(outputs))), 0)]
+    if aliases := starred(second_names(network), network.state().keys() - network.loose.keys()):
+        items = [Key(second, first) for second, first in aliases.items()]
+        lines += ["", *lines_of(Key("aliases", Keys(tuple(items))), 0)]
     return "\n".join(lines) + "\n"
 
 
