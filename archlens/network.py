@@ -6,7 +6,7 @@ Everything downstream takes a :class:`Network`; nothing changes one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from itertools import accumulate
@@ -262,6 +262,11 @@ def scopes_around(name: str) -> list[str]:
     ['layer1', 'layer1.0']
     """
     return [*scopes_of(name)][:-1]
+
+
+def placed_names(layers: Iterable[Layer]) -> set[str]:
+    """The names of layers and of the scopes around them; a further use of another alone places nothing."""
+    return {scope for layer in layers if not layer.again for scope in scopes_of(layer.name)}
 
 
 #: Why a step does not have a number for its name.

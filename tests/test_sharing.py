@@ -910,3 +910,40 @@ def test_second_names_come_with_a_file(tmp_path: Path) -> None:
     cut = {second: first for second, first in own.items() if first.startswith("stages.0.")}
     expected |= {f"d.{second}": f"d.{first}" for second, first in cut.items()}
     assert network.loose == expected
+
+
+class InBlocks(nn.Module):
+    """A part that each block holds and calls under a name of its own, and whose own scope is no list."""
+
+    class Block(nn.Module):
+        def __init__(self, position: nn.Module) -> None:
+            super().__init__()
+            self.position = position
+            self.steps = nn.Sequential(nn.Conv2d(4, 4, 1), position[0], nn.ReLU())  # type: ignore[index]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.steps(self.position(x) + x)
+
+    def __init__(self) -> None:
+        super().__init__()
+        position = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.BatchNorm2d(4))
+        self.blocks = nn.Sequential(*[InBlocks.Block(position) for _ in range(3)])
+        self.position = position
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+
+def test_a_module_that_runs_under_several_names_converts() -> None:
+    module = InBlocks().eval()
+    network = archlens.trace(module, (4, 6, 6))
+    spec = archlens.loads(archlens.convert(network))
+    built = archlens.build(spec).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 4, 6, 6)
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        expected = module(x[:1])
+    assert network.macs == spec.macs == counted.get_total_flops() // 2
+    with torch.no_grad():
+        torch.testing.assert_close(built(x[:1]), expected)
+    assert network.params == spec.params == sum(one.numel() for one in module.parameters())

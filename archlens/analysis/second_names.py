@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..network import Network, scopes_of
+from ..network import Network, placed_names, scopes_of
 
 
 def second_names(network: Network) -> dict[str, str]:
@@ -26,7 +26,7 @@ def second_names(network: Network) -> dict[str, str]:
     if not loose:
         return {}
     state = network.state()
-    names = {scope for layer in network.layers for scope in scopes_of(layer.name)}
+    names = placed_names(network.layers)
     inside: dict[str, int] = {}  # how many tensors lie in a scope, by its path
     for key in state:
         for scope in scopes_of(key):

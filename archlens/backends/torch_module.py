@@ -114,12 +114,13 @@ def build(network: Network, *, device: Any = None, dtype: torch.dtype | None = N
             elif step.call.parameter is not None:
                 _place(root, step.name, _parameter(step.call.parameter, trains="" in layer.facts.weights))
     owned = network.state() if network.aliases else {}
-    shared = second_names(network)  # a module has its second name as a whole, so that it stays one
-    for second, first in shared.items():
-        if first not in owned:
+    placed = set()  # a module has its second name as a whole, so that it stays one
+    for second, first in second_names(network).items():
+        if first not in owned and not _is_there(root, second):
             _place(root, second, at(root, first))
+            placed.add(second)
     for alias, key in network.aliases.items():
-        if key in owned and shared.keys().isdisjoint(scopes_around(alias)):
+        if key in owned and placed.isdisjoint(scopes_around(alias)):
             _tie(root, alias, key)
     if dtype is not None:
         root.to(dtype)
@@ -263,6 +264,14 @@ def _tie(root: nn.Module, alias: str, key: str) -> None:
     for scope in scopes:
         root = root._modules.setdefault(scope, Scope())  # type: ignore[assignment]
     root._buffers[last] = held._buffers[name]
+
+
+def _is_there(root: nn.Module, path: str) -> bool:
+    """Whether a module lies at a path."""
+    found: nn.Module | None = root
+    for scope in path.split("."):
+        found = found._modules.get(scope) if found is not None else None
+    return found is not None
 
 
 def at(root: nn.Module, path: str) -> Any:

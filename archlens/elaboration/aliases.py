@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..bounds import RAISED
 from ..errors import SpecError, did_you_mean, error, shorten
 from ..language.spec import Alias
-from ..network import scopes_around, scopes_of
+from ..network import placed_names, scopes_around, scopes_of
 from .building import Builder
 
 #: What a name in a tree leads to, where a tensor has it.
@@ -43,8 +43,7 @@ class Aliases(NamedTuple):
             for part in key.split("."):
                 node = node.setdefault(part, {})
             node[_KEY] = first
-        names = {scope for layer in builder.layers for scope in scopes_of(layer.name)}
-        taken = names.union(keys, *map(scopes_around, keys))
+        taken = placed_names(builder.layers).union(keys, *map(scopes_around, keys))
         given: dict[str, Alias] = {}  # second keys, each with what gives it
         within: dict[str, Alias] = {}
         for alias in self.aliases:
@@ -118,7 +117,7 @@ class Aliases(NamedTuple):
         )
 
     def _clash(self, second: str, alias: Alias, builder: Builder) -> SpecError:
-        layer = next((one for one in builder.layers if one.within(second)), None)
+        layer = next((one for one in builder.layers if one.within(second) and not one.again), None)
         also = [(f"{shorten(second)} stands here", layer.span)] if layer and layer.span else []
         return error(
             f"{shorten(second)} is the name of something already, and cannot be a second name",

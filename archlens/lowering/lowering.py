@@ -1148,8 +1148,10 @@ class Lowering:
         for draft in self.drafts:
             if draft.own and not isinstance(draft.op, Opaque):
                 first = firsts.setdefault((draft.op, *draft.own.items()), draft)
-                has_keys = any(_key(names[draft], own) in self.tape.aliases for own in draft.own)
-                if first is not draft and not has_keys:
+                keys = [_key(names[draft], own) for own in draft.own]
+                # a layer with keys of its own may be given the weight of another; more is all of a module
+                tied = [key in self.tape.aliases for key in keys]
+                if first is not draft and (not any(tied) or (all(tied) and len(tied) > 1)):
                     found[draft] = first
         return found
 

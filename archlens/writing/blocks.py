@@ -576,6 +576,8 @@ class _Lift:
         if name in self.called:
             self.count += 1
             name = ""
+        elif isinstance(child.unit, Use) and child.unit.name:
+            pass  # without a name it is counted where it is used first
         elif child.is_numbered and not inline and not (weightless and self.is_named):
             gap = int(name) - self.count
             between = range(self.count, int(name))
@@ -595,9 +597,10 @@ class _Lift:
 
     def _reached(self, path: str) -> str:
         """How an earlier step is named from here."""
+        frame = self.reader.frame(self.scope)
         scope: Scope | None = self.scope
         while scope is not None and scope.path and not path.startswith(f"{scope.path}."):
-            scope = scope.parent
+            scope = scope.parent if scope is not frame else None  # a block knows no scope around it
         rest = path[len(scope.path) + 1 :] if scope is not None and scope.path else path
         return rest if is_name(rest) and rest not in TAKEN else f'"{rest}"'
 
