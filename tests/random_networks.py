@@ -10,13 +10,14 @@ torch, too, and writes them as specs again; ``tests/test_random_networks.py`` dr
 from __future__ import annotations
 
 import operator
+import re
 import sys
 import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import reduce
+from functools import cache, reduce
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +36,9 @@ from archlens.library import open_spec, read
 from archlens.ops import Call
 
 from .conftest import load_torchvision
-from .constructs import constructs_in
+from .constructs import SIGNS, constructs_in
 from .torch_reference import each, flat, run, runnable, standardized
+from .torch_reference import relative_positions as rows_of_offsets
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -63,6 +65,17 @@ class Around(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.after(self.inner(self.before(x)))
+
+
+class ByFrame(nn.Module):
+    """A module, called once for each frame of N, C, frames, *spatial, with something done to it first."""
+
+    def __init__(self, before: Any, inner: nn.Module) -> None:
+        super().__init__()
+        self.before, self.inner = before, inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.inner(self.before(frame)) for frame in x.unbind(2)], 2)
 
 
 def unchanged(x: Tensor) -> Tensor:
@@ -177,9 +190,9 @@ def of_each(draw: Draw, x: Tensor) -> Step:
     return step(kind, (lambda: lambda x: x**given) if kind == "pow" else (lambda: lambda x: x * given), given)
 
 
-def shuffled(draw: Draw, x: Tensor) -> Step:
+def shuffled(draw: Draw, x: Tensor, kind: str = "") -> Step:
     """Pixels that become channels, and channels that become pixels."""
-    kind, factor = one_of(draw, "pixel_shuffle", "pixel_unshuffle"), number(draw, 1, 2)
+    kind, factor = kind or one_of(draw, "pixel_shuffle", "pixel_unshuffle"), number(draw, 1, 2)
     fits = x.dim() == 4 and not (x.shape[1] % factor**2 if kind == "pixel_shuffle" else max(
         n % factor for n in x.shape[2:]
     ))  # fmt: skip
@@ -198,6 +211,50 @@ def unfolded(draw: Draw, x: Tensor) -> Step:
     return step(
         "unfold", lambda: nn.Unfold(kernel, dilation, padding, stride), kernel, stride, padding, dilation
     )
+
+
+def folded(draw: Draw, x: Tensor) -> Step:
+    """Windows in a row as a map, of which the row is as long as it must be; seldom, another."""
+    if x.dim() != 3:
+        return unfolded(draw, x)
+    depth, count = x.shape[1:]
+    windows = [(a, b) for a in range(1, 4) for b in range(1, 4) if seldom(draw) or depth % (a * b) == 0]
+    rows = one_of(draw, *[n for n in range(1, count + 1) if count % n == 0])
+    kernel, stride, dilation = one_of(draw, *windows), size(draw, 2, 1, 2), size(draw, 2, 1, 2)
+    sides = [
+        (n - 1) * s + d * (k - 1) + 1
+        for n, k, s, d in zip((rows, count // rows), kernel, each(stride, 2), each(dilation, 2), strict=True)
+    ]
+    padding = size(draw, 2, 0, (min(sides) - 1) // 2 and 1)
+    most = [n - 2 * p + s - 1 for n, p, s in zip(sides, each(padding, 2), each(stride, 2), strict=True)]
+    sides = [number(draw, n - s + 1, n) for n, s in zip(most, each(stride, 2), strict=True)]
+    if seldom(draw):
+        sides[0] += 2
+    return step(
+        "fold",
+        lambda: nn.Fold(tuple(sides), kernel, dilation, padding, stride),
+        tuple(sides), kernel, stride, padding, dilation,
+    )  # fmt: skip
+
+
+def frame_conv(draw: Draw, x: Tensor) -> Step:
+    """A convolution of each frame, of which the first axis counts them."""
+    axes, depth = x.dim() - 3, x.shape[1]
+    if not axes:
+        return conv(draw, x)
+    channels = one_of(draw, 1, 2, 4, depth)
+    kernel, stride, dilation = size(draw, axes, 1, 3), size(draw, axes, 1, 2), size(draw, axes, 1, 2)
+    padding = padded(draw, axes, kernel, stride, dilation, 2, 0.0)
+    groups, bias = groups_for(draw, depth, channels), draw(st.booleans())
+    module = getattr(nn, f"Conv{axes}d")
+    return step(
+        "frame_conv",
+        lambda: ByFrame(
+            padding.before,
+            module(depth, channels, kernel, padding.stride, padding.own, dilation, groups, bias),
+        ),
+        channels, kernel, stride, padding.spec, dilation=dilation, groups=groups, bias=bias,
+    )  # fmt: skip
 
 
 def conv_transpose(draw: Draw, x: Tensor) -> Step:
@@ -261,15 +318,15 @@ def pool_by_kernel(draw: Draw, x: Tensor) -> Step:
     return step(f"{name}_pool", lambda: module(kernel), kernel)
 
 
-def adaptive_pool(draw: Draw, x: Tensor) -> Step:
-    axes, name = x.dim() - 2, one_of(draw, "max", "avg")
+def adaptive_pool(draw: Draw, x: Tensor, name: str = "") -> Step:
+    axes, name = x.dim() - 2, name or one_of(draw, "max", "avg")
     out = size(draw, axes, 1, 7)
     module = getattr(nn, f"Adaptive{name.title()}Pool{axes}d")
     return step(f"adaptive_{name}_pool", lambda: module(out), out)
 
 
-def global_pool(draw: Draw, x: Tensor) -> Step:
-    name = one_of(draw, "max", "avg")
+def global_pool(draw: Draw, x: Tensor, name: str = "") -> Step:
+    name = name or one_of(draw, "max", "avg")
     module = getattr(nn, f"Adaptive{name.title()}Pool{x.dim() - 2}d")
     return step(f"global_{name}_pool", lambda: module(1))
 
@@ -302,9 +359,9 @@ def channel_shuffle(draw: Draw, x: Tensor) -> Step:
     return step("channel_shuffle", lambda: nn.ChannelShuffle(groups), groups)
 
 
-def normalization(draw: Draw, x: Tensor) -> Step:
+def normalization(draw: Draw, x: Tensor, kind: str = "") -> Step:
     channels, axes = x.shape[1], max(x.dim() - 2, 1)
-    kind = one_of(draw, "batch_norm", "batch_norm", "group_norm", "layer_norm", "instance_norm")
+    kind = kind or one_of(draw, "batch_norm", "batch_norm", "group_norm", "layer_norm", "instance_norm")
     affine = draw(st.booleans())
     if kind == "group_norm":
         groups = groups_for(draw, channels)
@@ -345,7 +402,7 @@ def linear(draw: Draw, x: Tensor) -> Step:
 SPATIAL = (
     conv, conv, conv, conv_transpose, max_pool, max_pool, max_pool, avg_pool, avg_pool, pool_by_kernel,
     adaptive_pool, global_pool, upsample, pad, channel_shuffle, normalization, activation, activation,
-    ws_conv, of_each, shuffled, unfolded,
+    ws_conv, of_each, shuffled, unfolded, folded, frame_conv,
 )  # fmt: skip
 
 
@@ -425,12 +482,19 @@ class Core:
     """The products of attention, with masks that are written out."""
 
     def __init__(
-        self, heads: int, shared: int, causal: bool, window: int | None, scale: float | None = None
+        self,
+        heads: int,
+        shared: int,
+        causal: bool,
+        window: int | None,
+        scale: float | None = None,
+        sunk: bool = False,
     ) -> None:
         self.heads, self.shared, self.causal, self.window = heads, shared, causal, window
-        self.scale = scale
+        self.scale, self.sunk = scale, sunk
 
-    def __call__(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor, *more: Tensor) -> Tensor:
+        bias = next(iter(more[: len(more) - self.sunk]), None)
         if self.heads % self.shared or q.shape[-1] // self.heads != k.shape[-1] // self.shared:
             raise ValueError("heads do not fit")
         if q.shape[:-2] != k.shape[:-2] or ((self.causal or self.window) and q.shape[-2] != k.shape[-2]):
@@ -453,7 +517,13 @@ class Core:
             scores = scores.masked_fill(apart < 0, -torch.inf)
         if self.window:
             scores = scores.masked_fill(apart.abs() >= self.window, -torch.inf)
-        return (scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2)
+        count = scores.shape[-1]
+        if self.sunk:  # one key more for each head, with a value of zero
+            if more[-1].shape[1:] != (self.heads,):
+                raise ValueError("sinks for other heads")
+            column = more[-1].reshape(len(scores), *[1] * (scores.dim() - 4), self.heads, 1, 1)
+            scores = torch.cat([scores, column.expand(*scores.shape[:-1], 1)], -1)
+        return (scores.softmax(-1)[..., :count] @ v).transpose(-3, -2).flatten(-2)
 
 
 def class_token(draw: Draw, x: Tensor) -> Step:
@@ -481,8 +551,8 @@ def position_embedding(draw: Draw, x: Tensor) -> Step:
     return step("position_embedding", lambda: Positions(rows, x.shape[-1], first), rows, first=first)
 
 
-def recurrent(draw: Draw, x: Tensor) -> Step:
-    kind = one_of(draw, "lstm", "gru", "rnn")
+def recurrent(draw: Draw, x: Tensor, kind: str = "") -> Step:
+    kind = kind or one_of(draw, "lstm", "gru", "rnn")
     features, layers = number(draw, 2, 5), number(draw, 1, 2)
     both, bias = draw(st.booleans()), draw(st.booleans())
     output = one_of(draw, "sequence", "sequence", "state")
@@ -571,11 +641,11 @@ AXES = {
 }
 
 
-def along(draw: Draw, x: Tensor) -> Step:
+def along(draw: Draw, x: Tensor, what: str = "") -> Step:
     """What works along an axis by its name."""
     name = one_of(draw, *AXES[x.dim()])
     axis = AXES[x.dim()][name]
-    what = one_of(draw, "softmax", "normalize", "linear", "linear", "slice", "mean")
+    what = what or one_of(draw, "softmax", "normalize", "linear", "linear", "slice", "mean", "amax")
     if what == "softmax":
         return step(what, lambda: lambda x: x.softmax(axis), axis=name)
     if what == "normalize":
@@ -596,12 +666,12 @@ def along(draw: Draw, x: Tensor) -> Step:
         return step(
             what, lambda: Around(turn, nn.Linear(size, features, bias), turn), features, bias=bias, axis=name
         )
-    names, kept, kind = [name], name == "channels" or draw(st.booleans()), one_of(draw, "mean", "amax")
+    names, kept = [name], name == "channels" or draw(st.booleans())
     if kept and draw(st.booleans()):
         names = list(AXES[x.dim()])[:2]
     axes = [AXES[x.dim()][one] for one in names]
     said = tuple(names) if len(names) > 1 else name
-    return step(kind, lambda: lambda x: getattr(torch, kind)(x, axes, kept), said, keep=kept)
+    return step(what, lambda: lambda x: getattr(torch, what)(x, axes, kept), said, keep=kept)
 
 
 def rearrange(draw: Draw, x: Tensor) -> Step:
@@ -643,9 +713,9 @@ def rearrange(draw: Draw, x: Tensor) -> Step:
     return step("rearrange", lambda: moved, pattern)
 
 
-def window_attention(draw: Draw, x: Tensor) -> Step:
+def window_attention(draw: Draw, x: Tensor, name: str | None = None) -> Step:
     heads, width, window = groups_for(draw, x.shape[-1]), x.shape[-1], number(draw, 2, 7)
-    shift, name = number(draw, 0, window - 1), one_of(draw, "", "V2")
+    shift, name = number(draw, 0, window - 1), one_of(draw, "", "V2") if name is None else name
     kind = f"window_attention_{name.lower()}" if name else "window_attention"
     call = Call(f"archlens.WindowAttention{name}", channels=width, heads=heads, window=window, shift=shift)
     return step(kind, lambda: runnable(call), heads, window, shift)
@@ -658,11 +728,47 @@ def merge_patches(draw: Draw, x: Tensor) -> Step:
     return step("merge_patches", lambda: _patch_merging_pad)
 
 
+#: How many positions there may be where each two are looked up by themselves.
+LOOKED_UP = 40
+
+
+def relative_positions(draw: Draw, x: Tensor) -> Step:
+    """The rows of a table for each two positions: of a map, of which it has as many offsets, or of a row."""
+    if x.shape[1] > LOOKED_UP:
+        return rms_norm(draw, x)
+    rows, token = x.shape[1], x.shape[1] > 3 and draw(st.booleans())
+    offsets, by = rows - 3 * token, one_of(draw, "query - key", "key - query", "distance")
+    if offsets % 2 == 0 or by == "distance":
+        by, lengths = "distance", {n: n for n in range(1, offsets + 1)}
+    else:
+        lengths = {2 * n - 1: n for n in range(1, offsets + 1)}
+    high = one_of(draw, *[n for n in lengths if offsets % n == 0 and offsets // n in lengths])
+    sizes: tuple[int, ...] = (lengths[high], lengths[offsets // high] + seldom(draw))
+    if draw(st.booleans()):
+        sizes = (lengths[offsets],)
+    stride, queries, said = 1, sizes, {}
+    way = number(draw, 0, 2)
+    if way == 1:
+        stride = said["stride"] = number(draw, 1, 2)
+        queries = tuple(-(-n // stride) for n in sizes)
+    elif way == 2:
+        queries = said["queries"] = tuple(number(draw, 1, n) for n in sizes)
+    count = prod(2 * n - 1 for n in sizes) if by != "distance" else prod(sizes)
+
+    def found(x: Tensor) -> Tensor:
+        if x.dim() != 3 or x.shape[1] != count + 3 * token:
+            raise ValueError("another table")
+        return rows_of_offsets(sizes, queries, [stride] * len(sizes), by, token)(x)
+
+    words = sizes[0] if len(sizes) == 1 and draw(st.booleans()) else sizes
+    return step("relative_positions", lambda: found, words, by=by, class_token=token, **said)
+
+
 #: What works on tokens, and what on maps, by the axes of the tensor with its batch.
 MIXING = {
     3: (
         *(self_attention, self_attention, self_attention, self_attention, class_token, position_embedding),
-        *(recurrent, recurrent, rotary),
+        *(recurrent, recurrent, rotary, relative_positions),
     ),
     4: (window_attention, window_attention, window_attention, merge_patches, rotary),
 }
@@ -719,8 +825,8 @@ class Parameter(nn.Module):
 class Drawn:
     """A spec as it is drawn, and what torch made of it: the shape of each layer, in order."""
 
-    def __init__(self, draw: Draw) -> None:
-        self.draw = draw
+    def __init__(self, draw: Draw, about: str = "") -> None:
+        self.draw, self.about = draw, about
         self.layers: list[Any] = []
         self.nodes: list[Node] = []
         self.tensors: list[Tensor] = []
@@ -741,9 +847,9 @@ class Drawn:
             self.whole()
 
     def whole(self) -> None:
-        draw = self.draw
-        words = number(draw, 0, 7) == 3
-        x = self.read("a", words)
+        draw, about = self.draw, STRATA.get(self.about)
+        words = about.words if about else number(draw, 0, 7) == 3
+        x = self.read("a", words, *([about.axes] if about else []))
         other = self.read("b", draw(st.booleans())) if number(draw, 0, 7) == 5 else None
         if other is not None:
             with self.named(x, self.layers) as scope:
@@ -756,22 +862,30 @@ class Drawn:
             self.last = False
             self.layers.append("ref(input.a)")
         if words:
-            self.last = True
-            x = self.mixed(self.looked_up("a", x, self.layers), self.layers)
-        else:
+            x = self.looked_up("a", x, self.layers)
+        elif about is None or not about.turn:
+            if about is not None:
+                x = about.way(self, x, self.layers)
             x = self.chain(x, self.layers, number(draw, 1, 6), SPATIAL, deep=2)
-            if x.dim() > 2 and number(draw, 0, 3):
-                turn = one_of(draw, tokens, channels_last)
-                x = self.place(turn(draw, x), x, self.layers)
-                self.last = True
-                x = self.mixed(x, self.layers)
-                if x.dim() > 2 and draw(st.booleans()):
-                    x = self.place(channels_first(draw, x), x, self.layers)
-                    self.last = False
+        turn = about.turn if about else None
+        if not words and x.dim() > 2 and (turn or number(draw, 0, 3)):
+            turn = turn or one_of(draw, tokens, channels_last)
+            x = self.place(turn(draw, x), x, self.layers)
+            self.last = True
+        if words or self.last:
+            self.last = True
+            if about is not None and (words or about.turn):
+                x = about.way(self, x, self.layers)
+            x = self.mixed(x, self.layers)
+            if not words and x.dim() > 2 and draw(st.booleans()):
+                x = self.place(channels_first(draw, x), x, self.layers)
+                self.last = False
         if draw(st.booleans()):
             x = self.place(Step("flatten", nn.Flatten), x, self.layers)
             x = self.chain(x, self.layers, number(draw, 1, 3), (linear, linear, activation, normalization))
         self.variant = one_of(draw, "", "", "", "small")
+        if self.about == "variants":
+            self.variant = "small"
         weighted = [
             one.path
             for one in self.kept
@@ -780,17 +894,17 @@ class Drawn:
                 for node in self.nodes[one.nodes]
             )
         ]
-        if weighted and draw(st.booleans()):
+        if weighted and (draw(st.booleans()) or self.about == "aliases"):
             self.aliases["second.name"] = one_of(draw, *weighted)
-        if draw(st.booleans()):
+        if draw(st.booleans()) or self.about == "outputs":
             body: list[Any] = []
             self.outputs["head"] = body
             self.place(last_activation(draw, x), x, body)
 
-    def read(self, name: str, words: bool) -> Tensor:
-        """An input."""
+    def read(self, name: str, words: bool, spaces: tuple[int, ...] = (1, 2, 2, 2, 3)) -> Tensor:
+        """An input, with one of these numbers of spatial axes."""
         draw = self.draw
-        axes = 1 if words else one_of(draw, 1, 2, 2, 2, 3)
+        axes = 1 if words else one_of(draw, *spaces)
         most = {1: 30, 2: 18, 3: 8}[axes]
         least = 1 if seldom(draw) else 5
         sizes = tuple(number(draw, least, most) for _ in range(axes))
@@ -847,6 +961,14 @@ class Drawn:
                 )
             Path(folder, "net.yaml").write_text(self.text, "utf-8")
             return elaborate(open_spec(f"{folder}/net.yaml"), self.variant, advice=False)
+
+    def has(self, about: str) -> bool:
+        """Whether a construct stands in the text, or an op has run."""
+        if about in SIGNS:
+            return about in constructs_in(self.text)
+        if about in PARTS:
+            return PARTS[about] in self.text
+        return any(re.match(rf"{about}\b", node.what) for node in self.nodes)
 
     # --- names --------------------------------------------------------------------------------------
 
@@ -914,6 +1036,8 @@ class Drawn:
                 x = self.used(x, layers, kinds)
             elif deep and way == 4 and x.dim() > 2:
                 x = self.table(x, layers)
+            elif deep and way == 8 and x.dim() == 4:
+                x = self.sampled(x, layers)
             elif way in (5, 7) and self.reachable():
                 x = self.again(x, layers)
             elif way == 9:
@@ -940,7 +1064,7 @@ class Drawn:
             self.keep(self.full(f"{name}{i}"), "", start, before, x)
         return x
 
-    def used(self, x: Tensor, layers: list[Any], kinds: tuple[Any, ...]) -> Tensor:
+    def used(self, x: Tensor, layers: list[Any], kinds: tuple[Any, ...], until: bool = False) -> Tensor:
         """Steps that stand in another file, the whole or until one of them."""
         if self.base:
             return self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
@@ -955,9 +1079,9 @@ class Drawn:
         call = {name: part}
         layers.append(call)
         x = self.chain(x, body, number(self.draw, 1, 2), kinds, deep=1)
-        if self.draw(st.booleans()):  # a step, perhaps in scopes, at which it ends
-            x, until = self.stop(x, body, number(self.draw, 0, 2))
-            call[name] = f'{part}(until="{until}")'
+        if until or self.draw(st.booleans()):  # a step, perhaps in scopes, at which it ends
+            x, at = self.stop(x, body, number(self.draw, 0, 2))
+            call[name] = f'{part}(until="{at}")'
         self.base, self.path = "", outer
         self.keep(self.full(name), "", start, entry, x)
         return x
@@ -1042,7 +1166,7 @@ class Drawn:
                 x = self.place(one_of(self.draw, *kinds)(self.draw, x), x, layers)
         return x
 
-    def attended(self, x: Tensor, layers: list[Any]) -> Tensor:
+    def attended(self, x: Tensor, layers: list[Any], more: str = "") -> Tensor:
         """Queries, keys and values, of which keys and values may come from elsewhere."""
         draw = self.draw
         heads = number(draw, 1, 4)
@@ -1070,14 +1194,37 @@ class Drawn:
                     y = self.place(step("rotary", lambda: turning(width), width), y, bodies[name])
                 ends.append(y)
             self.path = path
-            if number(draw, 0, 2) == 1:
+            way = number(draw, 0, 3)
+            if (way == 2 or more == "offsets") and max(y.shape[-2] for y in ends) <= LOOKED_UP:
+                scope.body[-1]["attention"]["bias"] = bias = []
+                ends.append(self.offsets(heads, ends[0].shape[-2], ends[1].shape[-2], x, bias))
+            elif way == 1:
                 sizes = [heads, ends[0].shape[-2], ends[1].shape[-2]]
                 sizes = [n + 1 if seldom(draw) else one_of(draw, n, n, 1) for n in sizes]
                 sizes = sizes[number(draw, 0, 1) :]
                 scope.body[-1]["attention"]["bias"] = f"parameter({sizes})"
                 ends.append(self.layer("parameter", lambda: Parameter(*sizes), x))
-            scope.end = self.layer("attention", lambda: Core(heads, shared, causal, window, scale), *ends)
+            if sunk := (number(draw, 0, 3) == 1 or more == "sinks"):
+                count = heads + seldom(draw)
+                scope.body[-1]["attention"]["sinks"] = f"parameter([{count}])"
+                ends.append(self.layer("parameter", lambda: Parameter(count), x))
+            scope.end = self.layer(
+                "attention", lambda: Core(heads, shared, causal, window, scale, sunk), *ends
+            )
         return scope.end
+
+    def offsets(self, heads: int, queries: int, keys: int, x: Tensor, layers: list[Any]) -> Tensor:
+        """A learned number for each head and each offset of a query from a key, as a bias of attention."""
+        most, by = max(queries, keys), one_of(self.draw, "query - key", "key - query")
+        layers.append(f"parameter([{2 * most - 1}, {heads}])")
+        y = self.layer("parameter", lambda: Parameter(2 * most - 1, heads), x)
+        layers.append(f'relative_positions({most}, by="{by}", queries={queries})')
+        y = self.layer("relative_positions", lambda: rows_of_offsets((most,), (queries,), (1,), by), y)
+        if keys < most:
+            layers.append(f'slice(0, {keys}, axis="width")')
+            y = self.layer("slice", lambda: lambda x: x[:, :, :keys], y)
+        layers.append('rearrange("q k h -> h q k")')
+        return self.layer("rearrange", lambda: lambda x: x.permute(0, 3, 1, 2), y)
 
     def listed(self, x: Tensor, layers: list[Any], kinds: tuple[Any, ...]) -> Tensor:
         """Steps under their paths, as those of a list of modules, with others between them."""
@@ -1109,10 +1256,10 @@ class Drawn:
         values = self.place(last_linear(self.draw, y), y, other)
         return self.layer("matmul", lambda: torch.matmul, weights, values)
 
-    def joined(self, x: Tensor, layers: list[Any]) -> Tensor:
+    def joined(self, x: Tensor, layers: list[Any], form: str = "") -> Tensor:
         """Branches merged, of which some are none, and some are learned."""
         draw = self.draw
-        form = one_of(draw, "concat", "concat", "add", "multiply", "subtract", "maximum")
+        form = form or one_of(draw, "concat", "concat", "add", "multiply", "subtract", "maximum")
         axis = one_of(draw, *AXES[x.dim()])
         ways = [one_of(draw, "none", "same", "step", "learned") for _ in range(number(draw, 2, 3))]
         if form in ("subtract", "maximum"):  # of two
@@ -1210,9 +1357,11 @@ class Drawn:
             return y
         return self.unnamed(drawn, x, layers)
 
-    def unnamed(self, drawn: Step, x: Tensor, layers: list[Any]) -> Tensor:
+    def unnamed(self, drawn: Step, x: Tensor, layers: list[Any], way: int | None = None) -> Tensor:
         """A step without a name, in one of the ways to write it."""
-        way, text = number(self.draw, 0, 15), drawn.text
+        text = drawn.text
+        if way is None:
+            way = number(self.draw, 0, 15)
         if way == 1 and layers and isinstance(layers[-1], str) and " if " not in layers[-1]:
             layers[-1] = f"{layers[-1]} >> {text}"
         elif way == 2:
@@ -1253,9 +1402,26 @@ class Drawn:
         self.tensors.append(y[...])  # a tensor of its own, where a module gives back what it was given
         return self.tensors[-1]
 
-    def branches(self, x: Tensor, layers: list[Any], deep: int) -> Tensor:
+    def sampled(self, x: Tensor, layers: list[Any]) -> Tensor:
+        """A map at the positions that a layer computes."""
+        bodies: list[Any] = [[], []]
+        layers.append({"grid_sample": bodies})
+        y = self.chain(x, bodies[0], number(self.draw, 0, 1), (keeping,))
+        kernel, stride, axes = number(self.draw, 1, 3), number(self.draw, 1, 2), 2 + seldom(self.draw)
+        drawn = step("conv", lambda: nn.Conv2d(x.shape[1], axes, kernel, stride), axes, kernel, stride)
+        grid = self.place(drawn, x, bodies[1])
+        if self.draw(st.booleans()):
+            grid = self.place(step("tanh", nn.Tanh), grid, bodies[1])
+        return self.layer(
+            "grid_sample",
+            lambda: lambda x, at: F.grid_sample(x, at.permute(0, 2, 3, 1), align_corners=False),
+            y, grid,
+        )  # fmt: skip
+
+    def branches(self, x: Tensor, layers: list[Any], deep: int, form: str = "") -> Tensor:
         """Branches over one tensor, and their merge."""
-        form = one_of(self.draw, "residual", "shortcut", "dense", "gate", "concat", "add", "multiply")
+        forms = ("residual", "shortcut", "dense", "gate", "concat", "add", "multiply")
+        form = form or one_of(self.draw, *forms)
         if form in ("residual", "dense", "gate"):
             bodies: list[list[Any]] = [[]]
             layers.append({form: bodies[0]})
@@ -1310,9 +1476,199 @@ MERGES: dict[str, Any] = {
 }
 
 
+# --- what is sure to be drawn ----------------------------------------------------------------------
+
+Way = Callable[[Drawn, Tensor, list[Any]], Tensor]
+
+
+class Stratum(NamedTuple):
+    """What stands first in a network, and the tensor for it: a map of so many axes, or turned; or words."""
+
+    way: Way
+    axes: tuple[int, ...] = (1, 2, 3)
+    turn: Callable[[Draw, Tensor], Step] | None = None
+    words: bool = False
+
+
+def placed(kind: Callable[[Draw, Tensor], Step]) -> Way:
+    return lambda drawn, x, layers: drawn.place(kind(drawn.draw, x), x, layers)
+
+
+def kept(kind: Callable[[Draw, Tensor], Step]) -> Way:
+    return lambda drawn, x, layers: drawn.place(kind(drawn.draw, x), x, layers, kept=True)
+
+
+def written(way: int) -> Way:
+    """Two steps, of which the second is written in one of the ways."""
+
+    def write(drawn: Drawn, x: Tensor, layers: list[Any]) -> Tensor:
+        x = drawn.unnamed(activation(drawn.draw, x), x, layers, way=0)
+        return drawn.unnamed(keeping(drawn.draw, x), x, layers, way)
+
+    return write
+
+
+def widening(draw: Draw, x: Tensor) -> Step:
+    """A layer with weights."""
+    module, depth = getattr(nn, f"Conv{x.dim() - 2}d"), x.shape[1]
+    return step("conv", lambda: module(depth, 4, 1), 4, 1)
+
+
+def in_scope(drawn: Drawn, x: Tensor, layers: list[Any]) -> Tensor:
+    with drawn.named(x, layers) as scope:
+        scope.end = drawn.chain(x, scope.body, 2, (keeping,))
+    return scope.end
+
+
+def once_more(drawn: Drawn, x: Tensor, layers: list[Any]) -> Tensor:
+    return drawn.again(drawn.place(keeping(drawn.draw, x), x, layers, kept=True), layers)
+
+
+def referred(drawn: Drawn, x: Tensor, layers: list[Any]) -> Tensor:
+    x = drawn.place(last_linear(drawn.draw, x), x, layers, kept=True)
+    layers.append(drawn.reference(drawn.kept[-1].path))
+    return drawn.place(last_linear(drawn.draw, x), x, layers)
+
+
+def absent(drawn: Drawn, x: Tensor, layers: list[Any]) -> Tensor:
+    y = drawn.branches(x, layers, 0, "add")
+    layers[-1]["add"] = [*layers[-1]["add"][: -1 if "none" in layers[-1]["add"] else None], "none"]
+    return y
+
+
+def branched(form: str) -> Way:
+    return lambda drawn, x, layers: drawn.branches(x, layers, 0, form)
+
+
+#: By the op or the construct that they are sure to have, where torch accepts it.
+STRATA: dict[str, Stratum] = {
+    # ops on maps
+    "conv": Stratum(placed(conv)),
+    "ws_conv": Stratum(placed(ws_conv)),
+    "frame_conv": Stratum(placed(frame_conv), (2, 3)),
+    "conv_transpose": Stratum(placed(conv_transpose)),
+    "max_pool": Stratum(placed(max_pool)),
+    "avg_pool": Stratum(placed(avg_pool)),
+    "adaptive_avg_pool": Stratum(placed(lambda draw, x: adaptive_pool(draw, x, "avg"))),
+    "adaptive_max_pool": Stratum(placed(lambda draw, x: adaptive_pool(draw, x, "max"))),
+    "global_avg_pool": Stratum(placed(lambda draw, x: global_pool(draw, x, "avg"))),
+    "global_max_pool": Stratum(placed(lambda draw, x: global_pool(draw, x, "max"))),
+    "upsample": Stratum(placed(upsample)),
+    "pad": Stratum(placed(pad)),
+    "channel_shuffle": Stratum(placed(channel_shuffle)),
+    "batch_norm": Stratum(placed(normalization)),
+    "group_norm": Stratum(placed(lambda draw, x: normalization(draw, x, "group_norm"))),
+    "instance_norm": Stratum(placed(lambda draw, x: normalization(draw, x, "instance_norm"))),
+    "pixel_shuffle": Stratum(placed(lambda draw, x: shuffled(draw, x, "pixel_shuffle")), (2,)),
+    "pixel_unshuffle": Stratum(placed(lambda draw, x: shuffled(draw, x, "pixel_unshuffle")), (2,)),
+    "unfold": Stratum(placed(unfolded), (2,)),
+    "fold": Stratum(placed(folded), (1,)),
+    "grid_sample": Stratum(lambda drawn, x, layers: drawn.sampled(x, layers), (2,)),
+    # ops on tokens and on maps with their channels last
+    "tokens": Stratum(placed(last_linear), turn=tokens),
+    "channels_last": Stratum(placed(last_linear), turn=channels_last),
+    "linear": Stratum(placed(last_linear), turn=channels_last),
+    "layer_norm": Stratum(placed(last_norm), turn=channels_last),
+    "rms_norm": Stratum(placed(rms_norm), turn=channels_last),
+    "rearrange": Stratum(placed(rearrange), turn=channels_last),
+    **{
+        kind: Stratum(placed(lambda draw, x, kind=kind: along(draw, x, kind)), turn=channels_last)
+        for kind in ("softmax", "normalize", "slice", "mean", "amax")
+    },
+    "rotary": Stratum(placed(rotary), turn=tokens),
+    "self_attention": Stratum(placed(self_attention), turn=tokens),
+    "class_token": Stratum(placed(class_token), turn=tokens),
+    "position_embedding": Stratum(placed(position_embedding), turn=tokens),
+    "relative_positions": Stratum(placed(relative_positions), (1,), tokens),
+    **{
+        kind: Stratum(placed(lambda draw, x, kind=kind: recurrent(draw, x, kind)), (1,), tokens)
+        for kind in ("lstm", "gru", "rnn")
+    },
+    "window_attention": Stratum(placed(lambda draw, x: window_attention(draw, x, "")), (2,), channels_last),
+    "window_attention_v2": Stratum(
+        placed(lambda draw, x: window_attention(draw, x, "V2")), (2,), channels_last
+    ),
+    "merge_patches": Stratum(placed(merge_patches), (2,), channels_last),
+    "embedding": Stratum(lambda drawn, x, layers: x, words=True),
+    "attention": Stratum(lambda drawn, x, layers: drawn.attended(x, layers), (1, 2), tokens),
+    "bias of offsets": Stratum(lambda drawn, x, layers: drawn.attended(x, layers, "offsets"), (1,), tokens),
+    "sinks": Stratum(lambda drawn, x, layers: drawn.attended(x, layers, "sinks"), (1, 2), channels_last),
+    "matmul": Stratum(lambda drawn, x, layers: drawn.products(x, layers), (1,), tokens),
+    **{
+        form: Stratum(lambda drawn, x, layers, form=form: drawn.joined(x, layers, form), turn=channels_last)
+        for form in ("concat", "add", "multiply", "subtract", "maximum")
+    },
+    # constructs
+    "chain": Stratum(written(1)),
+    "choice": Stratum(written(2)),
+    "block": Stratum(written(3)),
+    "repeat": Stratum(written(4)),
+    "none": Stratum(absent),
+    "scope": Stratum(in_scope),
+    "path": Stratum(lambda drawn, x, layers: drawn.listed(x, layers, (keeping,))),
+    "template": Stratum(kept(keeping)),
+    "functions": Stratum(kept(keeping)),
+    "residual": Stratum(branched("residual")),
+    "shortcut": Stratum(branched("shortcut")),
+    "dense": Stratum(branched("dense")),
+    "gate": Stratum(branched("gate")),
+    "merge": Stratum(branched("concat")),
+    "each": Stratum(lambda drawn, x, layers: drawn.table(x, layers)),
+    "ref": Stratum(referred, turn=tokens),
+    "again": Stratum(once_more),
+    "weight": Stratum(lambda drawn, x, layers: drawn.tied(x, layers), (1,), tokens),
+    "initial": Stratum(lambda drawn, x, layers: drawn.started(x, layers), (1,), tokens),
+    "use": Stratum(lambda drawn, x, layers: drawn.used(x, layers, (keeping,))),
+    "until": Stratum(lambda drawn, x, layers: drawn.used(x, layers, (keeping,), until=True)),
+    "outputs": Stratum(lambda drawn, x, layers: x),
+    "aliases": Stratum(kept(widening)),
+    "variants": Stratum(lambda drawn, x, layers: x),
+    "params": Stratum(lambda drawn, x, layers: x),
+    "input": Stratum(lambda drawn, x, layers: x),
+}
+
+
+#: What is part of an op: how it looks.
+PARTS = {"sinks": "sinks: parameter", "bias of offsets": "q k h -> h q k"}
+
+
 @st.composite
-def networks(draw: Draw) -> Drawn:
-    return Drawn(draw)
+def networks(draw: Draw, about: str = "") -> Drawn:
+    return Drawn(draw, about)
+
+
+@cache  # several tests ask for the same
+def some(count: int, number: int, about: str = "") -> list[Drawn]:
+    """So many networks by a number, which begin with what they are to be about."""
+    found: list[Drawn] = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(networks(about))
+    def collect(drawn: Drawn) -> None:
+        found.append(drawn)
+
+    collect()
+    return found
+
+
+def accepted(about: str, count: int, tries: int = 12) -> list[Drawn]:
+    """Networks that torch accepts and that have what they are about: drawn until there are so many.
+
+    Four are drawn at a time, and where there are too few of them after all tries, something is amiss.
+    """
+    found: list[Drawn] = []
+    for number in range(tries):
+        found += [one for one in some(4, number, about) if not one.refused and one.has(about)]
+        if len(found) >= count:
+            return found[:count]
+    raise AssertionError(f"{len(found)} networks with {about}, of {4 * tries}")
 
 
 def check(drawn: Drawn) -> archlens.Network:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
 
 import archlens
 from archlens.cli import cli
@@ -22,7 +21,7 @@ from archlens.ops import LANGUAGE, MERGES
 
 from .constructs import SIGNS, constructs_in
 from .random_experts import text_of
-from .random_networks import Drawn, networks
+from .random_networks import STRATA
 from .test_diagnostics import CASES, Case, places
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -72,20 +71,10 @@ def test_it_stands_in_an_example_of_the_documentation(name: str) -> None:
     assert any(name in constructs_in(fence) for fence in fences)
 
 
-@pytest.mark.slow
 def test_random_networks_have_each() -> None:
-    met: set[str] = set()
-
-    @settings(
-        max_examples=300, derandomize=True, database=None, suppress_health_check=[*HealthCheck], deadline=None
-    )
-    @given(networks())
-    def draw(drawn: Drawn) -> None:
-        met.update(constructs_in(drawn.text))
-
-    draw()
-    met.update(*(constructs_in(text_of(random.Random(seed))) for seed in range(3)))
-    assert sorted(CONSTRUCTS.keys() - met) == []
+    """``test_random_networks.py`` holds that each is in some, and experts are drawn for themselves."""
+    assert sorted(CONSTRUCTS.keys() - STRATA.keys()) == ["experts"]
+    assert all("experts" in constructs_in(text_of(random.Random(seed))) for seed in range(3))
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)

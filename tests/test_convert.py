@@ -758,3 +758,23 @@ layers:
 """)
     again = archlens.loads(archlens.convert(network))
     assert [(one.name, one.inputs) for one in again] == [(one.name, one.inputs) for one in network]
+
+
+def test_what_is_read_further_in_has_a_name_that_nothing_between_has() -> None:
+    """Scopes in each other have steps of the same names, of which the innermost reads all."""
+    text = """
+input: 4x8x8
+layers:
+  - a:
+      - one: [conv: "conv(4, 1)", act: relu]
+      - outer: identity
+      - two:
+          - one: [conv: "conv(4, 1)", act: relu]
+          - inner: identity
+          - two:
+              - one: [conv: "conv(4, 1)", act: relu]
+              - join: [concat: [identity, ref(outer), ref(inner)], conv: "conv(4, 1)"]
+"""
+    network = archlens.loads(text)
+    again = archlens.loads(archlens.convert(network))
+    assert [(one.name, one.inputs) for one in again] == [(one.name, one.inputs) for one in network]

@@ -22,7 +22,6 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
 from torch import nn
 
 import archlens
@@ -38,7 +37,7 @@ from archlens.source.formatting import quoted
 from archlens.source.signatures import LIST_ATTRIBUTES, MODULE_ATTRIBUTES, PADS_APART, arguments_of
 
 from . import zoo
-from .random_networks import Drawn, networks
+from .random_networks import STRATA, accepted
 from .test_memory import check_bytes
 from .test_ops import EXAMPLES
 from .torch_reference import random_for
@@ -845,23 +844,12 @@ def test_a_layer_without_a_name_may_have_the_weight_of_another() -> None:
     check(archlens.loads("{input: 3 of 9, layers: [emb: embedding(4), 'linear(9, bias=false, weight=emb)']}"))
 
 
+@pytest.mark.parametrize("about", [*STRATA])
 @pytest.mark.slow
-def test_random_networks() -> None:
+def test_random_networks(about: str) -> None:
     """Those of the test against torch, with all arguments that ops have."""
-    met = 0
-
-    slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-
-    @settings(max_examples=60, derandomize=True, database=None, suppress_health_check=slow)
-    @given(networks())
-    def agree(drawn: Drawn) -> None:
-        nonlocal met
-        if not drawn.refused:
-            check(drawn.network())
-            met += 1
-
-    agree()
-    assert met >= 15
+    for drawn in accepted(about, 1):
+        check(drawn.network())
 
 
 WORDS = [*NAMEABLE]

@@ -30,7 +30,7 @@ from archlens.backends.weights import read
 from archlens.cli import cli
 from archlens.forms import text as terminal
 from archlens.network import Network
-from archlens.ops import NOWHERE, Call, Facts, NonUniform
+from archlens.ops import EVERYWHERE, NOWHERE, Call, Facts, NonUniform
 from archlens.views import verification_table as view
 
 from .references import recipes
@@ -192,6 +192,22 @@ def test_what_is_cut_off_is_no_end_of_a_field() -> None:
     spec = "input: 1x6\nlayers:\n  - max_pool(4)\n  - conv(1, 2, padding=((0, 2),))\n  - reshape([2])\n"
     found = verify(archlens.loads(spec)).of("field")
     assert [(check.layer, check.status) for check in found] == [("0", PASSED), ("1", NOT_APPLICABLE)]
+
+
+GATED = "input: 3x14x14\nlayers:\n  - gate: global_avg_pool >> conv(3, 1)\n"
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_padding_around_what_sees_everything_counts_as_seen(device: str) -> None:
+    """As it does elsewhere: torch's frame of zeros sees nothing, and no figure is wrong for that."""
+    found = verify(archlens.loads(f"{GATED}  - pad(1)\n  - conv(4, 3, stride=2)\n"), device=device)
+    assert [check.status for check in found.of("field")][-2:] == [PASSED] * 2
+    alone = verify(archlens.loads(f"{GATED}  - pad(2)\n  - slice(0, 2, axis='height')\n"), device=device)
+    assert [check.status for check in alone.of("field")][-1] in (PASSED, NOT_APPLICABLE)
+    assert alone.passed
+    plain = archlens.loads("input: 3x14x14\nlayers:\n  - flat: conv(4, 3)\n  - pad(1)\n")
+    wrong = spoiled(plain, "flat", lambda facts: facts._replace(reach=EVERYWHERE))
+    assert not verify(wrong, device=device).passed  # a frame excuses nothing else
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

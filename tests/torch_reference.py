@@ -564,8 +564,9 @@ def attention(
         bias = more[0] if len(more) > sinks else None
         seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
         seen = seen.tril() if causal else seen
-        for i, j in product(range(q.shape[-2]), range(k.shape[-2])) if window else ():
-            seen[i, j] &= abs(i - j) < (window or 0)
+        if window:
+            apart = torch.arange(q.shape[-2])[:, None] - torch.arange(k.shape[-2])
+            seen = seen & (apart.abs() < window)
         out = []
         for head, queries in enumerate(q.chunk(heads, -1)):
             at = head * (kv_heads or heads) // heads

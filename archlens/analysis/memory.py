@@ -902,7 +902,8 @@ def _kept(network: Network, places: _Places, held: _Held) -> Saved:
         if read:
             # a factor is needed for the gradients of those before it; the first for that of the second
             others = trained[inputs[min(1, len(inputs) - 1)]]
-            so_far = False
+            so_far = footprint.jointly and any(trained[source] for source in inputs)
+            others = others or so_far
             for index, source in enumerate(inputs):
                 if index not in read:
                     pass

@@ -1059,7 +1059,8 @@ def turned(x: Tensor, angles: Tensor, head: int, interleaved: bool) -> Tensor:
     first, rest = heads[..., :part], heads[..., part:]
     a, b = (first[..., ::2], first[..., 1::2]) if interleaved else first.chunk(2, -1)
     found = torch.stack((a * cos - b * sin, b * cos + a * sin), -1 if interleaved else -2).flatten(-2)
-    return (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
+    found = (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
+    return found.contiguous()  # tokens that lie as a map's channels would stay so
 
 
 def sinusoids(

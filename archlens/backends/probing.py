@@ -24,7 +24,7 @@ from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
-from ..ops import NOWHERE, Call, NonUniform, all_channels
+from ..ops import EVERYWHERE, NOWHERE, Call, NonUniform, all_channels
 from ..ops.attention import Attention
 from ..ops.merge import Elementwise
 from ..ops.opaque import UNKNOWN
@@ -147,6 +147,7 @@ def _on(
     most = max(1, len(rows) * _TOGETHER // max(needed.bytes, 1))
     # layers that follow each other see the same where they look at one position each
     expected = lru_cache(maxsize=4)(partial(_expected, rows, size))
+    framed = _framed(probed)
     for layer, touched, why in twin.run_in_parts(fields.input, axis, rows, most):
         if not layer.shape.spatial or layer.name not in fields.network.index:
             continue  # a loop over positions has more layers where there are more of them
@@ -154,12 +155,36 @@ def _on(
         if touched is not None:
             limits = probed.limits.get(layer.name)
             limit = limits[axis] if limits else None
-            status, found, reason = _compared(seen, axis, rows, touched, limit, expected)
+            if layer.name in framed and seen is EVERYWHERE:
+                some = touched.any(0)
+                touched = touched[:, some] if framed[layer.name] or not some.any() else touched
+            if touched.shape[1]:
+                status, found, reason = _compared(seen, axis, rows, touched, limit, expected)
+            else:
+                status, found, reason = NOT_APPLICABLE, "", "it may see nothing but padding"
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
             reason = seen.reason if isinstance(seen, NonUniform) else why
             yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
+
+
+def _framed(fields: ReceptiveFields) -> dict[str, bool]:
+    """The layers that may see padding alone, which has been put around what sees everything.
+
+    True where some outputs may, and False where all do if any does, since they look everywhere.
+    """
+    found: dict[str, bool] = {}
+    for layer in fields.network:
+        framed = [found[name] for name in layer.inputs if name in found]
+        if layer.facts.reach is not EVERYWHERE:
+            for place, name in enumerate(layer.inputs):
+                reach = layer.op.reach_of(place, layer.facts, layer.input_shapes)
+                pads = isinstance(reach, tuple) and any(max(one.before, one.after) > 0 for one in reach)
+                framed += [True] * (pads and fields.seen.get(name) is EVERYWHERE)
+        if framed:
+            found[layer.name] = any(framed) and layer.facts.reach is not EVERYWHERE
+    return found
 
 
 def _too_much(needed: Effort, allowance: Allowance) -> str:

@@ -253,7 +253,11 @@ class Sharing(Elaboration):
         time, and all others what they meant.
         """
         if not isinstance(tree, ast.Call) or len(tree.args) != 1 or tree.keywords:
-            raise expression.error("again takes one name", tree, help="as in again(left)")
+            inside = "names within a scope mean what stands in it each time: again(step) of `step: [...]`"
+            beside = isinstance(tree, ast.Call) and len(tree.args) == 1
+            raise expression.error(
+                "again takes one name", tree, help=inside if beside else "as in again(left)"
+            )
         argument = tree.args[0]
         origin = self._origin(self.meant(argument, expression, env, "again"))
         assert origin is not None

@@ -451,7 +451,13 @@ class Attention(Merge, kind="attention", family="attention"):
             return by_pairs(*(False,) * len(asked))._replace(by_lying=ByLying(asked, by_pairs))
         sums = Extra(self.heads * prod(q.spatial), FLOAT32)
         found = Footprint(
-            input=True, output=True, saved=(sums,), workspace=(sums,), lies=ROWS, needs=MATRICES
+            input=True,
+            jointly=True,
+            output=True,
+            saved=(sums,),
+            workspace=(sums,),
+            lies=ROWS,
+            needs=MATRICES,
         )
         return found if self._window(k.spatial[-1]) is None else _with_mask(found, k.spatial[-1])
 
@@ -511,7 +517,7 @@ class Attention(Merge, kind="attention", family="attention"):
         copies, ks, vs = ((keys, values), (), ()) if repeated > 1 else ((), (keys,), (values,))
         moments = [(queries, *ks, scores), (scores, scores), (weights, *vs, mixed)]
         masks: tuple[Extra, ...] = ()
-        if self.masks:
+        if self.causal or self._window(length):
             mask = Extra(length**2, BOOL, per_sample=False)
             at, away = (Extra(count, INT64, per_sample=False) for count in (length, length**2))
             masks = (mask,)

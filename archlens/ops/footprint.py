@@ -69,6 +69,8 @@ class Footprint(NamedTuple):
 
     #: Whether the backward pass needs the inputs, or which of them, and whether it needs the output.
     input: bool | tuple[int, ...] = False
+    #: Whether all of these are kept for the gradient of any, which one kernel makes, and not as factors are.
+    jointly: bool = False
     output: bool = False
     #: What else is kept for the backward pass: indices of a max pooling, statistics of a normalization.
     saved: tuple[Extra, ...] = ()

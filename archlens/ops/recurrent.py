@@ -247,7 +247,9 @@ class LSTM(_Recurrent, kind="lstm"):
     """Long short-term memory: three gates decide what its cell forgets, stores and outputs.
 
     Its weights are those of ``nn.LSTM``, gates in the order input, forget, cell, output, and it starts from
-    zeros unless ``initial`` states are given. The state in its output is the hidden one, ``h``, not the cell.
+    zeros unless ``initial`` states are given. The state in its output is the hidden one, ``h``, not the cell;
+    the last rows with ``output="both"`` are both. A single step, as by ``nn.LSTMCell``, is that of a sequence
+    of length 1.
 
     Output: ``L x D*P`` for ``L`` steps, ``D`` directions and ``P = H`` features, or those of the projection;
         with ``output="state"`` ``layers*D x P``, in torch's order.

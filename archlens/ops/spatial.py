@@ -527,4 +527,4 @@ class GridSample(Merge, kind="grid_sample"):
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps both; their gradients are made together."""
-        return INPUT._replace(lies=ROWS)
+        return INPUT._replace(jointly=True, lies=ROWS)

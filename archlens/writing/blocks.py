@@ -285,8 +285,20 @@ class Reader:
             base = "entry" if child is None else f"{child.name}_out"
             if child is not None and (is_number(child.name) or child.name.startswith(" ")):
                 base = "skip"
-            given[number] = free(base, self._names(scope), given.values())
+            given[number] = free(base, self._names(scope), given.values(), self._aliases_around(scope))
         return given[number]
+
+    def _aliases_around(self, scope: Scope) -> set[str]:
+        """The names that are given around a scope and in it, of which the innermost would be meant."""
+        frame = self.frame(scope)
+        return {
+            name
+            for path, given in self.aliases.items()
+            if (other := self.scopes.get(path, self.root)) is not scope
+            and (_within(other, scope) or _within(scope, other))
+            and self.frame(other) is frame
+            for name in given.values()
+        }
 
     # --- the steps ----------------------------------------------------------------------------------
 
