@@ -457,3 +457,48 @@ def test_rows_of_a_map_are_read_by_themselves(first: bool, ends: bool) -> None:
     x = torch.rand(2, 3, 6, 5)
     with torch.no_grad():
         torch.testing.assert_close(built(x), module(x))
+
+
+class Steps(nn.Module):
+    """Steps of a cell, each from the states that the one before has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.out = nn.LSTMCell(8, 8), nn.Linear(8, 5)
+
+    def forward(self, x: Any, state: Any) -> Any:
+        h, c = state.unbind(1)
+        x = x[:, 0]
+        for _ in range(4):
+            h, c = self.cell(x, (h, c))
+            x = h
+        return self.out(x).unsqueeze(1)
+
+
+def test_a_cell_that_goes_on_is_a_scope_that_is_applied_again() -> None:
+    network = archlens.loads("""
+        input: {start: 1x8 channels_last, state: 2x8 channels_last}
+        layers:
+          - concat(axis="length"): [ref(input.start), ref(input.state)]
+          - step:
+              - entry: identity
+              - state: slice(1, axis="length")
+              - ref(entry)
+              - slice(stop=1, axis="length")
+              - cell: lstm(8, initial=state, output="both")
+          - again(step) * 3
+          - slice(stop=1, axis="length")
+          - out: linear(5)
+    """)
+    theirs, ours = Steps(), archlens.build(network)
+    weights = {
+        f"step.{key}_l0" if key.startswith("cell") else key: value
+        for key, value in theirs.state_dict().items()
+    }
+    ours.load_state_dict(weights)
+    assert network.params == sum(one.numel() for one in theirs.parameters())
+    x, state = torch.rand(3, 1, 8), torch.rand(3, 2, 8)
+    torch.testing.assert_close(ours(x, state), theirs(x, state))
+    with FlopCounterMode(display=False) as counter:
+        Steps().to("meta")(x[:1].to("meta"), state[:1].to("meta"))
+    assert counter.get_total_flops() == 2 * network.macs

@@ -202,10 +202,12 @@ def test_padding_around_what_sees_everything_counts_as_seen(device: str) -> None
     """As it does elsewhere: torch's frame of zeros sees nothing, and no figure is wrong for that."""
     found = verify(archlens.loads(f"{GATED}  - pad(1)\n  - conv(4, 3, stride=2)\n"), device=device)
     assert [check.status for check in found.of("field")][-2:] == [PASSED] * 2
+    rows = verify(archlens.loads(f"{GATED}  - unfold((3, 1), padding=1)\n"), device=device)
+    assert rows.passed
     alone = verify(archlens.loads(f"{GATED}  - pad(2)\n  - slice(0, 2, axis='height')\n"), device=device)
     assert [check.status for check in alone.of("field")][-1] in (PASSED, NOT_APPLICABLE)
     assert alone.passed
-    plain = archlens.loads("input: 3x14x14\nlayers:\n  - flat: conv(4, 3)\n  - pad(1)\n")
+    plain = archlens.loads("input: 3x14x14\nlayers:\n  - flat: tanh\n  - pad(1)\n")
     wrong = spoiled(plain, "flat", lambda facts: facts._replace(reach=EVERYWHERE))
     assert not verify(wrong, device=device).passed  # a frame excuses nothing else
 

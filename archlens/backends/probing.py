@@ -180,7 +180,10 @@ def _framed(fields: ReceptiveFields) -> dict[str, bool]:
         if layer.facts.reach is not EVERYWHERE:
             for place, name in enumerate(layer.inputs):
                 reach = layer.op.reach_of(place, layer.facts, layer.input_shapes)
-                pads = isinstance(reach, tuple) and any(max(one.before, one.after) > 0 for one in reach)
+                if isinstance(reach, tuple):
+                    pads = any(max(one.before, one.after) > 0 for one in reach)
+                else:
+                    pads = bool(getattr(layer.op, "padding", 0))
                 framed += [True] * (pads and fields.seen.get(name) is EVERYWHERE)
         if framed:
             found[layer.name] = any(framed) and layer.facts.reach is not EVERYWHERE
