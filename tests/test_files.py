@@ -168,6 +168,9 @@ def test_what_torch_saved_is_said_whatever_it_is_called() -> None:
         ("a.py", b"?", "Python code", "model.py:Net"),
         ("a.ipynb", b"{}", "notebook", "model.py:Net"),
         ("a.npy", b"\x93NUMPY", "arrays but no network", "model file"),
+        ("config.json", b'{"architecture": "vit", "pretrained_cfg": {}}', "configuration of timm", "zoo"),
+        ("config.json", b'{\n  "_class_name": "UNet2DModel"}', "configuration of diffusers", "model.py:net"),
+        ("a.json", b'{"peft_type": "LORA", "r": 8}', "configuration of PEFT", "config.json"),
     ],
 )
 def test_a_file_that_is_not_read_is_said_with_what_to_do(

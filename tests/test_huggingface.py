@@ -336,6 +336,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def test_parts_of_a_type_that_is_not_known() -> None:
+    said = {
+        "model_type": "llava",
+        "text_config": {"model_type": "llama"},
+        "vision_config": {"model_type": "x"},
+    }
+    with pytest.raises(ArchlensError) as caught:
+        loaded(json.dumps(said))
+    found = caught.value.diagnostic
+    assert found.help == "what is in its text_config (llama) can be read as a config.json by itself"
+    assert found.notes == ("a module of transformers can be traced instead, as model.py:net",)
+
+
 @pytest.mark.parametrize(("fields", "message"), REFUSED, ids=lambda one: one if isinstance(one, str) else "")
 def test_refused(fields: dict[str, Any], message: str) -> None:
     """Each with its place in the file: the field, or where it is laid out."""

@@ -386,8 +386,13 @@ def test_a_window_as_wide_as_all_masks_nothing(length: int) -> None:
     network = from_text(f"""
         input: {length}x4 channels_last
         layers:
-          - q: linear(4)
-          - attention: {{q: ref(q), k: ref(q), v: ref(q), heads: 1, window: 2, bias: "parameter([1, 1])"}}
+          - attention:
+              q: linear(4)
+              k: linear(4)
+              v: linear(4)
+              bias: parameter([1, 1])
+              heads: 1
+              window: {length}
     """)
     assert saved(network, batch=2, device="cpu") == saved_in_torch(network, 2)
 

@@ -119,6 +119,24 @@ KINDS = (
         (".ipynb",),
     ),
     Unread(
+        "is a configuration of timm, which names a network and does not describe it",
+        "archlens list shows those of the zoo, under timm's names; or trace timm's module, as model.py:net",
+        (),
+        _starts(rb"\s*\{[^\0]{0,4000}?\"pretrained_cfg\"\s*:"),
+    ),
+    Unread(
+        "is a configuration of diffusers, which is not read",
+        "trace the module that is made from it, as model.py:net",
+        (),
+        _starts(rb"\s*\{\s*\"_class_name\"\s*:"),
+    ),
+    Unread(
+        "is a configuration of PEFT, which says how a model of another file is changed",
+        "the config.json of that model describes the network, and can be read",
+        (),
+        _starts(rb"\s*\{[^\0]{0,4000}?\"peft_type\"\s*:"),
+    ),
+    Unread(
         "holds arrays but no network",
         "name what they belong to: a spec, a torch module or a model file",
         (".npy", ".npz"),

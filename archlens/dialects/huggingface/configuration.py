@@ -75,7 +75,9 @@ def _family(root: Mapping) -> tuple[Family, str]:
     if family is None:
         raise node.error(
             f"there is no spec for the model_type {shorten(str(kind))}",
-            help=did_you_mean(str(kind), FAMILIES, otherwise=f"the known ones: {known}"),
+            notes=("a module of transformers can be traced instead, as model.py:net",),
+            help=_known_within(root)
+            or did_you_mean(str(kind), FAMILIES, otherwise=f"the known ones: {known}"),
         )
     node = root.values.get("architectures")
     named = plain(node) if node is not None else None
@@ -86,6 +88,18 @@ def _family(root: Mapping) -> tuple[Family, str]:
             help=f"known for {kind}: {', '.join(family.architectures)}",
         )
     return family, (named or family.architectures)[0]
+
+
+def _known_within(root: Mapping) -> str:
+    """Which parts of a configuration of several models are of known types, each a file of its own."""
+    found = []
+    for name, part in root.values.items():
+        node = part.values.get("model_type") if isinstance(part, Mapping) else None
+        kind = plain(node) if node is not None else None
+        if isinstance(kind, str) and kind in FAMILIES:
+            found.append(f"{shorten(name)} ({kind})")
+    parts = " and ".join(found)
+    return f"what is in its {parts} can be read as a config.json by itself" if found else ""
 
 
 def _own(family: Family) -> Path | None:
