@@ -886,14 +886,12 @@ class Drawn:
         self.variant = one_of(draw, "", "", "", "small")
         if self.about == "variants":
             self.variant = "small"
-        weighted = [
-            one.path
-            for one in self.kept
-            if any(
-                isinstance(node.module, nn.Module) and [*node.module.parameters()]
-                for node in self.nodes[one.nodes]
-            )
-        ]
+        first: dict[int, int] = {}  # where each parameter is used first
+        for place, node in enumerate(self.nodes):
+            for weight in node.module.parameters() if isinstance(node.module, nn.Module) else ():
+                first.setdefault(id(weight), place)
+        owners = {*first.values()}
+        weighted = [one.path for one in self.kept if owners.intersection(range(len(self.nodes))[one.nodes])]
         if weighted and (draw(st.booleans()) or self.about == "aliases"):
             self.aliases["second.name"] = one_of(draw, *weighted)
         if draw(st.booleans()) or self.about == "outputs":
