@@ -89,6 +89,20 @@ def test_what_is_long_stands_in_strips_where_there_is_room() -> None:
 SPEC = "input: 1x8x8\nlayers:\n{layers}"
 
 
+def test_rows_that_repeat_are_shown_in_part_where_a_page_ends_before_them() -> None:
+    """A layer of ViT stands twelve times; a column has no room for all of its rows, and is full anyway."""
+    svg = svg_of("vit_b_16", "deit_base_distilled", fit="column")
+    found = texts(svg)
+    height = re.search(r'height="([\d.]+)pt"', svg)
+    assert height
+    assert 500 < float(height[1]) <= 648
+    assert found.count("dropout(p=0)") > 2
+    # the key and the notes are those of what is seen
+    assert {"+ added", "\u2212 removed", "\u2248 affected"} <= {*found}
+    assert not any("altered" in text.lower() or "x2 beside rows" in text for text in found)
+    assert any("x2 beside rows" in text for text in texts(svg_of("vit_b_16", "deit_base_distilled")))
+
+
 def test_what_is_side_by_side_is_level(tmp_path: Path) -> None:
     """Both forms of what was altered stand beside each other, what is new in the right column alone."""
     for name, lines in (

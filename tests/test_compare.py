@@ -827,6 +827,16 @@ def _apart(a: Place, b: Place) -> bool:
     )
 
 
+def test_no_label_is_on_a_wall() -> None:
+    """Where a line of labels would stand on it, each is beside it; a line to discs may cross it."""
+    discs = [Disc(40.0 + 30 * i, 40.0 + 20 * i, 2, 50, 11) for i in range(6)]
+    wall = [((10.0, 20.0), (250.0, 180.0))]
+    free, kept = place(discs, PAGE), place(discs, PAGE, walls=wall)
+    assert any(found and meets(wall[0], found.box) for found in free)
+    assert all(kept)
+    assert not any(found and meets(wall[0], found.box) for found in kept)
+
+
 def test_no_room_is_no_place() -> None:
     assert place([Disc(5, 5, 1, 50, 11)], Box(0, 0, 20, 20)) == [None]
 

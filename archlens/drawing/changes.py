@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -47,6 +47,13 @@ class _Side(NamedTuple):
     title: str
     #: What it is but for its name; rows of which that is the same repeat.
     like: Hashable
+    #: Whether some of it are affected, whatever its kind.
+    affected: bool = False
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of change that are seen in it."""
+        return {self.kind, AFFECTED} if self.affected else {self.kind}
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,9 @@ class _Drawing:
         ]
         found = self._folded(rows)
         repeats = any(one.copies > 1 for one in found)
+        kinds = {kind for kind in (ADDED, REMOVED, ALTERED, AFFECTED) if self.found.of(kind)}
         # the notes say what is left out, which is known when there is room for the others
-        wide, high = space(self.fit, self._around(len(rows), repeats))
+        wide, high = space(self.fit, self._around(kinds, len(rows), repeats))
         left = (high if self.fit.bounded else _SCROLLED) - _HEAD
         whole = self._heights(rows, found, wide, repeats)
         strips = 1
@@ -97,7 +105,14 @@ class _Drawing:
         heights = self._heights(rows, found, across, repeats)
         parted = _parted(heights, strips, left)
         kept = sum(map(len, parted))
+        if kept < len(found) and found[kept].copies > 1:  # of rows that repeat some are more than none
+            found[kept : kept + 1] = map(Stretch, range(found[kept].start, found[kept].stop))
+            heights = self._heights(rows, found, across, repeats)
+            parted = _parted(heights, strips, left)
+            kept = sum(map(len, parted))
         left_out = len(rows) - found[kept].start if kept < len(found) else 0
+        if left_out:
+            kinds &= {kind for row in rows[:-left_out] for side in row if side for kind in side.kinds}
         items: list[Item] = []
         bottom = 0.0
         for number, strip in enumerate(parted):
@@ -106,7 +121,7 @@ class _Drawing:
                 drawn += self._joins(across, repeats)
             items.append(Shifted(number * (across + _APART), 0).group(tuple(drawn)))
             bottom = max(bottom, low)
-        around = self._around(left_out, repeats)
+        around = self._around(kinds, left_out, any(one.copies > 1 for one in found[:kept]))
         return page(around, items, (wide, bottom), self.theme, self._description(), self.fit)
 
     def _columns(self, across: float, repeats: bool) -> tuple[float, float]:
@@ -194,7 +209,7 @@ class _Drawing:
             if 0 < affected < count:
                 said = f", {affected:,} affected"
             like = (kind, *((layer.op, layer.shape) for layer in layers))
-            return _Side(kind, ((f"{count:,} layers{said}", name),), name, like)
+            return _Side(kind, ((f"{count:,} layers{said}", name),), name, like, affected > 0)
         each = count // group.repeats
         what = group.what
         if each > 1:
@@ -214,14 +229,14 @@ class _Drawing:
         title = "; ".join([f"{kind}: {name}", *filter(None, told)])
         return _Side(kind, (head, *lines), shorten(title, 400), (kind, group.repeats, what, *lines))
 
-    def _around(self, left_out: int, repeats: bool) -> Around:
+    def _around(self, shown: Collection[str], left_out: int, repeats: bool) -> Around:
         found, totals = self.found, []
         for name, before, after in (
             ("params", found.old.params, found.new.params),
             ("MACs", found.old.macs, found.new.macs),
         ):
             totals.append(f"{words.rounded(before)} -> {words.rounded(after)} {name}")
-        kinds = [kind for kind in (ADDED, REMOVED, ALTERED, AFFECTED) if found.of(kind)]
+        kinds = [kind for kind in (ADDED, REMOVED, ALTERED, AFFECTED) if kind in shown]
         signs = [Sign(f"{_SIGNS[kind]} {kind}", self._color(kind)) for kind in kinds]
         notes = []
         if ALTERED in kinds:

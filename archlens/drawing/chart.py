@@ -244,12 +244,12 @@ class _Drawing:
             self._disc(one) for one in sorted(self.bubbles, key=lambda one: (-one.radius, one.network.name))
         ]
         ends = [ends for _, ends in lines]
-        best = self._front()
+        best, walls = self._front(), list[Segment]()
         if len(best) > 1:
             points = [(self.bubbles[i].x, self.bubbles[i].y) for i in best]
             items.append(Group("front", (line(*points, stroke=self.theme.text, thickness=1.4),)))
-            ends += list(pairwise(points))
-        labels, unnamed = self._labels(ends, best)
+            walls += pairwise(points)
+        labels, unnamed = self._labels(ends, walls, best)
         items += [Group("labels", tuple(labels))]
         bottom = _ABOVE + self.height + _BELOW
         sizes, high = self._sizes(bottom)
@@ -325,7 +325,9 @@ class _Drawing:
                 size = words.size(int(value)) if measure.unit is Unit.BYTES else f"{value:g}"
                 yield f"{measure.called} {size}"
 
-    def _labels(self, lines: Sequence[Segment], best: Sequence[int]) -> tuple[list[Item], list[str]]:
+    def _labels(
+        self, lines: Sequence[Segment], walls: Sequence[Segment], best: Sequence[int]
+    ) -> tuple[list[Item], list[str]]:
         """The names beside the bubbles, those of the front first; and those for which there was no room."""
         texts = [fitted(printable(one.network.name), SMALL, _LABEL) for one in self.bubbles]
         discs = [
@@ -336,7 +338,7 @@ class _Drawing:
         items: list[Item] = []
         unnamed: list[str] = []
         clear = {"most": CLEAR} if self.many else {}
-        places = place(discs, room, lines, first=best, **clear)
+        places = place(discs, room, lines, walls=walls, first=best, **clear)
         for one, text, found in zip(self.bubbles, texts, places, strict=True):
             if found is None:
                 unnamed.append(one.network.name)
@@ -356,9 +358,12 @@ class _Drawing:
             return [], 0.0
         theme = self.theme
         sizes = _round_numbers(int(self.largest))
+        x = width(areas.called, SMALL) + 12
+        each = [2 * self._radius(value) + 5 + width(written(areas, value), SMALL) + 16 for value in sizes]
+        while len(sizes) > 1 and x + sum(each[: len(sizes)]) - 16 > self.right:
+            sizes.pop()
         high = 2 * self._radius(sizes[-1])
         middle = top + max(high, 12.0) / 2
-        x = width(areas.called, SMALL) + 12
         items: list[Item] = [Text(0, middle + 3.2, areas.called, SMALL, theme.muted)]
         for value in sizes:
             radius, text = self._radius(value), written(areas, value)

@@ -1,4 +1,4 @@
-"""Places for labels beside discs: none over another, none over the centre of a disc, and the same every time.
+"""Places for labels beside discs: none over another, a wall or the centre of a disc, and always the same.
 
 Each label is tried in sixteen directions around its disc, near and then farther off, where a thin line leads
 back; the place that costs least is taken. Crowded discs choose first, and then each chooses again, knowing
@@ -71,6 +71,7 @@ def place(
     page: Box,
     lines: Sequence[Segment] = (),
     *,
+    walls: Sequence[Segment] = (),
     first: Sequence[int] = (),
     most: float = float("inf"),
 ) -> list[Place | None]:
@@ -80,6 +81,7 @@ def place(
         discs: what is labelled.
         page: where labels may stand.
         lines: what they had better not stand on.
+        walls: lines that they never stand on.
         first: the discs that choose before all others, by their positions.
         most: what a place may cost: its distance, and whatever it lies or leads over.
     """
@@ -89,7 +91,7 @@ def place(
     for _ in range(_ROUNDS):
         for i in order:
             others = [one for j, one in enumerate(found) if one is not None and j != i]
-            found[i] = _best(i, discs, others, page, lines, most)
+            found[i] = _best(i, discs, others, page, lines, walls, most)
     return found
 
 
@@ -99,6 +101,7 @@ def _best(
     others: Sequence[Place],
     page: Box,
     lines: Sequence[Segment],
+    walls: Sequence[Segment],
     most: float,
 ) -> Place | None:
     """The place that costs least among those that are allowed."""
@@ -106,7 +109,7 @@ def _best(
     for base, candidate in _candidates(discs[i]):
         if base >= least:
             break
-        if not _allowed(candidate, discs, others, page):
+        if not _allowed(candidate, discs, others, page) or any(meets(wall, candidate.box) for wall in walls):
             continue
         cost = base + _cost(i, candidate, discs, others, lines)
         if cost < least:
