@@ -961,6 +961,7 @@ def test_lines_of_volumes_run_through_no_words_and_no_slab(name: str, depth: int
         ("ddpm_cifar10", "readme", "temb flows into 8 more boxes than that to which its line leads."),
         ("ddpm_cifar10", "slide", "temb flows into 8 more boxes than that to which its line leads."),
         ("hrnet_w18", "column", "from stage3"),
+        ("yolov4", "column", "from down4"),
     ],
 )
 def test_no_words_of_volumes_run_into_others(name: str, fit: str, said: str) -> None:

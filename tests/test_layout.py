@@ -20,7 +20,7 @@ from archlens.drawing.layout import lay_out
 from archlens.drawing.ordering import Join
 from archlens.drawing.part import part
 from archlens.drawing.placing import Area, Given, Link, Pads
-from archlens.drawing.plan import DrawnScope
+from archlens.drawing.plan import DrawnScope, Plans
 from archlens.drawing.structure import Structure
 from archlens.drawing.styles import graph, stages
 from archlens.drawing.styles.graph import Laid, chosen
@@ -532,6 +532,58 @@ def test_chains_are_gathered_where_a_page_ends(name: str, fit: str) -> None:
     }
     assert "Lines of a box follow one another" in to_bytes(request, "svg").decode()
     assert not chosen(Request(loaded(name), fit=fit, depth=1)).plan.is_gathered
+
+
+def test_cells_of_one_kind_are_one_where_a_page_ends() -> None:
+    """As in the paper: NASNet-A (6 @ 4032) is six normal cells, a reduction, six, a reduction and six."""
+    request = Request(loaded("nasnet_a_large"), fit="column")
+    found = chosen(request)
+    assert found.over == (0.0, 0.0)
+    cells = [(box.name, box.fold) for box in found.plan.boxes if "cell_" in box.name]
+    assert cells == [
+        *(("cell_stem_0", 1), ("cell_stem_1", 1), ("cell_0..cell_5", 6), ("reduction_cell_0", 1)),
+        *(("cell_6..cell_11", 6), ("reduction_cell_1", 1), ("cell_12..cell_17", 6)),
+    ]
+    assert [layer.name for box in found.plan.boxes for layer in box.behind] == [
+        layer.name for layer in loaded("nasnet_a_large").layers
+    ]
+    assert "6 x normal" in words("nasnet_a_large", fit="column")
+    assert Plans(loaded("resnet50")).kindred is None  # of one size and kind they are folded anyway
+    # that another reads one of them, too, is no obstacle; two that read the same are not one after the other
+    text = (
+        "title: T\ninput: 4x8x8\nblocks:\n  a:\n    - c: conv(4, 1)\n    - d: {}\n    - e: relu\nlayers:\n{}"
+    )
+    row = archlens.loads(text.format("tanh", "  - x: a\n  - y: a\n  - concat: [identity, 'ref(\"x\")']\n"))
+    kindred = Plans(row).kindred
+    assert kindred is not None
+    assert [box.name for box in kindred.boxes] == ["input", "x..y", "concat"]
+    beside = "  - concat:\n    - x: a\n    - y: a\n"
+    assert Plans(archlens.loads(text.format("tanh", beside))).kindred is None
+
+
+@pytest.mark.parametrize(
+    "name", ["yolov4", "unet", "hrnet_w18", "fpn_resnet50", "googlenet_aux", "ssd300_vgg16"]
+)
+def test_what_a_merge_alone_reads_is_one_with_it(name: str) -> None:
+    """Each layer is in one box still, boxes stand after those that they read, and nothing flows elsewhere."""
+    plan = Plans(loaded(name)).at(1)
+    merged = plan.gathered(across=True, merging=True)
+    box_of = {layer.name: box.id for box in merged.boxes for layer in box.behind}
+    assert sorted(box_of) == sorted(layer.name for layer in loaded(name).layers)
+    firsts = [box.behind[0].name if box.behind else "" for box in plan.boxes]
+    inside = {(box_of[firsts[a]], box_of[firsts[b]]) for a, b, *_ in plan.edges if firsts[a]}
+    ends = {(edge.tail, edge.head) for edge in merged.edges if merged.boxes[edge.tail].behind}
+    assert ends == {(a, b) for a, b in inside if a != b}
+    assert all(tail < head for tail, head in ends)
+    assert len(merged.boxes) < len(plan.gathered(across=True).boxes) or not merged.merging
+
+
+def test_a_parameter_that_nothing_reads_is_not_drawn() -> None:
+    """wav2vec 2.0's vector for what is masked in training: no line would lead to it."""
+    for style in ("graph", "volumes", "stages", "profile"):
+        svg = to_bytes(Request(loaded("wav2vec2_base"), style), "svg").decode()
+        assert svg.count("masked_spec_embed") == 1
+        assert "The parameter masked_spec_embed, which nothing reads, is not drawn." in svg
 
 
 def test_what_says_the_same_is_one_line_of_a_gathered_box() -> None:

@@ -8,7 +8,7 @@ colours or formats.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import heappop, heappush
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis import uses
 from ..analysis.receptive_field import ReceptiveFields
-from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, written
+from ..analysis.repeats import Child, Fold, Repeats, Tree, differing, layers_of, span, written
 from ..errors import Unplaced, UsageError, printable, shorten, usage
 from ..grouping import grouped
 from ..network import Layer, Network, is_after, scopes_of
@@ -159,6 +159,10 @@ class Plan:
     failed: Unplaced | None
     #: Boxes that most others read, of which only what flows into the first is drawn; and how many others.
     spread: tuple[tuple[str, int], ...] = ()
+    #: Whether boxes are gathered with merges that others flow into, too.
+    merging: bool = False
+    #: Parameters that nothing reads, which have no box.
+    idle: tuple[str, ...] = ()
 
     def thinned(self) -> Plan:
         """The same, what most boxes read beside what comes to them, such as a time step, drawn once."""
@@ -202,15 +206,21 @@ class Plan:
         edges = tuple(edge for edge in ends if edge.tail != edge.head)
         return replace(self, boxes=tuple(boxes), edges=edges)
 
-    def gathered(self, *, across: bool = False) -> Plan:
+    def gathered(self, *, across: bool = False, merging: bool = False) -> Plan:
         """The same, boxes that merely follow one another being one, a line for each: those on maps of about
         one size, or ``across`` all sizes.
+
+        If ``merging``, what is read by a merge alone is one with it, and others flow into what both are.
         """
         out, into = Counter(edge.tail for edge in self.edges), Counter(edge.head for edge in self.edges)
+        level: dict[int, int] = {}
+        for edge in sorted(self.edges, key=lambda edge: edge.head):
+            level[edge.head] = max(level.get(edge.head, 0), level.get(edge.tail, 0) + 1)
         plain = {
             edge.head: edge.tail
-            for edge in self.edges
-            if out[edge.tail] == into[edge.head] == 1 and not edge.bypass and not edge.projection
+            for edge in sorted(self.edges, key=lambda edge: level.get(edge.tail, 0))  # the farthest
+            if out[edge.tail] == 1 and (into[edge.head] == 1 or merging)
+            if not edge.bypass and not edge.projection
         }
         groups: dict[int, list[Box]] = {}
         group_of: dict[int, int] = {}
@@ -220,10 +230,16 @@ class Plan:
                 group = groups[len(groups)] = []
             group.append(box)
             group_of[box.id] = len(groups) - 1 if len(group) == 1 else group_of[group[0].id]
+        if merging:  # after all that flows into it
+            order = sorted(groups, key=lambda i: groups[i][-1].id)
+            place = {old: new for new, old in enumerate(order)}
+            groups = {new: groups[old] for new, old in enumerate(order)}
+            group_of = {box: place[i] for box, i in group_of.items()}
         boxes = tuple(replace(_as_one(group), id=i) for i, group in groups.items())
         ends = [edge._replace(tail=group_of[edge.tail], head=group_of[edge.head]) for edge in self.edges]
         edges = tuple(edge for edge in ends if edge.tail != edge.head)
-        return replace(self, boxes=boxes, edges=edges)
+        merged = any(into[box.id] > 1 for group in groups.values() for box in group[1:])
+        return replace(self, boxes=boxes, edges=edges, merging=merged)
 
     @property
     def is_gathered(self) -> bool:
@@ -244,11 +260,22 @@ class Plan:
 
 
 def spread(plan: Plan) -> list[str]:
-    """What most boxes read, and has one line."""
+    """What most boxes read, and has one line; and what none reads, and has no box."""
     return [
-        f"{printable(name)} flows into {count:,} more boxes than that to which its line leads."
-        for name, count in plan.spread
+        *(
+            f"{printable(name)} flows into {count:,} more boxes than that to which its line leads."
+            for name, count in plan.spread
+        ),
+        *(f"The parameter {printable(name)}, which nothing reads, is not drawn." for name in plan.idle[:3]),
     ]
+
+
+def gathering(plan: Plan) -> list[str]:
+    """How boxes of several lines are read."""
+    if not plan.is_gathered:
+        return []
+    joins = " What flows in beside the first is merged there." if plan.merging else ""
+    return [f"Lines of a box follow one another; what follows a layer in it is left out.{joins}"]
 
 
 def _goes_on(group: Sequence[Box], box: Box, *, across: bool) -> bool:
@@ -282,7 +309,7 @@ def _as_one(group: Sequence[Box]) -> Box:
     return replace(
         first,
         kind="scope" if any(box.kind == "scope" for box in group) else "layers",
-        name=f"{first.name}..{last.name}",
+        name=f"{first.name.partition('..')[0]}..{end_of(last.name)}",
         lines=tuple(lines),
         layers=tuple(layer for box in group for layer in box.layers),
         behind=tuple(layer for box in group for layer in box.behind),
@@ -294,6 +321,17 @@ def _as_one(group: Sequence[Box]) -> Box:
         gathered=True,
         told=all(box.told for box in group if box.kind == "scope"),
     )
+
+
+def end_of(name: str) -> str:
+    """The last of those that a name stands for.
+
+    >>> end_of("layer3.1..22"), end_of("cell_0..cell_5"), end_of("conv1.0")
+    ('layer3.22', 'cell_5', 'conv1.0')
+    """
+    first, folds, last = name.partition("..")
+    scope = first.rpartition(".")[0]
+    return f"{scope}.{last}" if folds and scope else last or first
 
 
 def _runs(group: Sequence[Box]) -> list[list[list[BoxLine]]]:
@@ -446,6 +484,19 @@ class Plans:
         except _Full:
             return None
 
+    @cached_property
+    def kindred(self) -> Plan | None:
+        """The plan at depth 1, scopes of one kind that follow one another on maps of one size being one;
+        ``None`` where there are none.
+        """
+        folds = self.repeats.folds([self.repeats.root])
+        if all(isinstance(run, Fold) for run in _runs_of_scopes(folds, self.network)):
+            return None
+        try:
+            return _Planner(self, 1, PAGE, kindred=True).plan()
+        except _Full:
+            return None
+
     def made(self, depth: int, most: int) -> Plan | None:
         """The plan at a depth; ``None`` where it has more than ``most`` boxes, or too long connections."""
         try:
@@ -458,8 +509,12 @@ class Plans:
 class _Planner:
     """Lays the children of the tree out as boxes and scopes, at one depth."""
 
-    def __init__(self, plans: Plans, depth: int, most: int, *, flat: bool = False) -> None:
+    def __init__(
+        self, plans: Plans, depth: int, most: int, *, flat: bool = False, kindred: bool = False
+    ) -> None:
         self.plans = plans
+        #: Whether scopes of one kind that follow one another are one box.
+        self.kindred = kindred
         #: Whether no scope is drawn around others, and those that were open would have been.
         self.flat = flat
         self.opened: list[str] = []
@@ -489,7 +544,9 @@ class _Planner:
         edges, sources = self.edges()
         if _crossed(edges) > LEVELS:
             raise _Full(f"{LEVELS:,} levels for its connections to cross")
-        self.behind = grouped((self.box_of[layer.name], layer) for layer in self.network.layers)
+        self.behind = grouped(
+            (self.box_of[layer.name], layer) for layer in self.network.layers if layer.name in self.box_of
+        )
         renumbered = self.dissolve()
         boxes = tuple(
             self.box(i, draft, sources.get(i, ()), renumbered) for i, draft in enumerate(self.drafts)
@@ -505,7 +562,8 @@ class _Planner:
             if not frame.dissolved
         )
         wires = (*bypasses(boxes, edges), *self.stopping())
-        return Plan(self.network, self.depth, boxes, wires, scopes, self.plans.failed)
+        idle = tuple(layer.name for layer in self.network.layers if layer.name not in self.box_of)
+        return Plan(self.network, self.depth, boxes, wires, scopes, self.plans.failed, idle=idle)
 
     def add(self, draft: _Draft) -> int:
         if len(self.drafts) >= self.most:
@@ -550,8 +608,26 @@ class _Planner:
     # --- boxes --------------------------------------------------------------------------------
 
     def place(self, trees: Sequence[Tree], scope: int, level: int, repeats: int) -> None:
-        for fold in self.plans.repeats.folds(trees):
-            self.fold(fold, scope, level, repeats)
+        folds = self.plans.repeats.folds(trees)
+        if not self.kindred:
+            for fold in folds:
+                self.fold(fold, scope, level, repeats)
+            return
+        for run in _runs_of_scopes(folds, self.network):
+            if isinstance(run, Fold):
+                self.fold(run, scope, level, repeats)
+            else:
+                self.run(run, scope, repeats)
+
+    def run(self, trees: list[Tree], scope: int, repeats: int) -> None:
+        """Scopes that follow one another as one box."""
+        layers = [layer for tree in trees for layer in tree.layers]
+        name, count = span(trees[0].path, trees[-1].path), len(trees)
+        draft = _Draft("scope", layers, scope, repeats * count, trees[0], _times(count, layers), count, name)
+        number = self.add(draft)
+        self.alike |= {layer.name: [layer] for layer in layers}
+        self.box_of |= dict.fromkeys((layer.name for layer in layers), number)
+        self.drawn += layers
 
     def fold(self, fold: Fold, scope: int, level: int, repeats: int) -> None:
         first, count = fold.copies[0], fold.count
@@ -575,6 +651,12 @@ class _Planner:
     ) -> None:  # fmt: skip
         child = column[0]
         layers = layers_of(child)
+        if (
+            repeats == 1
+            and not self.plans.failed
+            and all(is_idle(one, self.plans.consumers) for one in layers)
+        ):
+            return
         is_open = isinstance(child, Tree) and level < self.depth and child.path not in self.plans.closed
         if self.flat and isinstance(child, Tree) and (is_open or _is_list(child)):
             if note:
@@ -830,6 +912,11 @@ def flowing_into(layer: Layer) -> Iterable[tuple[str, Shape]]:
     return () if layer.facts.reach is NOWHERE else zip(layer.inputs, layer.input_shapes, strict=True)
 
 
+def is_idle(layer: Layer, consumers: Mapping[str, list[str]]) -> bool:
+    """Whether a layer is a parameter that nothing reads, so that what it is in training is not seen."""
+    return layer.facts.reach is NOWHERE and not consumers.get(layer.name)
+
+
 def _is_list(tree: Tree) -> bool:
     """Whether the parts of a scope have nothing to do with each other."""
     made = [{layer.name for layer in layers_of(child)} for child in tree.children]
@@ -904,10 +991,44 @@ def _is_one_of(name: str, scope: str) -> bool:
     return name != inner and (".." in inner or is_position(inner))
 
 
+def _runs_of_scopes(folds: Iterable[Fold], network: Network) -> Iterator[Fold | list[Tree]]:
+    """Scopes of one kind that follow one another, each reading the one before; and all else as it is."""
+    runs: list[Fold | list[Tree]] = []
+    for fold in folds:
+        copies = zip(*(column[: fold.count] for column in fold.columns), strict=True)
+        some = [child for copy in copies for child in copy]
+        if not all(isinstance(child, Tree) and network.headed(child.path) for child in some):
+            runs.append(fold)
+            continue
+        for tree in some:
+            assert isinstance(tree, Tree)
+            if runs and isinstance(before := runs[-1], list) and _is_next(tree, before[-1], network):
+                before.append(tree)
+            else:
+                runs.append([tree])
+    for run in runs:
+        if isinstance(run, list) and len(run) == 1:
+            run = Fold(((run[0],),), (tuple(run[0].layers),))
+        yield run
+
+
+def _is_next(tree: Tree, before: Tree, network: Network) -> bool:
+    """Whether a scope is of the kind of another that it reads, on maps of the same size."""
+    made = {layer.name for layer in before.layers}
+    return (
+        network.headed(tree.path) == network.headed(before.path)
+        and tree.layers[-1].shape == before.layers[-1].shape
+        and any(not made.isdisjoint(layer.inputs) for layer in tree.layers)
+    )
+
+
 def _note(fold: Fold) -> str:
-    weights = any(layer.params for layer in fold.copies[0])
-    own = ", each with its own weights" if weights else ""
-    return "; ".join([f"x{fold.count:,}{own}", *fold.changes])
+    return "; ".join([_times(fold.count, fold.copies[0]), *fold.changes])
+
+
+def _times(count: int, layers: Iterable[Layer]) -> str:
+    own = ", each with its own weights" if any(layer.params for layer in layers) else ""
+    return f"x{count:,}{own}"
 
 
 def short(layer: Layer, instead: Mapping[str, str] = {}) -> str:

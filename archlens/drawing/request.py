@@ -156,6 +156,15 @@ class Request(Drawn):
                 if plan.is_gathered:
                     yield self.labelled(plan)
 
+    def closest(self) -> Iterator[Plan]:
+        """Those with least boxes, for a page that ends and holds no other."""
+        kindred = self.plans.kindred
+        if kindred is not None:
+            yield self.labelled(kindred)
+        for plan in filter(None, (self.plans.at(1), kindred)):
+            if (merged := plan.gathered(across=True, merging=True)).is_gathered:
+                yield self.labelled(merged)
+
     def is_last(self, plan_: Plan) -> bool:
         """Whether a plan is the last choice: its depth was asked for, or there is no level left to fold."""
         return self.depth is not None or plan_.depth < 2

@@ -29,7 +29,7 @@ from ..picture import (
     rounded_line,
 )
 from ..placing import ASIDE, MARGIN, Area, Given, Link, Pads
-from ..plan import PAGE, Box, BoxLine, DrawnScope, Plan, is_position, spread
+from ..plan import PAGE, Box, BoxLine, DrawnScope, Plan, gathering, is_position, spread
 from ..request import Request
 from ..theme import Theme
 
@@ -98,8 +98,6 @@ _FLAT = 3
 #: on their sides.
 _NARROWER = (220.0, 190.0, 165.0, 145.0, 125.0, 110.0, 98.0, 88.0, 80.0, 75.0, 70.0, 64.0)
 _TIGHT = 98.0
-#: What is said of boxes of several lines.
-GATHERED = "Lines of a box follow one another; what follows a layer in it is left out."
 #: The signs behind which a name may be parted: not the point of a number.
 _SIGNS = re.compile(r"[_\- ]|(?<![0-9])\.|\.(?![0-9])")
 #: The space after a box beside which no shape stands, and that between two such boxes.
@@ -338,20 +336,21 @@ def _gathered(request: Request, best: Laid, ways: Sequence[str], deeper: int = 0
     for plan in plans if "tb" in ways else ():
         if (bent := _u_of(request, plan, only=True)) is not None:
             return bent
-    for plan in plans:
-        for words, way in product((*_WORDS, _NARROWER_WORDS), ways):
-            found = _laid(request, plan, words, way, only=True)
+    for some in (plans, [*request.closest()] if request.page.bounded else []):
+        for plan in some:
+            for words, way in product((*_WORDS, _NARROWER_WORDS), ways):
+                found = _laid(request, plan, words, way, only=True)
+                assert found is not None
+                if found.over[0] and words is _NARROWER_WORDS:
+                    found = _narrowed(request, found)
+                if not found.over[0] and found.share <= most:
+                    return found
+                best = min(best, found, key=lambda one: one.over)
+        for plan, widest in product(some if request.page.bounded and "tb" in ways else (), _NARROWEST):
+            found = _laid(request, plan, _CLOSEST_WORDS._replace(widest=widest), "tb", only=True)
             assert found is not None
-            if found.over[0] and words is _NARROWER_WORDS:
-                found = _narrowed(request, found)
-            if not found.over[0] and found.share <= most:
+            if found.over == (0.0, 0.0):
                 return found
-            best = min(best, found, key=lambda one: one.over)
-    for plan, widest in product(plans if request.page.bounded and "tb" in ways else (), _NARROWEST):
-        found = _laid(request, plan, _CLOSEST_WORDS._replace(widest=widest), "tb", only=True)
-        assert found is not None
-        if found.over == (0.0, 0.0):
-            return found
     return best
 
 
@@ -1020,13 +1019,11 @@ def _families(plan: Plan, theme: Theme) -> list[Sign | Ramp]:
 
 def _notes(request: Request, plan: Plan, words: _Words) -> list[str]:
     """What was left out for the page."""
-    notes = [*folded(request, plan), *spread(plan)]
+    notes = [*folded(request, plan), *spread(plan), *gathering(plan)]
     if (heat := _heat(request, plan)) is not None:
         notes += heat.notes()
     elif any(_bars(box, words) for box in plan.boxes):
         notes.append("A bar to the right in a box is a layer that follows.")
-    if plan.is_gathered:
-        notes.append(GATHERED)
     if badges := [_count(scope) for scope in plan.scopes if scope.note]:
         own = any("own weights" in scope.note for scope in plan.scopes)
         weights = ", each with its own weights" if own else ""

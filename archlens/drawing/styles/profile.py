@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from math import inf
 from typing import NamedTuple
 
@@ -15,19 +16,24 @@ from ..fit import SMALL
 from ..frame import NAME, Shifted, Sign, around, folded, framed, room
 from ..metrics import fitted, width, wrapped
 from ..picture import Group, Item, Picture, Rect, Text, arrow_head, line
-from ..plan import Box, Plan
+from ..plan import Box, Plan, spread
 from ..request import Request
 from ..theme import Theme
 
-#: Height of a row, of the head, and of the space between charts that stand one above the other.
-_ROW, _HEAD, _SPACE = 16.0, 34.0, 18.0
+#: Height of a row, of one in which two names stand one above the other, of the head, and of the space between
+#: charts that stand so.
+_ROW, _DOUBLE, _HEAD, _SPACE = 16.0, 26.0, 34.0, 18.0
 #: The narrowest and the widest chart; how much of it the bars take, and the least for the words behind them.
 _SLIM, _CHART, _SHARE, _BEHIND = 96.0, 160.0, 0.6, 52.0
 #: The least and the most width of the names, where there is room for more and where there is not, and what
 #: they and what stands beside them are kept apart by.
 _NARROW, _WIDE, _SHORT, _APART = 220.0, 460.0, 100.0, 30.0
-#: The height of a bar, and how far below the top of its row the words stand.
-_BAR, _BASE = 10.0, 11.2
+#: How many rows are few.
+_FEW = 8
+#: The height of a bar, and how far below the middle of its row the words stand.
+_BAR, _BASE = 10.0, 3.2
+#: How far apart two names in a row stand.
+_LINE = 11.0
 #: The least that a coordinate says, so that there is something of whatever is not zero.
 _HAIR = 0.1
 #: Dashes of what runs in training only, and of the line that bars are held against.
@@ -62,6 +68,13 @@ class _Grid(NamedTuple):
     across: int
     chart: float
     names: float
+    #: The height of a row.
+    row: float
+
+    @property
+    def base(self) -> float:
+        """How far below the top of a row the words stand."""
+        return self.row / 2 + _BASE
 
     @property
     def bars(self) -> float:
@@ -76,25 +89,19 @@ class _Grid(NamedTuple):
     def size(self, boxes: int) -> tuple[float, float]:
         """Width and height with so many rows."""
         rows = len(CHARTS) // self.across
-        return self.width, rows * (_HEAD + boxes * _ROW + _SPACE) - _SPACE + 4
+        return self.width, rows * (_HEAD + boxes * self.row + _SPACE) - _SPACE + 4
 
 
 def draw(request: Request) -> Picture:
     """Four charts over the same rows: side by side, or where there is no room for that, in several rows."""
     theme, fields = request.colors, request.plans.fields
-    for plan in request.choices():
-        boxes = [box for box in plan.boxes if box.kind != "input"]
-        notes = _notes(request, fields, boxes, plan)
-        wide, high = room(request, around(request, _signs(boxes, theme), notes))
-        grid = _grid(boxes, wide)
-        if grid.size(len(boxes))[1] <= high:
-            break
+    plan, boxes, notes, grid = _chosen(request)
     charts: list[tuple[Chart, list[Bar]]] = [
         (chart, [chart.bar(box, fields) if box.behind else Bar(None, "") for box in boxes])
         for chart in CHARTS
     ]
     items: list[Item] = []
-    step = _HEAD + len(boxes) * _ROW + _SPACE
+    step = _HEAD + len(boxes) * grid.row + _SPACE
     for row in range(len(CHARTS) // grid.across):
         drawn = _row(charts[row * grid.across :][: grid.across], boxes, grid, request, plan)
         items.append(Shifted(0, row * step).group(tuple(drawn)))
@@ -109,12 +116,30 @@ def draw(request: Request) -> Picture:
     )
 
 
+def _chosen(request: Request) -> tuple[Plan, list[Box], list[str], _Grid]:
+    """The deepest plan that the page holds; where it ends, rather several layers a row than few rows."""
+    tried = []
+    ends = request.page.bounded and request.depth is None
+    for plan in chain(request.choices(), *([request.gathered(), request.closest()] if ends else [])):
+        boxes = [box for box in plan.boxes if box.kind != "input"]
+        notes = _notes(request, request.plans.fields, boxes, plan)
+        wide, high = room(request, around(request, _signs(boxes, request.colors), notes))
+        grid = _grid(boxes, wide)
+        tried.append((grid.size(len(boxes))[1] <= high, plan, boxes, notes, grid))
+        if tried[-1][0] and (len(boxes) >= _FEW or not ends):
+            break
+    held = [one for one in tried if one[0]]
+    return max(held, key=lambda one: min(len(one[2]), _FEW))[1:] if held else tried[-1][1:]
+
+
 def _grid(boxes: Sequence[Box], wide: float) -> _Grid:
     """As many charts side by side as there is room for."""
     across = next((count for count in (4, 2) if wide >= _SHORT + count * _SLIM), 1)
     needed = _width(boxes)
     chart = min(max((wide - needed) / across, _SLIM), _CHART)
-    return _Grid(across, chart, max(min(needed, wide - across * chart), _SHORT))
+    names = max(min(needed, wide - across * chart), _SHORT)
+    double = needed > names and any(box.gathered for box in boxes)
+    return _Grid(across, chart, names, _DOUBLE if double else _ROW)
 
 
 def _row(
@@ -123,10 +148,10 @@ def _row(
     """Some of the charts over all rows."""
     theme, fields, names = request.colors, request.plans.fields, grid.names
     items: list[Item] = []
-    bottom = _HEAD + len(boxes) * _ROW
+    bottom = _HEAD + len(boxes) * grid.row
     for i, box in enumerate(boxes):
-        items += _named(box, _HEAD + i * _ROW, grid, theme)
-    low = bottom + 2 - (_ROW if plan.failed is not None else 0)
+        items += _named(box, _HEAD + i * grid.row, grid, theme)
+    low = bottom + 2 - (grid.row if plan.failed is not None else 0)
     for column, (chart, bars) in enumerate(charts):
         x = names + column * grid.chart
         mark = chart.mark(fields)
@@ -135,10 +160,10 @@ def _row(
         rows = [
             item
             for i, (box, bar) in enumerate(zip(boxes, bars, strict=True))
-            for item in _drawn(bar, box, x, _HEAD + i * _ROW, scale, grid, theme)
+            for item in _drawn(bar, box, x, _HEAD + i * grid.row, scale, grid, theme)
         ]
         axis = line((x, _HEAD - 2), (x, low), stroke=theme.border, thickness=0.8)
-        held = _mark(x + mark * scale, low, rows, theme) if mark else ()
+        held = _mark(x + mark * scale, low, rows, grid, theme) if mark else ()
         total = chart.total(plan.network)
         if width(total, SMALL) > grid.chart - 4:
             total = total.removeprefix("of an input ").removeprefix("of ")
@@ -157,7 +182,7 @@ def _drawn(bar: Bar, box: Box, x: float, top: float, scale: float, grid: _Grid, 
     """The bar of a row, or the arrow of what has no length, and the words behind it."""
     color = theme.color(_family(box)) if _family(box) else theme.border
     items: list[Item] = []
-    y = top + (_ROW - _BAR) / 2
+    y = top + (grid.row - _BAR) / 2
     long = 0.0
     if bar.length == inf:
         long = grid.bars
@@ -169,19 +194,19 @@ def _drawn(bar: Bar, box: Box, x: float, top: float, scale: float, grid: _Grid, 
         dash = _TRAINING if box.training else ()
         rect = Rect(x, y, long, _BAR, theme.shade(color, 0.6), color, 0.6, 0, dash)
         items.append(rect)
-    items.append(Text(x + long + 4, top + _BASE, bar.text, SMALL, theme.muted))
+    items.append(Text(x + long + 4, top + grid.base, bar.text, SMALL, theme.muted))
     return items
 
 
-def _mark(x: float, low: float, drawn: Sequence[Item], theme: Theme) -> Iterator[Item]:
+def _mark(x: float, low: float, drawn: Sequence[Item], grid: _Grid, theme: Theme) -> Iterator[Item]:
     """A line down all rows, but for those whose words stand there."""
     start = _HEAD - 2
     for item in drawn:
         if isinstance(item, Text) and item.x - 2 < x < item.x + width(item.text, item.size) + 2:
-            top = item.y - _BASE
+            top = item.y - grid.base
             if start < top:
                 yield line((x, start), (x, top), stroke=theme.muted, thickness=0.8, dash=_MARK)
-            start = top + _ROW
+            start = top + grid.row
     if start < low:
         yield line((x, start), (x, low), stroke=theme.muted, thickness=0.8, dash=_MARK)
 
@@ -208,20 +233,30 @@ def _named(box: Box, y: float, grid: _Grid, theme: Theme) -> list[Item]:
     called = box.lines[0].name if box.is_unnamed else box.name
     left = max(space / 2, space - width(called[:100], SMALL, bold=True))
     what = fitted(box.lines[0].what, SMALL, left) if grid.names >= _NARROW else ""
-    name = fitted(called, SMALL, space - width(what, SMALL), bold=True)
-    base = y + _BASE
+    base = y + grid.base
+    parts = [called]
+    if box.gathered and grid.row > _ROW:
+        first, last = called.split("..")
+        parts = [first, f"to {last}"]
+    parts = [fitted(part, SMALL, space - width(what, SMALL), bold=True) for part in parts]
+    parts[-1] += times
     mark = theme.color(_family(box)) if _family(box) else color if box.kind == "failed" else theme.border
     items: list[Item] = [
-        Rect(0, y + 3, 4, _ROW - 6, mark),
-        Text(9, base, name + times, SMALL, color, bold=True),
+        Rect(0, y + 3, 4, grid.row - 6, mark),
+        *(
+            Text(9, base + _LINE * (i - (len(parts) - 1) / 2), text, SMALL, color, bold=True)
+            for i, text in enumerate(parts)
+        ),
         Text(grid.names - 12, base, what, SMALL, theme.muted, "end"),
-        line((0, y + _ROW), (grid.width, y + _ROW), stroke=theme.box, thickness=0.8),
+        line((0, y + grid.row), (grid.width, y + grid.row), stroke=theme.box, thickness=0.8),
     ]
     return [Group("row", tuple(items), box.title)]
 
 
 def _family(box: Box) -> str:
-    """The family that colours a row; none for a scope of several."""
+    """The family that colours a row; none for a scope of several, and of a few layers that which is most."""
+    if box.gathered and box.kind == "layers":
+        return max(box.layers, key=lambda layer: (layer.params, layer.macs)).op.family
     families = {layer.op.family for layer in box.layers if layer.params} or {
         layer.op.family for layer in box.layers[:1]
     }
@@ -298,11 +333,13 @@ def _notes(request: Request, fields: ReceptiveFields, boxes: list[Box], plan: Pl
         notes[0] += " An arrow is no length: everything that is let through, however large the input."
     if any(box.repeats > 1 for box in boxes):
         notes.append("x3 stands for three, of which the row shows the sum, and the field of the last.")
+    if plan.is_gathered:
+        notes.append("A row with two names stands for all from the one to the other.")
     if any(box.training for box in boxes):
         notes.append("MACs in brackets, with dashed bars, belong to heads that run only in training.")
     if len(request.network.inputs) > 1:
         notes.append(f"The receptive field is that on the input {printable(fields.input)[:80]}.")
-    return [*notes, *folded(request, plan)]
+    return [*notes, *spread(plan), *folded(request, plan)]
 
 
 def _described(boxes: list[Box], charts: list[tuple[Chart, list[Bar]]], request: Request) -> str:

@@ -27,6 +27,8 @@ from ..plan import (
     Plans,
     bypasses,
     flowing_into,
+    gathering,
+    is_idle,
     is_position,
     layer_line,
     short,
@@ -35,7 +37,7 @@ from ..plan import (
 from ..request import Request
 from ..structure import Kind, Piece, Run, Structure, period
 from ..theme import Theme
-from .graph import GATHERED, Laid, chosen, fitting, painted, ways_around, widens
+from .graph import Laid, chosen, fitting, painted, ways_around, widens
 
 #: The space within the frame of a block, between frames, and between them and the stages.
 _PAD, _GAP, _ASIDE = 6.0, 12.0, 22.0
@@ -153,11 +155,7 @@ def draw(request: Request) -> Picture:
         items,
         (sheet.width, sheet.height),
         signs=_signs(_shown(sheet), theme),
-        notes=[
-            *_notes(structure, sheet.macro.plan, [panel.kind for _, _, panel in sheet.panels]),
-            *spread(sheet.macro.plan),
-            *_told(sheet),
-        ],
+        notes=_noted_of(structure, sheet),
         shows="its stages and their blocks",
         description=_described(request, structure, sheet),
     )
@@ -193,7 +191,7 @@ def _sheet(request: Request) -> tuple[Structure, _Sheet]:
 
     def cost(one: _Sheet) -> tuple[float, ...]:
         ways = ways_around(_shown(one), request.colors)
-        left = room(request, around(request, [*signs, *ways], [*notes, *_told(one)]))
+        left = room(request, around(request, [*signs, *ways], _noted_of(structure, one)))
         wide, longer = one.over(left)
         high = longer if request.page.bounded else 0.0
         layout = one.macro.layout
@@ -349,7 +347,11 @@ def _macro(request: Request, structure: Structure) -> Plan:
         at[name] = len(boxes)
         line = BoxLine(printable(name), "" if name == "input" else "input", "")
         boxes.append(_box(len(boxes), "input", name, [line], [], shape, f"{printable(name)}: {shape}"))
+    consumers = request.plans.consumers
+    idle = [layer.name for layer in network.layers if not failed and is_idle(layer, consumers)]
     for piece in structure.pieces:
+        if all(layer.name in idle for layer in piece.layers):
+            continue
         number = len(boxes)
         at |= {layer.name: number for layer in piece.layers}
         boxes.append(
@@ -364,9 +366,8 @@ def _macro(request: Request, structure: Structure) -> Plan:
             )
         )
     for layer in network.layers:
-        head = at[layer.name]
         for name, shape in flowing_into(layer):
-            if at[name] != head:
+            if at[name] != (head := at[layer.name]):
                 fed.setdefault((at[name], head), layer)
                 leaving.setdefault(at[name], []).append(shape)
     for number, shapes in leaving.items():
@@ -378,7 +379,8 @@ def _macro(request: Request, structure: Structure) -> Plan:
         title = f"{printable(failed.name)}: {printable(failed.op)}; {printable(failed.why)}"
         edges += [Edge(at[name], len(boxes), "", False) for name in dict.fromkeys(failed.inputs)]
         boxes.append(_box(len(boxes), "failed", failed.name, [line], [], None, title))
-    return Plan(network, 1, tuple(boxes), tuple(edges), (), failed)
+    left_out = tuple(name for name in idle if name not in at)
+    return Plan(network, 1, tuple(boxes), tuple(edges), (), failed, idle=left_out)
 
 
 def _box(
@@ -632,9 +634,16 @@ def _notes(structure: Structure, plan: Plan, kinds: Iterable[Kind]) -> list[str]
     return [f"{'; '.join(words)}."] if words else []
 
 
+def _noted_of(structure: Structure, sheet: _Sheet) -> list[str]:
+    """All notes beneath stages and blocks."""
+    plan = sheet.macro.plan
+    kinds = [panel.kind for _, _, panel in sheet.panels]
+    return [*_notes(structure, plan, kinds), *spread(plan), *_told(sheet)]
+
+
 def _told(sheet: _Sheet) -> list[str]:
     """Notes on what is gathered for the page, and on blocks for which it has no room."""
-    told = [GATHERED] if sheet.macro.plan.is_gathered else []
+    told = gathering(sheet.macro.plan)
     if sheet.left_out:
         listed = ", ".join(f"{kind.name} (--scope {printable(kind.shown.path)})" for kind in sheet.left_out)
         told.append(f"Left out for want of room: {listed}.")

@@ -8,6 +8,7 @@ vectors are bars.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from itertools import product
 from typing import NamedTuple
@@ -27,6 +28,8 @@ _SIZES = ((150.0, 6), (120.0, 6), (120.0, 4), (96.0, 4), (96.0, 3), (76.0, 3), (
 _LEAST = 56.0, 3
 #: How many slabs beside the input there are at least where levels are folded so that one line holds them.
 _SLABS = 6
+#: Of how many lines captions say what there is where nothing else ends with its page.
+_TIGHT = (3, 1)
 #: How many stages there may be.
 _STAGES = 24
 
@@ -69,6 +72,7 @@ class _Way(NamedTuple):
     most: int
     valley: Valley | None
     stacked: bool
+    tight: int = 0
 
     @property
     def is_possible(self) -> bool:
@@ -78,15 +82,40 @@ class _Way(NamedTuple):
         """
         return len(self.stages) <= _STAGES and not any(box.repeats > box.fold for box in self.plan.boxes)
 
+    def is_whole(self, request: Request) -> bool:
+        """Whether it is in one line, or a U."""
+        return self.artist(request).is_whole
+
     def artist(self, request: Request) -> Artist:
         """Who draws them so, each stage in a place of its own."""
         stages = [copy(stage) for stage in self.stages]
-        return Artist(request, self.plan, stages, self.tall, self.most, self.valley, stacked=self.stacked)
+        return Artist(
+            request, self.plan, stages, self.tall, self.most, self.valley,
+            stacked=self.stacked, tight=self.tight,
+        )  # fmt: skip
 
 
 def _chosen(request: Request) -> tuple[_Way, Picture]:
+    """As the page holds it; or the least that there is of the plans that are asked for."""
+    least, found = _held(request, request.choices())
+    # where it is in several lines, fewer boxes may be in one
+    several = request.depth is None and not (found and found[0].is_whole(request))
+    if several and (kindred := request.plans.kindred) is not None:
+        _, other = _held(request, [request.labelled(kindred)])
+        if other and (not found or other[0].is_whole(request)):
+            found = other
+    for words in _TIGHT if request.page.bounded else ():
+        if found is None:
+            _, found = _held(request, request.choices(), tight=words)
+    return found or (least, least.artist(request).picture())
+
+
+def _held(
+    request: Request, plans: Iterable[Plan], *, tight: int = 0
+) -> tuple[_Way, tuple[_Way, Picture] | None]:
+    """The last way that is tried, and the one that the page holds of some plans."""
     held: tuple[_Way, Picture] | None = None
-    for plan in request.choices():
+    for plan in plans:
         plan = plan.thinned()
         stages = stages_of(plan)
         valleys = valleys_of(stages, lying=request.page.lying)
@@ -94,7 +123,7 @@ def _chosen(request: Request) -> tuple[_Way, Picture]:
         for (valley, stacked), (tall, most) in product(ways, (*_SIZES, _LEAST)):
             if (tall, most) == _LEAST and valley is None:
                 continue
-            way = _Way(plan, stages, tall, most, valley, stacked)
+            way = _Way(plan, stages, tall, most, valley, stacked, tight)
             if not way.is_possible:
                 continue
             artist = way.artist(request)
@@ -105,9 +134,9 @@ def _chosen(request: Request) -> tuple[_Way, Picture]:
             if not _ends(request, picture):  # what is carried from line to line takes more than was reckoned
                 continue
             if whole:
-                return way, picture
+                return way, (way, picture)
             held = way, picture
-    return held or (way, way.artist(request).picture())
+    return way, held
 
 
 def _ends(request: Request, picture: Picture) -> bool:

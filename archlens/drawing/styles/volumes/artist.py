@@ -31,7 +31,7 @@ from ...picture import (
     polygon,
     rounded_line,
 )
-from ...plan import Box, Edge, Plan, is_position, is_unnamed, spread
+from ...plan import Box, Edge, Plan, end_of, is_position, is_unnamed, spread
 from ...request import LABELS, Request
 from ...theme import Theme
 from .stages import Slab, Stage, Valley, reads_apart
@@ -147,6 +147,7 @@ class Artist:
         valley: Valley | None = None,
         *,
         stacked: bool = False,
+        tight: int = 0,
     ) -> None:
         self.theme: Theme = request.colors
         self.request = request
@@ -172,7 +173,9 @@ class Artist:
         #: The widest caption, and how many of its lines say what there is.
         beside = next(wide for least, wide in _BESIDE if tall >= least)
         self.words_wide = _WORDS if valley is None else max(beside, _STACKED * stacked)
-        self.words_most = _WHAT - (valley is not None)
+        self.words_most = tight or _WHAT - (valley is not None)
+        #: The space between lines, and whether these may be broken wherever they are full.
+        self.between, self.tight = _ROW / 2 if tight else _ROW, bool(tight)
         #: Whether several rows of stages stand one above the other.
         self.branches = not self.levels and any(stage.row for stage in stages)
         #: What is written: where, and whether it leads there from above; and the areas that are taken.
@@ -260,7 +263,7 @@ class Artist:
         return (
             self.size[0] <= wide
             and self.size[1] <= high
-            and all(self.is_open(column) for column in self.breaks if column < self.stages[-1].column)
+            and (self.tight or all(map(self.is_open, self.breaks - {self.stages[-1].column})))
         )
 
     @property
@@ -288,19 +291,69 @@ class Artist:
                 far = self.spread(chosen, x + named)
             self.line |= dict.fromkeys(chosen, number)
             right = max(right, far + (_INTO if chosen[-1] != last else 0.0))
-            # room for what goes around other stages, and for what goes on in further lines
-            y += _LANE * (1 + max(self.storeys(chosen).values(), default=-1))
-            y += _LANE * any(
-                self.stages[head].column > chosen[-1] + 1 for stage in some for head in stage.out
-            )
-            for row in sorted({stage.row for stage in some}):
-                within = [stage for stage in some if stage.row == row]
-                up = max(self.extent(stage)[1] + self.bow(stage) for stage in within)
-                for stage in within:
-                    stage.y = y + up
-                y = self.write(within) + _ROW
+            y = self.pile(some, chosen, y) + self.between
             self.breaks.add(chosen[-1])
-        return right, y - _ROW
+        return right, y - self.between
+
+    def pile(self, stages: Sequence[Stage], columns: Sequence[int], y: float) -> float:
+        """Set the rows of a line beneath one another, each as high as others let it; where they end.
+
+        Above each is room for what goes around others of it.
+        """
+        storeys = self.storeys(columns)
+        taken: list[Area] = []
+        for row in sorted({stage.row for stage in stages}):
+            within = [stage for stage in stages if stage.row == row]
+            over = {ends: lane for ends, lane in storeys.items() if self.over(*ends, columns) == row}
+            lanes = _LANE * (1 + max(over.values(), default=-1))
+            up = max(
+                self.extent(stage)[1] + self.bow(stage) + self.onward(stage, columns) for stage in within
+            )
+            for stage in within:
+                stage.y = y + lanes + up
+            numbers = len(self.numbers)
+            self.write(within)
+            own = list(self.covered(within, columns))
+            own += [_area(x, y, width(text, SMALL), anchor) for x, y, text, anchor in self.numbers[numbers:]]
+            for tail, head in over:
+                start, stage = self.stages[tail], self.stages[head]
+                left = start.x if start.column in columns else 0.0
+                own.append((left, y, stage.x + self.long(stage), y + lanes))
+            free = (a[1] - self.between - b[3] for a, b in product(own, taken) if a[0] < b[2] and b[0] < a[2])
+            lift = max(min(free, default=0.0), 0.0)
+            for stage in within:
+                stage.y -= lift
+                x, base, anchor = self.words[self.number(stage)]
+                self.words[self.number(stage)] = (x, base - lift, anchor)
+            self.numbers[numbers:] = [
+                (x, y - lift, text, anchor) for x, y, text, anchor in self.numbers[numbers:]
+            ]
+            taken += [(left, top - lift, right, low - lift) for left, top, right, low in own]
+            y = max(area[3] for area in taken) + self.between
+        return y - self.between
+
+    def onward(self, stage: Stage, columns: Sequence[int]) -> float:
+        """The room above a stage for what goes on from it in further lines."""
+        return _LANE * any(self.stages[head].column > columns[-1] + 1 for head in stage.out)
+
+    def covered(self, stages: Sequence[Stage], columns: Sequence[int]) -> Iterator[Area]:
+        """What stages of a row take up on a line, with their captions and the lines between them."""
+        for stage in stages:
+            yield from (area for one in self.placed(stage) for area in one.covers())
+            left, top, right, low = self.placed(stage)[-1].area
+            yield left, top - self.bow(stage) - self.onward(stage, columns), right, low
+            x, y, _ = self.words[self.number(stage)]
+            half = self.half(stage) + 2
+            yield x - half, y - 9, x + half, y - 9 + _CAPTION * len(self.caption(stage))
+            for head in stage.out:
+                column = min(self.stages[head].column, columns[-1])
+                if column > stage.column + 1:
+                    yield stage.x, stage.y - 3, self.left[column], stage.y + 3
+
+    def over(self, tail: int, head: int, columns: Sequence[int]) -> int:
+        """The row of a line over which a connection goes around others."""
+        source, stage = self.stages[tail], self.stages[head]
+        return min(source.row, stage.row) if source.column in columns else stage.row
 
     def named(self, stages: Sequence[Stage], first: int) -> float:
         """How much farther in stages must stand so that what comes to them from other lines can be named."""
@@ -315,7 +368,7 @@ class Artist:
 
     def origin(self, tail: int) -> str:
         """Where something comes from that is carried from another line."""
-        return fitted(f"from {self.stages[tail].boxes[-1].name}", SMALL, 0.8 * _WORDS)
+        return fitted(f"from {end_of(self.stages[tail].boxes[-1].name)}", SMALL, 0.8 * _WORDS)
 
     def bow(self, stage: Stage) -> float:
         return _BOW + 2 if any(slab.skip for slab in stage.slabs) else 0.0
@@ -1051,7 +1104,7 @@ class Artist:
         for line_ in set(self.line.values()):
             storeys |= self.storeys([column for column, number in self.line.items() if number == line_])
         self.carried = {number: [] for number in self.line.values()}
-        for tail, head, edge in self.jumps():
+        for tail, head, edge in sorted(self.jumps(), key=lambda jump: storeys.get(jump[:2], 0)):
             source, stage = self.stages[tail], self.stages[head]
             if self.valley is not None and (tail, head) in self.valley.further and self.levels[tail]:
                 yield Group("edge", tuple(self.linked(tail, head, edge)))
@@ -1101,8 +1154,9 @@ class Artist:
         lie over. What comes from another line comes from where this one begins.
         """
         found: dict[tuple[int, int], int] = {}
-        taken: list[tuple[int, int, int]] = []
-        for tail, head, _ in self.jumps():
+        taken: list[tuple[int, int, int, int]] = []
+        # of what comes from elsewhere the nearest is the lowest, so that no other goes down through its name
+        for tail, head, _ in sorted(self.jumps(), key=lambda jump: self.stretch(jump, columns)):
             source, stage = self.stages[tail], self.stages[head]
             inside = source.column in columns
             if self.valley is not None and (self.levels[tail] or (tail, head) not in self.valley.further):
@@ -1110,11 +1164,16 @@ class Artist:
             if stage.column not in columns or source.column >= stage.column or (source.row and inside):
                 continue
             first, lane = source.column if inside else -1, 0
-            while any(level == lane and a < stage.column and first < b for level, a, b in taken):
+            row = self.over(tail, head, columns)
+            while any((row, lane) == (*some,) and a < stage.column and first < b for *some, a, b in taken):
                 lane += 1
-            taken.append((lane, first, stage.column))
+            taken.append((row, lane, first, stage.column))
             found[tail, head] = lane
         return found
+
+    def stretch(self, jump: tuple[int, int, Edge], columns: Sequence[int]) -> int:
+        """How many columns of a line a connection goes over."""
+        return self.stages[jump[1]].column - max(self.stages[jump[0]].column, columns[0] - 1)
 
     def arc(self, tail: int, head: int, edge: Edge, lane: int) -> Item:
         """Above what lies between: down onto a stage of the first row, or into the space before another."""
@@ -1125,11 +1184,12 @@ class Artist:
         (x0, y0), (x1, y1) = self.crown(source), self.crown(stage, own[into])
         number = self.line[stage.column]
         carried = self.line[source.column] != number
+        columns = [column for column, line_ in self.line.items() if line_ == number]
         between = [
             one.y - self.extent(one)[1] - self.bow(one)
             for one in self.stages
             if source.column <= one.column <= stage.column
-            and min(source.row, stage.row) <= one.row <= 0
+            and self.over(tail, head, columns) <= one.row <= 0
             and self.line[one.column] == number
         ]
         over = [*([] if stage.row else [y1]), *between, *([] if carried else [y0])]
@@ -1143,7 +1203,10 @@ class Artist:
             while any(abs(top - other) < (_LANE if beside else 2 * _LANE) for other in self.carried[number]):
                 top -= 1.0
             self.carried[number].append(top - _LANE * (not beside) / 2)
-            items.append(Text(2, top + 3 if beside else top - 4, called, SMALL, self.theme.muted))
+            base = top + 3 if beside else top - 4
+            if self.request.ground == "theme":  # as behind captions
+                items.append(Rect(0, base - 8, long + 4, 10, self.theme.background))
+            items.append(Text(2, base, called, SMALL, self.theme.muted))
             x0 = 5.0 + long if beside else x0
             items += self.parting(source)
         begin = [(x0, top)] if carried else [(x0, y0), (x0, top)]
@@ -1292,8 +1355,8 @@ def _called(boxes: list[Box], most: float) -> list[str]:
     listed = ", ".join(box.name for box in boxes)
     if width(listed, SMALL, True) <= most:
         return [listed]
-    if len(boxes) > 1 and width(f"{first} to {last}", SMALL, True) <= most:
-        return [f"{first} to {last}"]
+    if len(boxes) > 1 and width(f"{first} to {end_of(last)}", SMALL, True) <= most:
+        return [f"{first} to {end_of(last)}"]
     (scope, name), (other, end) = _parted(first), _parted(last)
     if len(boxes) == 1:
         if is_position(name) and "." in scope:  # a number alone says nothing
@@ -1309,8 +1372,8 @@ def _called(boxes: list[Box], most: float) -> list[str]:
     # the scopes in which they are, as far as they are the same, and in which they are after that
     heads = [one.partition("..")[0].split(".") for one in (first, last)]
     shared = next((i for i, (a, b) in enumerate(zip(*heads, strict=False)) if a != b), None)
-    if shared is None or max(width(one, SMALL, True) for one in (first, f"to {last}")) <= most:
-        return [first, f"to {last}"]
+    if shared is None or max(width(one, SMALL, True) for one in (first, f"to {end_of(last)}")) <= most:
+        return [first, f"to {end_of(last)}"]
     around, start, stop = ".".join(heads[0][:shared]), heads[0][shared], heads[1][shared]
     both = f"{start} to {stop}"
     return [*filter(None, [around]), *([both] if width(both, SMALL, True) <= most else [start, f"to {stop}"])]
