@@ -307,7 +307,9 @@ def _boolean(tree: ast.BoolOp, expression: Expression, scope: Namespace) -> Any:
 
 def _truth(value: Any, tree: ast.expr) -> Any:
     if isinstance(value, TENSORS):
-        raise Problem(tree, f"{describe(value)} is neither true nor false")
+        name = tree.id if isinstance(tree, ast.Name) and tree.id != "x" else ""
+        asked = f"`{name} == none` asks whether there is one" if name else "a condition may ask for its sizes"
+        raise Problem(tree, f"{describe(value)} is neither true nor false", asked)
     return value  # a block, an op or a step is true, as opposed to none
 
 
