@@ -111,6 +111,7 @@ def is_forced(plan: Plan) -> bool:
     return not networkx.check_planarity(graph)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "style", "fit"),
     [
@@ -302,6 +303,7 @@ def test_a_depth_that_is_too_wide_is_said(tmp_path: Path) -> None:
     assert not run("diagram", "resnet50", "-o", str(path)).stderr
     high = run("diagram", "segnet", "--depth", "1", "--fit", "column", "-o", str(path)).stderr
     assert re.search(r"warning: the picture is [\d,]+ pt high, more than the 648 pt that there are", high)
+    assert "take a wider --fit or another --style" in high  # there is no smaller depth
     assert sorted(NAMED) == sorted(FLOORS)
     assert set(style_names()) >= {"graph", "volumes", "profile"}
 

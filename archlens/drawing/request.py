@@ -124,9 +124,14 @@ class Request(Drawn):
             size, most = f"{high:,.0f} {page.unit} high", f"{page.height:g} {page.unit} that there are"
         else:
             return None
+        other = (
+            "a smaller --depth or a wider --fit"
+            if (self.depth or 1) > 1
+            else "a wider --fit or another --style"
+        )
         return Diagnostic(
             f"the picture is {size}, more than the {most}",
-            help=f"text of {page.least:g} {page.unit} needs it; take a smaller --depth or a wider --fit",
+            help=f"text of {page.least:g} {page.unit} needs it; take {other}",
             severity="warning",
         )
 
