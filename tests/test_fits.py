@@ -121,7 +121,6 @@ def is_forced(plan: Plan) -> bool:
         ("yolov4", "volumes", "column"),
         ("fcn8s", "profile", "column"),
         ("nasnet_a_large", "profile", "column"),
-        ("yolov4", "stages", "column"),
         ("deepseek_v3", "stages", "page"),
     ],
 )

@@ -621,6 +621,8 @@ def words(name: str, **options: object) -> list[str]:
         ("bert_base", ["512 of 30522"]),
         ("vgg16", ["128x112x112"] * 2),
         ("deeplabv3_resnet50", ["256x130x130"]),
+        ("whisper_tiny", ["448 of 51865"]),  # to the left of its line
+        ("yolov4", ["128x76x76"] * 2),
     ],
 )
 def test_shapes_are_whole_where_there_is_room_beside_their_lines(name: str, shapes: list[str]) -> None:

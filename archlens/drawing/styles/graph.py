@@ -219,7 +219,8 @@ def painted(laid: Laid, theme: Theme, heat: Heat | None = None, beyond: float = 
         if box.shape or box.id in feeding:
             down = feeding.get(box.id) if box.id not in layout.across else None
             most = 0.0 if lying else _open(laid, areas, box.id, beyond)
-            items += _leaving(box, area, place, lying, down, theme, most)
+            behind = _behind(laid, areas, box.id) if 0.0 < most < width(box.shape, SMALL) else 0.0
+            items += _leaving(box, area, place, lying, down, theme, (most, behind))
     return items
 
 
@@ -244,6 +245,25 @@ def _open(laid: Laid, areas: Sequence[Area], box: int, beyond: float) -> float:
             if min(y0, y1) < low and max(y0, y1) > top:
                 ends.append(max(min(x0, x1), x) if y0 == y1 and max(x0, x1) > x else x0)
     return max(least, min((end for end in ends if end >= x), default=x) - x - 4)
+
+
+def _behind(laid: Laid, areas: Sequence[Area], box: int) -> float:
+    """The same to the left of the line, for a shape that is longer than the room beside it."""
+    area, place, layout = areas[box], laid.layout.boxes[box], laid.layout
+    x = area.x + area.width / 2 - 6
+    top, low = (place.y, area.y) if place.y < area.y else (area.bottom, place.bottom)
+    ends = [0.0]
+    for other, core, one in zip(laid.plan.boxes, areas, layout.boxes, strict=True):
+        if one.y < low and one.bottom > top:
+            shape = core.x + core.width / 2 + 6 + width(other.shape, SMALL)
+            ends.append(core.right if core.y < low and core.bottom > top else max(core.right, shape))
+    for frame in (one for pieces in layout.scopes for one in pieces if one.y < low and one.bottom > top):
+        ends += [frame.x, frame.right]
+    for wire in layout.wires:
+        for (x0, y0), (x1, y1) in pairwise(wire.points):
+            if min(y0, y1) < low and max(y0, y1) > top:
+                ends.append(min(max(x0, x1), x) if min(x0, x1) < x else max(x0, x1))
+    return x - max((end for end in ends if end <= x), default=x) - 4
 
 
 # --- what the page holds --------------------------------------------------------------------------
@@ -835,9 +855,11 @@ def _leaving(
     lying: bool,
     look: tuple[str, float, tuple[float, ...]] | None,
     theme: Theme,
-    room: float,
+    rooms: tuple[float, float],
 ) -> list[Item]:
-    """The shape that leaves a box, beside the line on which it does, where it has so much ``room``."""
+    """The shape that leaves a box: to the right of the line on which it does, or to its left if it has room
+    there alone, of the two ``rooms``.
+    """
     if lying:
         y = area.y + area.height / 2
         text = Text(area.right + 5, y - 4, box.shape, SMALL, theme.muted)
@@ -850,14 +872,16 @@ def _leaving(
             text,
         ]
     x = area.x + area.width / 2
+    room, behind = rooms
     rising = place.y < area.y
     base = area.y - 4.5 if rising else area.bottom + 11
     shape = box.shape
     if ", " in shape and width(shape, SMALL) > room:  # of several the first, whole if there is room
         first = shape.partition(", ")[0]
         shape = next((text for text in (f"{first}, …", f"{first}…") if width(text, SMALL) <= room), first)
-    shape = fitted(shape, SMALL, room)
-    text = Text(x + 6, base, shape, SMALL, theme.muted)
+    text = Text(x + 6, base, fitted(shape, SMALL, room), SMALL, theme.muted)
+    if room < width(shape, SMALL) <= behind:
+        text = Text(x - 6, base, shape, SMALL, theme.muted, "end")
     if look is not None:
         color, thickness, dash = look
         ends = (area.y, place.y - 1) if rising else (area.bottom, place.bottom + 1)
