@@ -1573,7 +1573,7 @@ STRATA: dict[str, Stratum] = {
         kind: Stratum(placed(lambda draw, x, kind=kind: along(draw, x, kind)), turn=channels_last)
         for kind in ("softmax", "normalize", "slice", "mean", "amax")
     },
-    "rotary": Stratum(placed(rotary), turn=tokens),
+    "rotary": Stratum(placed(rotary), (1, 2), tokens),
     "self_attention": Stratum(placed(self_attention), turn=tokens),
     "class_token": Stratum(placed(class_token), turn=tokens),
     "position_embedding": Stratum(placed(position_embedding), turn=tokens),
