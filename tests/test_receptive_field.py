@@ -906,6 +906,69 @@ def test_a_token_sees_nothing_beside_others_that_see_everything() -> None:
     assert verify(network).passed
 
 
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ("pad(1)", "padding"),
+        ("pad(((0, 0), (0, 1)))", "padding"),
+        ('pad(1, mode="reflect")', "everything"),
+        ('pad(1, mode="replicate")', "everything"),
+        ("conv(2, 3, padding=2)", "everything"),
+        ("conv(2, 3, padding=3)", "padding"),
+        ("conv(2, 3, padding=4, dilation=2)", "everything"),
+        ("conv(2, 3, padding=5, dilation=2)", "padding"),
+        ("pad(2) >> conv(2, 3)", "everything"),
+        ("pad(2) >> conv(2, 2)", "padding"),
+        ('pad(2) >> slice(2, -2, axis="height")', "padding"),
+        ('pad(2) >> slice(2, -2, axis="height") >> slice(2, -2, axis="width")', "everything"),
+        ("pad(2) >> max_pool(2)", "padding"),
+        ("pad(1) >> max_pool(2)", "everything"),
+        ("pad(1) >> relu >> adaptive_avg_pool(1)", "everything"),
+        ("pad(1) >> relu >> conv_transpose(2, 2, stride=2)", "padding"),
+        ("conv_transpose(2, 2, stride=2)", "everything"),
+        ("conv_transpose(2, 1, stride=2)", "shorter"),
+        # windows, one of which is padding alone, and the same one position smaller
+        ('pad(((0, 2), (0, 2))) >> rearrange("c (h p=3) (w q=3) -> (h w) (p q) c") >> linear(2)', "padding"),
+        (
+            'pad(((0, 2), (0, 2))) >> rearrange("c (h p=3) (w q=3) -> (h w) (p q) c") >> self_attention(1)',
+            "everything",
+        ),
+        (
+            'pad(((0, 2), (0, 2))) >> rearrange("c (h p=2) (w q=2) -> (h w) (p q) c") >> self_attention(1)',
+            "padding",
+        ),
+    ],
+)
+def test_padding_around_what_sees_everything_sees_nothing(layers: str, expected: str) -> None:
+    """Until each output reads something else as well."""
+    text = f"{{input: 3x4x4, layers: [adaptive_avg_pool(1), upsample(4), x: '{layers}']}}"
+    network = archlens.loads(text)
+    seen = archlens.study(network).receptive_fields["x"]
+    if expected == "everything":
+        assert seen is EVERYWHERE
+    else:
+        assert isinstance(seen, NonUniform)
+        assert expected in seen.reason
+    assert verify(network).passed
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        ("'parameter([2, 3])', identity", "follow"),
+        ("identity, [linear(3)]", "everything"),
+        ("identity, [ref(t)]", "follow"),
+    ],
+)
+def test_tokens_beside_others_that_see_everything(branches: str, expected: str) -> None:
+    """Those that see nothing, or a part, stay what they are."""
+    layers = f"[t: tokens, self_attention(1), 'concat(axis=\"length\")': [{branches}]]"
+    network = archlens.loads(f"{{input: 3x4x4, layers: {layers}}}")
+    seen = archlens.study(network).receptive_fields[network.main]
+    assert seen is EVERYWHERE if expected == "everything" else expected in seen.reason  # type: ignore[union-attr]
+    assert verify(network).passed
+
+
 @pytest.mark.parametrize("name", zoo.SMALLEST)
 def test_fields_on_other_sizes_are_those_found_there(name: str) -> None:
     here = zoo.network(name)

@@ -23,8 +23,23 @@ from .unknown import Unknown
 #: that has no one interval and step, with the reason; or nothing at all.
 Seen = tuple[Field, ...] | Everywhere | NonUniform | None
 
-#: The same on the way, where positions stand elsewhere than on the map that they were.
-_Found = Seen | Arranged
+
+@dataclass(frozen=True)
+class _Padded:
+    """What positions see of a map that has seen everything, since something was padded around it.
+
+    Each of its own positions sees everything, and the padding sees nothing.
+    """
+
+    #: What they see of that map.
+    inside: tuple[Field, ...] | Arranged
+    #: The size of the map along each axis.
+    image: tuple[int, ...]
+    reason: NonUniform
+
+
+#: The same on the way, where positions stand elsewhere than on the map that they were, or are padded.
+_Found = Seen | Arranged | _Padded
 
 #: How many channels are told apart where a layer reads some of them only, and how many layers are gone
 #: back through for it, for each layer of the network.
@@ -52,7 +67,8 @@ class ReceptiveFields:
 
     Padding counts as seen: a field that reaches beyond the image is not cut, nor is one that reaches beyond
     what a crop or a slice has left (:attr:`limits`), where a layer finds padding just as at the border of the
-    image. ``"everywhere"`` means everything that the layers before let through.
+    image. ``"everywhere"`` means everything that the layers before let through; positions that are put beside
+    such a map and see none of it are not: with them a layer is non-uniform.
     """
 
     network: Network
@@ -143,8 +159,13 @@ def _looks_alike(one: Layer, other: Layer) -> bool:
 
 
 def _slides(reach: Reach) -> bool:
-    """Whether it is a window along each axis, none of which cuts the map."""
-    return isinstance(reach, tuple) and not any(window.cuts for window in reach)
+    """Whether it is a window along each axis, which neither cuts the map nor may see padding alone."""
+    return isinstance(reach, tuple) and not any(window.cuts or _pads(window) for window in reach)
+
+
+def _pads(window: Window) -> bool:
+    """Whether some outputs may see nothing of what it looks at, but padding alone."""
+    return window.transposed or max(window.before, window.after) >= window.extent
 
 
 def find(network: Network, input: str = "") -> ReceptiveFields:
@@ -268,7 +289,8 @@ class _Pass:
             windows = reach if isinstance(reach, tuple) else ()
             if limits or any(window.cuts for window in windows):
                 self._limit(layer, windows)
-        said = {name: one.reason if isinstance(one, Arranged) else one for name, one in seen.items()}
+        kept = (Arranged, _Padded)
+        said = {name: one.reason if isinstance(one, kept) else one for name, one in seen.items()}
         return ReceptiveFields(self.network, self.input, said, self.misaligned, limits)
 
     def _limit(self, layer: Layer, windows: Sequence[Window]) -> None:
@@ -350,11 +372,13 @@ class _Pass:
         if found is EVERYWHERE:
             if isinstance(layer.op, ClassToken):
                 return NonUniform(f"{shorten(layer.name)}: its token sees nothing, and all others everything")
-            return found
+            return self._around_all(layer, reach, layer.input_shapes[place])
         if reach is EVERYWHERE:
             return EVERYWHERE
         if isinstance(found, NonUniform):
             return found
+        if isinstance(found, _Padded):
+            return _behind(found, self._through(layer, found.inside, place), layer)
         if isinstance(reach, NonUniform):
             why = NonUniform(f"{shorten(layer.name)}: {reach.reason}")
             if isinstance(found, tuple):
@@ -376,17 +400,36 @@ class _Pass:
         except NonUniformField as reason:
             return NonUniform(f"{shorten(layer.name)}: {reason}")
 
+    def _around_all(self, layer: Layer, reach: Reach, x: Shape) -> _Found:
+        """What a layer sees of a map of which each position sees everything."""
+        if not isinstance(reach, tuple) or not any(map(_pads, reach)) or len(reach) != len(x.spatial):
+            return EVERYWHERE
+        if layer.op.attributes().get("mode", "constant") in ("reflect", "replicate"):
+            return EVERYWHERE  # what is added are copies
+        try:
+            fields = tuple(map(INPUT.through, reach))
+        except NonUniformField as reason:
+            return NonUniform(f"{shorten(layer.name)}: {reason}")
+        why = NonUniform(f"{shorten(layer.name)}: its padding sees nothing, and all else everything")
+        return _behind(_Padded(fields, x.spatial, why), fields, layer)
+
     def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> _Found:
         """What a layer sees through several inputs together."""
         found: list[tuple[_Branch, _Found]] = [(b, self._through(layer, b.seen, b.place)) for b in branches]
+        whole = [seen is EVERYWHERE for _, seen in found]
+        if any(whole):
+            reach = layer.facts.reach
+            if layer.op.kind == "concat" and isinstance(reach, NonUniform) and not all(whole):
+                return NonUniform(f"{shorten(layer.name)}: {reach.reason}")
+            return EVERYWHERE
         found = [(branch, seen) for branch, seen in found if seen is not None]
         if not found:
             return None
-        if any(seen is EVERYWHERE for _, seen in found):
-            return EVERYWHERE
         for _, seen in found:
             if isinstance(seen, NonUniform):
                 return seen
+            if isinstance(seen, _Padded):
+                return seen if all(other == seen for _, other in found) else seen.reason
         arrangements = [seen for _, seen in found if isinstance(seen, Arranged)]
         if arrangements:
             return self._together(layer, arrangements, len(found))
@@ -441,6 +484,26 @@ class _Pass:
                     f"and around {right.centre} through {shorten(other[0].name)}"
                 )
                 return
+
+
+def _behind(padded: _Padded, seen: _Found, layer: Layer) -> _Found:
+    """What a layer sees of a map that was padded, given what it sees of the map as if that were an input."""
+    if not isinstance(seen, (tuple, Arranged)):
+        return seen
+    fields, sizes = (seen.fields, seen.sides) if isinstance(seen, Arranged) else (seen, layer.shape.spatial)
+    if len(fields) != len(sizes):
+        return padded.reason
+    if all(starmap(_touches, zip(fields, sizes, padded.image, strict=True))):
+        return EVERYWHERE
+    return replace(padded, inside=seen)
+
+
+def _touches(field: Field, outputs: int, size: int) -> bool:
+    """Whether all of so many outputs see some of the positions of an input."""
+    period = min(field.period, outputs)
+    return all(field.at(output)[1] > 0 for output in range(period)) and all(
+        field.at(output)[0] < size for output in range(outputs - period, outputs)
+    )
 
 
 def _around(limits: Sequence[Limit]) -> Limit:
