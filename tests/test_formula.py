@@ -325,10 +325,32 @@ def test_every_op(kind: str) -> None:
             compared(network, lettered(network), itertools.product(range(1, upto + 1), repeat=len(own)))
 
 
+@pytest.mark.parametrize(
+    ("input", "named", "windows"),
+    [
+        ("4xHxW", {"H3": "((H - 1) // 3) + 1", "W3": "((W - 1) // 3) + 1"}, "H3*W3"),
+        ("4xHxH", {"H3": "((H - 1) // 3) + 1"}, "H3^2"),
+    ],
+)
+def test_numbers_of_windows_have_names(input: str, named: dict[str, str], windows: str) -> None:
+    """Each window of 3x3 positions takes 9*4*5 multiply-accumulates and makes 9*5 numbers."""
+    text = """
+        input: 4x8x8
+        layers:
+          - pad(((0, -x.height % 3), (0, -x.width % 3)))
+          - rearrange("c (h p=3) (w q=3) -> (h w) (p q) c")
+          - linear(5)
+    """
+    formula = archlens.loads(text).formula(input)
+    written = formula_table.Written(formula, TEXT)
+    assert written.shape(formula.main.layers[-1].shape) == f"({windows})x9x5"
+    assert written.form(formula.total_macs(formula.main)) == f"180*{windows}"
+    assert written.form(formula.activations) == f"45*{windows}"
+    assert json.loads(formula_table.to_json(formula))["sizes"] == named
+
+
 #: Those whose layers differ from size to size, so that not all are told.
-UNTOLD = {
-    *("sam_vit_b", "resnet8"),
-}
+UNTOLD = {"resnet8"}
 
 
 @pytest.mark.parametrize("name", SMALLEST)

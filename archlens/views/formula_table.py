@@ -50,7 +50,8 @@ class Written:
         said = [self.form(form_of(n)) for n in shape]
         if self.formula.batch:
             said.insert(0, self.formula.batch)
-        said = [f"({one})" if {*" *"} & {*one} else one for one in said]
+        several = " *^" if between == "x" else " *"
+        said = [f"({one})" if {*several} & {*one} else one for one in said]
         below = f" of {shape.below}" if isinstance(shape, Ids) else ""
         return between.join(said) + below
 
@@ -62,9 +63,22 @@ class Written:
 
 
 def _named(formula: Formula) -> list[Form]:
-    """The sizes that are written with names, those that stand most often first."""
+    """The sizes that are written with names, those that stand most often first, then numbers of windows."""
     found = Counter(form_of(n) for layer in formula.main for n in layer.shape)
-    return sorted(found, key=lambda form: -found[form])
+    macs = formula.total_macs(formula.main)
+    return [*sorted(found, key=lambda form: -found[form]), *_multiplied(formula, macs)]
+
+
+def _multiplied(formula: Formula, form: Form) -> Iterator[Form]:
+    """Quotients that are multiplied, with what is added to each: ``x + c`` of ``a*x*y + a*c*y``."""
+    factors = dict(form)
+    for product, factor in form:
+        for atom in product if len(product) > 1 else ():
+            rest = list(product)
+            rest.remove(atom)
+            more, left = divmod(factors.get(tuple(rest), 0), factor * product.count(atom))
+            if formula.table.made(atom) is not None and not left:
+                yield (*([((), more)] if more else []), ((atom,), 1))
 
 
 def table(formula: Formula) -> Table:
