@@ -1151,6 +1151,46 @@ def test_a_tensor_counts_once_where_a_layer_has_its_name_and_another_has_it(tmp_
     assert network.params == sum(one.params for one in network) == 16 * 8 + 8
 
 
+@pytest.mark.parametrize("batch", [("n", "m"), (1, 1)])
+def test_a_file_that_mixes_its_samples_is_laid_out_for_one(batch: Sequence[Any], tmp_path: Path) -> None:
+    """Each image times each text, as in CLIP: of one of either that is a single number."""
+    nodes = [
+        node("MatMul", "image w", "a"),
+        node("MatMul", "text v", "b"),
+        node("Transpose", "b", "turned", perm=[1, 0]),
+        node("MatMul", "a turned", "y"),
+    ]
+    held = [tensor("w", [8, 4]), tensor("v", [6, 4])]
+    inputs = [info("image", [batch[0], 8]), info("text", [batch[1], 6])]
+    data = model(nodes, held, inputs, [info("y", [*batch])])
+    network = loaded(tmp_path, data)
+    assert network.output == (1,)
+    assert network.macs == 8 * 4 + 6 * 4 + 4
+    assert "for one sample" in run("shapes", written(tmp_path, data))[1]
+    two = model(nodes, held, [info("image", [2, 8]), info("text", [2, 6])], [info("y", [2, 2])])
+    assert "takes its batch apart" in run("shapes", written(tmp_path, two))[1]
+
+
+def test_inputs_whose_axes_have_the_same_names_follow_from_each_other(tmp_path: Path) -> None:
+    """As ids and masks do, and what an exporter calls a sum."""
+    nodes = [
+        node("Concat", "past x", "all", axis=1),
+        node("Add", "all mask", "masked"),
+        node("Relu", "masked", "y"),
+    ]
+    inputs = [info("x", ["n", "now"]), info("past", ["n", "past"]), info("mask", ["n", "past + now"])]
+    path = written(tmp_path, model(nodes, [], inputs, [field(1, "y")]))
+    network = network_of(find(path), input={"x": (5,), "past": (3,)})
+    assert (network.output, network.inputs["mask"]) == ((8,), (8,))
+    alike = [node("Mul", "x mask", "s"), node("Conv", "s w", "y")]
+    inputs = [info("x", ["n", 3, "high", "wide"]), info("mask", ["n", 1, "high", "wide"])]
+    path = written(tmp_path, model(alike, [tensor("w", [4, 3, 1, 1])], inputs, [field(1, "y")]))
+    code, said = run("shapes", path, "--input", "x=3xHxW")
+    assert code == 0 and "12*H*W" in said.replace(" ", "").replace("·", "*"), said
+    code, said = run("shapes", path, "--input", "mask=1x5x7")
+    assert code == 0 and "3x5x7, mask 1x5x7" in said
+
+
 # --- beside onnxruntime -------------------------------------------------------------------------------
 
 

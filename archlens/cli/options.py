@@ -14,7 +14,7 @@ from ..bounds import MAX_LAYERS, allowing, together
 from ..dialects import find
 from ..elaboration.given import read_inputs, read_values
 from ..elaboration.inputs import has_letters, numbered
-from ..errors import ArchlensError, shorten, usage
+from ..errors import ArchlensError, SpecError, shorten, usage
 from ..forms import forms
 from ..library import Found, names
 from ..network import Network
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from ..analysis.formula import Formula
     from ..dialects import Meant
+    from ..dialects.format import File
+
+#: The sizes on which formulas begin where a file says none; a table of positions may be shorter.
+_BEGIN = (224, 64, 16)
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -108,9 +112,22 @@ class Load(NamedTuple):
         from ..elaboration.lettered import formulas
 
         inputs, found = read_inputs(self.given.inputs, "--input"), find(self.name)
-        # a file that leaves its sizes open says none on which to begin
-        first = tuple(map(numbered, self.given.inputs)) if isinstance(found, File) and found.is_open else ()
-        return formulas(self.given._replace(inputs=first).make(found), inputs, work=work)
+        if not (isinstance(found, File) and found.is_open):
+            return formulas(self.given._replace(inputs=()).make(found), inputs, work=work)
+        if isinstance(inputs, dict):
+            inputs = found.lettered(inputs)
+        return formulas(self._begun(found), inputs, work=work)
+
+    def _begun(self, found: File) -> Network:
+        """The network of a file that leaves its sizes open, on the first of some that it takes."""
+        refused: list[SpecError] = []
+        for size in _BEGIN:
+            texts = tuple(numbered(one, size) for one in self.given.inputs)
+            try:
+                return self.given._replace(inputs=texts).make(found)
+            except SpecError as problem:
+                refused.append(problem)
+        raise refused[0]
 
 
 def network_argument(function: Callable[..., T]) -> Callable[..., T]:

@@ -78,6 +78,14 @@ class Model(ABC):
         """How the tool counts whose figures the file has; ``None`` where it counts as archlens."""
         return None
 
+    def implied(self, given: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+        """The sizes of open inputs that follow from those of others, as the file calls them alike.
+
+        Args:
+            given: the sizes of others by their names, or letters for them.
+        """
+        return {}
+
     def open(self, name: str) -> str:
         """What is not known of an input whose shape is left open, as in ``3 x height x width``."""
         return ""
@@ -151,6 +159,17 @@ class File(Outside):
         """The file itself."""
         return self.stored() if self.stored is not None else open(self.path, "rb")
 
+    def lettered(self, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Inputs as they were given with letters, and those that follow from them."""
+        model = self._model()
+        named = {model.renamed.get(one, one): text for one, text in inputs.items()}
+        sizes = {
+            one: text.partition(" of ")[0].replace("×", "x").replace(" ", "").split("x")
+            for one, text in named.items()
+            if one in model.inputs
+        }
+        return {**{one: "x".join(map(str, found)) for one, found in model.implied(sizes).items()}, **named}
+
     @property
     def is_open(self) -> bool:
         """Whether it leaves the size of an input open; not where it cannot be read, which is said later."""
@@ -215,9 +234,13 @@ class Read(Remade):
                 )
         if isinstance(input, Mapping):
             input = {model.renamed.get(called, called): shape for called, shape in input.items()}
-        shapes = {**model.inputs, **read_given(input, model.inputs, name)}
+        given = read_given(input, model.inputs, name)
+        shapes = {**model.inputs, **given}
+        follow = model.implied(given) if None in shapes.values() else {}
         for one, shape in shapes.items():
-            if shape is None:
+            if shape is None and one in follow:
+                shapes[one] = Shape(follow[one])
+            elif shape is None:
                 is_open = model.open(one)
                 named = f"{one}=" if len(shapes) > 1 else ""
                 raise usage(

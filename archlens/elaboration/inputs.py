@@ -72,14 +72,14 @@ def has_letters(text: str) -> bool:
     return any(len(part) == 1 and part.isascii() and part.isalpha() for part in parts)
 
 
-def numbered(text: str) -> str:
+def numbered(text: str, size: int = 224) -> str:
     """A text for an input with a size for each letter, on which formulas begin.
 
     >>> numbered("x=3xHxW"), numbered("L of 1000")
     ('x=3x224x224', '224 of 1000')
     """
     name, equals, shape = text.rpartition("=")
-    return name + equals + re.sub(r"(?:^|(?<=[x×]))[A-Za-wyz](?=$|[x×\s])", "224", shape)
+    return name + equals + re.sub(r"(?:^|(?<=[x×]))[A-Za-wyz](?=$|[x×\s])", str(size), shape)
 
 
 def like(shape: Shape, declared: Shape | None) -> Shape:

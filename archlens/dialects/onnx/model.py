@@ -32,6 +32,9 @@ from .scopes import Names, first, folded
 #: How many inputs a file may have.
 _INPUTS = 1000
 
+#: What is said where no batch can be laid out.
+_ALONE = "Laid out for one sample, since the file takes its batch apart or mixes its samples."
+
 
 class Input(NamedTuple):
     """An input of the network."""
@@ -136,6 +139,18 @@ def _batch_of(one: Info, batch: int | str | None) -> int | None:
     return 0 if is_open else None
 
 
+def _follows(size: int | str, said: Mapping[str, Any]) -> Any:
+    """The size of an axis, where the file calls it as others or a sum of some; ``None`` where that is open.
+
+    >>> _follows("past + now", {"past": 3, "now": 2}), _follows("past", {"now": 2})
+    (5, None)
+    """
+    if not isinstance(size, str) or size in said:
+        return said.get(str(size), size)
+    parts = [said.get(part.strip()) for part in size.split("+")]
+    return sum(parts) if all(isinstance(part, int) for part in parts) else None
+
+
 class Onnx(Model):
     """A graph, which runs on shapes."""
 
@@ -166,7 +181,8 @@ class Onnx(Model):
                 self.known[names.new(one.name if len(given) > 1 else "input")] = Input(one, axis)
 
         self.renamed = {one.info.name: name for name, one in self.known.items()}
-        self.notes = tuple(_notes(proto))
+        #: What is known of how it came to be, whatever it is laid out on.
+        self.noted = self.notes = tuple(_notes(proto))
 
     @property
     def inputs(self) -> Mapping[str, Shape | None]:
@@ -179,6 +195,21 @@ class Onnx(Model):
             found[name] = Shape(sizes) if whole else Shape((1,)) if one.info.sizes and not one.sizes else None
         return found
 
+    def implied(self, given: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+        said: dict[str, Any] = {}
+        for name, sizes in given.items():
+            own = self.known[name].sizes
+            if len(own) == len(sizes):
+                said.update(
+                    (n, m) for n, m in zip(own, sizes, strict=True) if isinstance(n, str) and n != "?"
+                )
+        found = {}
+        for name, one in self.known.items():
+            sizes = [_follows(n, said) for n in one.sizes]
+            if name not in given and sizes != one.sizes and None not in sizes:
+                found[name] = sizes
+        return found
+
     def open(self, name: str) -> str:
         one = self.known[name]
         return " x ".join(map(str, one.sizes)) if one.info.sizes is not None else ""
@@ -189,11 +220,7 @@ class Onnx(Model):
         if not self.known:
             raise error(f"{shorten(self.path, 200)} has no input that holds samples")
         self._check(shapes)
-        run, samples = self._first(name, shapes)
-        if shapes == self.inputs:
-            self._hold(run)
-        if samples:
-            run = self._batched(name, shapes, run, samples)
+        run, lowering = self._lowered(name, shapes)
         if run.left:
             first, *rest = run.left.values()
             behind = f", and {len(rest)} behind it" if rest else ""
@@ -202,17 +229,6 @@ class Onnx(Model):
                 "how much it gives depends on values; nothing of what is left out has weights or multiplies"
             )
             self._warn(problem, note)
-        if not run.tape.outputs:
-            raise error(f"nothing that {shorten(name)} gives depends on its input")
-        own = partial(leaves, reader=run.reader), partial(turns_of, reader=run.reader)
-        lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of)
-        try:
-            lowering.run()
-        except TakenApart:
-            raise error(
-                f"{shorten(name)} takes its batch apart",
-                notes=("a network has one shape for any number of samples",),
-            ) from None
         network = lowering.network(name, origin)
         if run.reader.unread:
             self._warn(*_unread(run.reader.unread.values()))
@@ -228,30 +244,60 @@ class Onnx(Model):
         index = {layer.name: layer for layer in layers}
         return replace(network, layers=layers, index=index, asked=tuple(asked), dtypes=dtypes)
 
-    def _first(self, name: str, shapes: Mapping[str, Shape]) -> tuple[Run, int]:
-        """The first run, and for how many samples; a file may say any number, and have been made for one."""
+    def _lowered(self, name: str, shapes: Mapping[str, Shape]) -> tuple[Run, Lowering]:
+        """The graph on a batch, said in ops; or on one sample, where it takes its batch apart."""
+        self.notes = self.noted
         try:
-            return self._run(name, shapes), self.samples
-        except SpecError as problem:
-            if self.samples:
+            return self._said(name, self._batched(name, shapes))
+        except (SpecError, TakenApart) as problem:
+            if self.samples < 2:
+                found = self._said(name, self._run(name, shapes, samples=1, alone=True))
+                self.notes = (*self.noted, _ALONE)
+                return found
+            if isinstance(problem, SpecError):
                 raise
-            with suppress(SpecError):
-                return self._run(name, shapes, samples=1), 1
-            raise problem from None
+            raise error(
+                f"{shorten(name)} takes its batch apart",
+                notes=("a network has one shape for any number of samples",),
+                help="export it for a single sample",
+            ) from None
 
-    def _batched(self, name: str, shapes: Mapping[str, Shape], run: Run, samples: int) -> Run:
-        """The run on a batch of another size; a sample may stand in one of several axes of length one."""
+    def _said(self, name: str, run: Run) -> tuple[Run, Lowering]:
+        """What ran, said in ops."""
+        if not run.tape.outputs:
+            raise error(f"nothing that {shorten(name)} gives depends on its input")
+        own = partial(leaves, reader=run.reader), partial(turns_of, reader=run.reader)
+        lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of)
+        lowering.run()
+        return run, lowering
+
+    def _batched(self, name: str, shapes: Mapping[str, Shape]) -> Run:
+        """The run on a batch of any size; a sample may stand in one of several axes of length one."""
+        first, samples = self._first(name, shapes)
+        if shapes == self.inputs:
+            self._hold(first)
+        if not samples:
+            return first
         try:
-            return self._run(name, shapes, run.seen, samples)
+            return self._run(name, shapes, first.seen, samples)
         except SpecError as problem:
             if samples == 1:
                 with suppress(SpecError):
-                    return self._run(name, shapes, run.seen, samples, late=True)
+                    return self._run(name, shapes, first.seen, samples, late=True)
             said = problem.diagnostic
             if str(BATCH) not in said.message:
                 raise problem from None
             note = f"{BATCH} stands for any number of samples; the file is for {samples}, its outermost axis"
             raise SpecError(replace(said, notes=(*said.notes, note))) from None
+
+    def _first(self, name: str, shapes: Mapping[str, Shape]) -> tuple[Run, int]:
+        """The first run, and for how many samples; a file may say any number, and have been made for one."""
+        try:
+            return self._run(name, shapes), self.samples
+        except SpecError:
+            if self.samples:
+                raise
+            return self._run(name, shapes, samples=1), 1
 
     def _check(self, shapes: Mapping[str, Shape]) -> None:
         """Hold that shapes have as many axes as the inputs."""
@@ -319,6 +365,7 @@ class Onnx(Model):
         example: dict[str, Any] | None = None,
         samples: int = 0,
         late: bool = False,
+        alone: bool = False,
     ) -> Run:
         graph = self.proto.graph
         run = Run(
@@ -330,6 +377,7 @@ class Onnx(Model):
             self.path,
             samples or self.samples,
             example,
+            alone,
         )
         run.symbol, run.late = self.symbol, late
         run.floats = partial(floats, path=self.path, again=self.again)

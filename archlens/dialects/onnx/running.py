@@ -16,7 +16,7 @@ from ...bounds import allowed, worked
 from ...errors import SpecError, error, shorten
 from ...lowering.batch import rebatched
 from ...lowering.reader import Reader, Unread
-from ...lowering.tape import BATCH, Tape, Value
+from ...lowering.tape import BATCH, TakenApart, Tape, Value
 from ...lowering.tape import Node as Step
 from .proto import DEPTH, NODES, VALUES, Function, Graph, Held, Info, Misfit, Node, Reference, written
 from .scopes import Scopes, cleaned, place
@@ -218,6 +218,7 @@ class Run:
         file: the file, as messages call it.
         samples: of the file, where it was written for so many; 0 where for any number.
         example: what each tensor was on these, where they have run.
+        alone: whether it is written down for one sample, and no batch.
     """
 
     def __init__(
@@ -230,6 +231,7 @@ class Run:
         file: str,
         samples: int = 0,
         example: dict[str, tuple[tuple[int, ...], list[Any] | None]] | None = None,
+        alone: bool = False,
     ) -> None:
         self.graph = graph
         self.functions = functions
@@ -249,8 +251,10 @@ class Run:
         self.inside: dict[str, int] = {}
         self.scopes = Scopes()
         self.tape = Tape(name, {}, [], {}, self.scopes.root, {}, is_file=True)
+        if alone:
+            self.tape.batch = self.batch
         #: Whether only sizes are looked for, as on the samples of the file: nothing is written down then.
-        self.dry = self.batch != BATCH
+        self.dry = self.batch != self.tape.batch
         self.most = NODES * allowed()
         self.ran = self.wrote = self.calls = 0
         #: The tensors that no input flows into, and whose tensors of the file are on the tape.
@@ -375,6 +379,8 @@ class Run:
             one = tuple(one)
             if flows and min(one, default=1) < 1:
                 raise Misfit(f"nothing is left of {written(one)}")
+            if flows and self.batch == BATCH and _are_pairs(one):
+                raise TakenApart
             if prod(one) > _MOST:
                 raise Misfit(f"{written(one)} is more than {_MOST:,} values")
             made.append(Value(one, dtype, step))
@@ -672,6 +678,12 @@ def _computed(held: Held, folded: str, samples: int) -> bool:
     """
     mask = set(held.sizes[:-2]) <= {1, samples} and len(held.sizes) > 1 and held.sizes[-1] == held.sizes[-2]
     return "'cos'" in folded or "'sin'" in folded or (mask and folded != "" and "." not in folded)
+
+
+def _are_pairs(sizes: Sequence[int]) -> bool:
+    """Whether a tensor of these sizes has a value for each two samples."""
+    whole = [n for n in sizes if n and n % BATCH == 0]
+    return len(whole) > 1 or any(n % BATCH**2 == 0 for n in whole)
 
 
 def _are_several(tensor: Tensor) -> bool:
