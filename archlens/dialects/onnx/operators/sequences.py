@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
+from ....lowering.tape import Value
 from ..proto import Misfit, written
 from ..running import At, Tensor
 from .registry import runs
@@ -88,19 +90,55 @@ def _of_directions(at: At, bias: bool) -> dict[str, Tensor]:
     """
     ways, rows, _ = at.x(1).sizes
     found: dict[str, Tensor] = {}
-    for way in range(ways):
-        end = "_l0_reverse" if way else "_l0"
-        for name, index in (("weight_ih", 1), ("weight_hh", 2)):
-            whole = at.x(index)
-            found[name + end] = _part(whole, name + end, whole.sizes[1:])
-        if bias:
-            whole = at.x(3)
-            if whole.sizes != (ways, 2 * rows):
-                raise Misfit(f"its bias of {written(whole.sizes)} is not for weights of {rows} rows")
-            found |= {f"{one}{end}": _part(whole, one + end, (rows,)) for one in ("bias_ih", "bias_hh")}
+    for name, index in (("weight_ih", 1), ("weight_hh", 2)):
+        names = [name + end for end in _ENDS[:ways]]
+        found |= _parts(at, at.x(index), names, at.x(index).sizes[1:])
+    if bias:
+        whole = at.x(3)
+        if whole.sizes != (ways, 2 * rows):
+            raise Misfit(f"its bias of {written(whole.sizes)} is not for weights of {rows} rows")
+        names = [one + end for end in _ENDS[:ways] for one in ("bias_ih", "bias_hh")]
+        found |= _parts(at, whole, names, (rows,))
     return found
 
 
-def _part(whole: Tensor, name: str, sizes: tuple[int, ...]) -> Tensor:
-    key = f"{whole.key}.{name}" if whole.key else ""
-    return Tensor(sizes, whole.dtype, key=key)
+#: How torch calls the weights of the first layer, forwards and backwards.
+_ENDS = ("_l0", "_l0_reverse")
+
+#: What puts the gates of weights in another order.
+_MOVES = frozenset(
+    f"aten.{one}" for one in ("alias", "cat", "select", "slice", "squeeze", "unsqueeze", "view")
+)
+
+
+def _parts(at: At, whole: Tensor, names: Sequence[str], sizes: tuple[int, ...]) -> dict[str, Tensor]:
+    """The parts of a weight, of such sizes each: of a tensor of the file, or of what is computed of some."""
+    if whole.key:
+        return {name: Tensor(sizes, whole.dtype, key=f"{whole.key}.{name}") for name in names}
+    leaves = _moved(at.run.value(whole))
+    if [one.sizes for one in leaves] == [sizes] * len(names):
+        return {name: Tensor(sizes, whole.dtype, value=one) for name, one in zip(names, leaves, strict=True)}
+    rows = at.write("aten.view", {"self": whole}, (len(names), *sizes), dtype=whole.dtype)
+    taken = ({"self": rows, "dim": 0, "index": i} for i in range(len(names)))
+    return {
+        name: at.write("aten.select", args, sizes, dtype=whole.dtype)
+        for name, args in zip(names, taken, strict=True)
+    }
+
+
+def _moved(value: Value) -> list[Value]:
+    """The tensors of the file whose numbers a tensor holds in another order; none where it holds others."""
+    found: dict[Value, None] = {}
+    rest, seen = [value], set()
+    while rest:
+        one = rest.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one.key:
+            found[one] = None
+        elif one.node is None or one.node.target not in _MOVES:
+            return []
+        else:
+            rest += reversed(one.node.inputs)
+    return [*found] if sum(prod(one.sizes) for one in found) == prod(value.sizes) else []
