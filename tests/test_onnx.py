@@ -194,6 +194,22 @@ def test_other_inputs_than_those_of_the_file(tmp_path: Path) -> None:
     assert "8x33x32" in out
 
 
+def test_a_project_has_files_whose_sizes_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lint goes on with the others, and an input written as for a command is told how a table has it."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, small(), "small.onnx")
+    inputs = [info("x", ["n", "long"]), info("mask", ["n", "long"])]
+    written(tmp_path, model([node("Add", "x mask", "y")], [], inputs, [field(1, "y")]), "open.onnx")
+    code, out = run("lint", "open.onnx", "small.onnx")
+    assert "leaves the size of its input x_1 open" in out
+    assert (code, out.count("error:"), "2 networks" in out) == (1, 1, True)
+    table = '[tool.archlens.budgets.networks."open.onnx"]\nmacs = "<= 1k"\ninput = '
+    Path("pyproject.toml").write_text(table + '"x=64"\n')
+    assert 'a table, as in input = { x = "64" }' in run("check")[1]
+    Path("pyproject.toml").write_text(table + '{ x = "64" }\n')
+    assert run("check")[0] == 0
+
+
 def test_a_node_that_runs_is_work(tmp_path: Path) -> None:
     """What a search adds up for each of its sizes: a node takes some 12 times as long as a layer."""
     network = loaded(tmp_path, small())
@@ -645,6 +661,37 @@ def test_the_weights_of_a_recurrent_layer_that_a_file_computes_count(
     assert op in [str(layer.op) for layer in network]
     assert network.params == 2 * (gates * 8 + 64 * 16 + 128)
     assert network.macs == 20 * 2 * (64 * 8 + 64 * 16)
+
+
+@pytest.mark.parametrize("batch", ["n", 3])
+def test_a_recurrent_layer_whose_state_alone_is_read(batch: Any, tmp_path: Path) -> None:
+    """In the file its steps have an axis of directions all the same, for any batch or three samples."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("LSTM", "t w r b", "steps h c", hidden_size=16),
+        node("Squeeze", "h zero", "y"),
+    ]
+    held = [tensor("w", [1, 64, 8]), tensor("r", [1, 64, 16]), tensor("b", [1, 128]), ints("zero", 0)]
+    data = model(nodes, held, [info("x", [batch, 20, 8])], [info("y", [batch, 16])])
+    network = loaded(tmp_path, data)
+    assert network.output == (16,)
+    sizes = network.origin.model.tensors(network.inputs, 3)  # type: ignore[union-attr]
+    assert sizes["steps"] == (20, 1, 3, 16)
+
+
+def test_an_lstm_that_onnxruntime_quantizes(tmp_path: Path) -> None:
+    """Its matrices are whole numbers, with a column for each output."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("DynamicQuantizeLSTM", "t w r b - - - - s z s z", "y", hidden_size=16, domain="com.microsoft"),
+    ]
+    held = [tensor("w", [1, 8, 64], kind=3), tensor("r", [1, 16, 64], kind=3), tensor("b", [1, 128])]
+    held += [tensor("s", [1]), tensor("z", [1], kind=3)]
+    network = loaded(tmp_path, model(nodes, held, [info("x", ["n", 20, 8])], [field(1, "y")]))
+    assert "lstm(16)" in [str(layer.op) for layer in network]
+    assert network.params == 64 * 8 + 64 * 16 + 128
+    assert network.macs == 20 * (64 * 8 + 64 * 16)
+    assert set(network.dtypes.values()) == {"int8"}
 
 
 def test_a_recurrent_layer_that_reads_from_the_end(tmp_path: Path) -> None:

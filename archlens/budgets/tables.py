@@ -141,8 +141,10 @@ class _Reader:
         try:
             read_given(value["input"], None, path[-1])
         except UsageError as problem:
-            said = problem.diagnostic
-            raise self.error((*path, "input"), said.message, said.help) from None
+            said, given = problem.diagnostic, value["input"]
+            name, named, shape = given.partition("=") if isinstance(given, str) else ("", "", "")
+            help = f'a table, as in input = {{ {name.strip()} = "{shape.strip()}" }}' if named else said.help
+            raise self.error((*path, "input"), said.message, help) from None
         values = value.get("set", {})
         self.table(values, (*path, "set"))
         return Runs(value["input"], values)

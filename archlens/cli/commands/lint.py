@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ...analysis.study import Study
-from ...errors import SpecError, usage
+from ...errors import SpecError, UsageError, usage
 from ...language.spec import Spec
 from ...lint import ERROR, RULES, choose, lint
 from ...network import Network
@@ -82,7 +82,7 @@ def command(
     types = weights, activations
     linted = []
     for one in called:
-        for variant, spec, network in _networks(one, given):
+        for variant, spec, network in _networks(one, given, alone=len(called) == 1):
             if isinstance(network, Network):
                 linted.append(view.Linted(variant, lint(Study(network, types, board), spec, rules)))
             else:
@@ -112,8 +112,13 @@ def _words(texts: tuple[str, ...], option: str) -> list[str]:
     return words
 
 
-def _networks(name: str, given: Given) -> Iterator[tuple[str, Spec | None, Network | SpecError]]:
-    """The network that a name means, or each variant of a family; or what is wrong with it."""
+def _networks(
+    name: str, given: Given, *, alone: bool
+) -> Iterator[tuple[str, Spec | None, Network | SpecError]]:
+    """The network that a name means, or each variant of a family; or what is wrong with it.
+
+    Beside others, a file that leaves a size open is one that something is wrong with.
+    """
     try:
         founds = each(name)
     except SpecError as problem:
@@ -124,4 +129,8 @@ def _networks(name: str, given: Given) -> Iterator[tuple[str, Spec | None, Netwo
             network: Network | SpecError = given.make(found)
         except SpecError as problem:
             network = problem
+        except UsageError as problem:
+            if alone or not getattr(found, "is_open", False):
+                raise
+            network = SpecError(problem.diagnostic)
         yield found.name, found.spec, network

@@ -47,6 +47,8 @@ def recurrent(at: At) -> Sequence[Tensor]:
         if at.is_read(0):  # torch has the directions side by side
             made = at.write("aten.view", {"self": turned(made)}, (*flat[:2], ways, size))
             made = made if first else at.write("aten.permute", {"self": made, "dims": [0, 2, 1, 3]}, whole)
+        else:
+            made = Tensor(whole, made.dtype)
         if first:
             ends = [at.write("aten.permute", {"self": one, "dims": [1, 0, 2]}, last) for one in ends]
         return [made, *ends]
@@ -114,7 +116,9 @@ _MOVES = frozenset(
 def _parts(at: At, whole: Tensor, names: Sequence[str], sizes: tuple[int, ...]) -> dict[str, Tensor]:
     """The parts of a weight, of such sizes each: of a tensor of the file, or of what is computed of some."""
     if whole.key:
-        return {name: Tensor(sizes, whole.dtype, key=f"{whole.key}.{name}") for name in names}
+        keys = {name: f"{whole.key}.{name}" for name in names}
+        at.run.whole_weights.update(keys.values() if whole.key in at.run.whole_weights else ())
+        return {name: Tensor(sizes, whole.dtype, key=key) for name, key in keys.items()}
     leaves = _moved(at.run.value(whole))
     if [one.sizes for one in leaves] == [sizes] * len(names):
         return {name: Tensor(sizes, whole.dtype, value=one) for name, one in zip(names, leaves, strict=True)}

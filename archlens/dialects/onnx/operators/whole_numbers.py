@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ..proto import Misfit, written
 from ..running import QUANTIZED, At, Tensor
 from .arguments import as_map, of_file
 from .pointwise import binary
@@ -92,6 +93,20 @@ for _op, _name, *_places in (
     runs(_name, domain=_FUSED)(_stands_for(_op, *_places))
 runs("DynamicQuantizeMatMul", domain=_FUSED)(_stands_for("MatMul", 0, 1, bias=4))
 runs("MatMulIntegerToFloat", domain=_FUSED)(_stands_for("MatMul", 0, 1, bias=6))
+
+
+@runs("DynamicQuantizeLSTM", domain=_FUSED)
+def measured_steps(at: At) -> Tensor | Sequence[Tensor]:
+    """An LSTM whose matrices have a column for each output."""
+    inputs = at.inputs[:8]
+    for i in (1, 2):
+        whole = at.x(i)
+        if len(whole.sizes) != 3:
+            raise Misfit(f"its weight of {written(whole.sizes)} has not three axes")
+        ways, size, rows = whole.sizes
+        inputs[i] = of_file(at, Tensor((ways, rows, size), whole.dtype, key=whole.key), trains=True)
+    node = replace(at.node, op="LSTM", domain="", inputs=at.node.inputs[:8])
+    return OPERATORS["", "LSTM"](At(at.run, node, inputs, at.prefix, at.env))
 
 
 @runs("QLinearGlobalAveragePool", domain=_FUSED)
