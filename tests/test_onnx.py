@@ -679,6 +679,42 @@ def test_a_recurrent_layer_whose_state_alone_is_read(batch: Any, tmp_path: Path)
     assert sizes["steps"] == (20, 1, 3, 16)
 
 
+def test_a_recurrent_layer_that_starts_from_the_states_of_another(tmp_path: Path) -> None:
+    """A decoder behind an encoder, as torch exports them with the steps first."""
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("LSTM", "t w r b", "- h c", hidden_size=16),
+        node("Transpose", "z", "u", perm=[1, 0, 2]),
+        node("LSTM", "u v s b - h c", "steps", hidden_size=16),
+        node("Squeeze", "steps one", "y"),
+    ]
+    held = [tensor("w", [1, 64, 8]), tensor("r", [1, 64, 16]), tensor("b", [1, 128]), ints("one", 1)]
+    held += [tensor("v", [1, 64, 5]), tensor("s", [1, 64, 16])]
+    inputs = [info("x", ["n", 20, 8]), info("z", ["n", 7, 5])]
+    network = loaded(tmp_path, model(nodes, held, inputs, [info("y", [7, "n", 16])]))
+    ops = [str(layer.op) for layer in network]
+    assert {'lstm(16, output="both")', "lstm(16, initial=true)"} <= {*ops}
+    assert network.params == 64 * 8 + 64 * 16 + 128 + 64 * 5 + 64 * 16
+    assert network.macs == 20 * (64 * 8 + 64 * 16) + 7 * (64 * 5 + 64 * 16)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (stepwise("GRU"), "it resets the state before the product"),
+        (stepwise("LSTM", clip=3.0), "it clips what goes into its activations"),
+        (stepwise("LSTM", input_forget=1), "its input gate is what its forget gate leaves"),
+        (stepwise("LSTM", activations=[b"Sigmoid", b"Tanh", b"Relu"]), "its activations are sigmoid, tanh"),
+    ],
+)  # fmt: skip
+def test_opaque_recurrent_layers_say_what_they_compute_otherwise(
+    data: bytes, why: str, tmp_path: Path
+) -> None:
+    network = loaded(tmp_path, data)
+    (layer,) = (one for one in network if str(one.op) in ("LSTM", "GRU"))
+    assert why in vars(layer.op)["reason"]
+
+
 def test_an_lstm_that_onnxruntime_quantizes(tmp_path: Path) -> None:
     """Its matrices are whole numbers, with a column for each output."""
     nodes = [

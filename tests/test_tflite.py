@@ -439,7 +439,9 @@ def test_a_loop_that_has_no_body(tmp_path: Path) -> None:
     net = Net((1, 28, 10))
     loop_of(net, net.inputs[0])
     net.operators[-1].fields[4] = Table(_0=whole(1), _1=whole(9))
-    with pytest.raises(archlens.SpecError, match=r"operator 0 \(WHILE\) runs a graph that does not"):
+    with pytest.raises(
+        archlens.SpecError, match=r"operator 0 \(WHILE\) runs a graph that has another number"
+    ):
         net.network(tmp_path)
 
 
@@ -531,7 +533,7 @@ def test_what_nobody_knows_is_said(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "makes batchx7x7x8, and the file says batchx9x9x8": lambda net: net.run(
+    "outputs batchx7x7x8, but the file says batchx9x9x8": lambda net: net.run(
         CONV,
         [net.inputs[0], net.weight("w", 8, 2, 2, 3)],
         (1, 9, 9, 8),
@@ -553,14 +555,14 @@ WRONG = {
     "has the activation number 9": lambda net: net.run(
         ADD, [net.inputs[0], net.inputs[0]], (1, 8, 8, 3), _0=byte(9)
     ),
-    "computes its input 1, and what comes out is not known before": lambda net: net.run(
+    "reads input 1, whose values are only known when it runs": lambda net: net.run(
         MEAN, [net.inputs[0], net.inputs[0]], (1, 3)
     ),
-    "reduces the batch": lambda net: net.run(MEAN, [net.inputs[0], net.numbers(0)], (8, 8, 3)),
-    "takes batchx8x8x3 and batchx3 together": lambda net: net.run(
+    "reduces over the batch": lambda net: net.run(MEAN, [net.inputs[0], net.numbers(0)], (8, 8, 3)),
+    "combines batchx8x8x3 and batchx3, which cannot be broadcast together": lambda net: net.run(
         ADD, [net.inputs[0], net.run(MEAN, [net.inputs[0], net.numbers(1, 2)], (1, 3))], (1, 8, 8, 3)
     ),
-    "makes batchx9 of batchx8x8x3": lambda net: net.run(RESHAPE, [net.inputs[0]], (1, 9)),
+    "reshapes batchx8x8x3 to batchx9": lambda net: net.run(RESHAPE, [net.inputs[0]], (1, 9)),
     "has inputs, outputs or options that such an operator cannot have": lambda net: net.run(
         CONV, [net.inputs[0]], (1, 9, 9, 8)
     ),

@@ -871,7 +871,7 @@ class Lowering:
                 *inputs,
                 macs=macs if index == 0 else 0,
                 own=own if index == 0 else None,
-                reason=f"archlens has no op for {name}{self._form(node)}"
+                reason=f"archlens has no op for {name}{self._form(node)}{_said_why(node)}"
                 + (", and its shape is what the file says" if node.declared else ""),
             )
             found.append(Held(draft, axes))
@@ -1458,6 +1458,12 @@ def _reversed(sides: Sequence[int], size: Sequence[int]) -> Axes:
         joined((Part(1, width // q, height // p), Part(2, q, p))),
         joined((Part(1, 1, width // q), Part(2, 1, q))),
     )
+
+
+def _said_why(node: Node) -> str:
+    """What an operator computes otherwise than others of its name, where what wrote it down says that."""
+    why = node.args.get("why")
+    return f" of this form: {why}" if why else ""
 
 
 def is_zeros(value: Value) -> bool:

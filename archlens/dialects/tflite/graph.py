@@ -146,7 +146,7 @@ class Graph:
             self.operator = operator
             self.call = Call(paths[operator.number], "", self.root)
             if all(index in self.values for index in operator.outputs):
-                raise self.wrong("makes what is there already")
+                raise self.wrong("writes tensors that an earlier operator has written")
             self.say(operator)
         ends: dict[str, Value] = {}
         for index, name in zip(self.file.outputs, _names(self.file, self.file.outputs, "out"), strict=True):
@@ -154,7 +154,7 @@ class Graph:
             if end is not None and end.flows:
                 ends["out" if not ends else name] = self.to_first(end) if len(end.sizes) == 4 else end
         if not ends:
-            raise error(f"nothing that {shorten(self.file.path, 200)} gives depends on its input")
+            raise error(f"no output of {shorten(self.file.path, 200)} depends on its input")
         return Tape("", given, self.nodes, ends, self.root, self.state, is_file=True)
 
     def wrong(self, what: str) -> SpecError:
@@ -193,7 +193,7 @@ class Graph:
             )
             if not alike:
                 raise self.wrong(
-                    f"makes {shown(value.sizes)}, and the file says {shown(expected)} for "
+                    f"outputs {shown(value.sizes)}, but the file says {shown(expected)} for "
                     f"{shorten(self.file.tensors[index].name)}"
                 )
             self.values[index] = value
@@ -208,7 +208,7 @@ class Graph:
         try:
             found = folded(operator, held, dtype)
         except (ValueError, IndexError, ArithmeticError, TypeError):
-            raise self.wrong("cannot work on these numbers") from None
+            raise self.wrong("cannot be computed on its constants") from None
         if found is None or any(abs(n) > _LARGEST for n in found):
             return False
         self.known[operator.outputs[0]] = tuple(found)
@@ -299,7 +299,9 @@ class Graph:
         assert self.operator is not None
         found = self.numbers_of(self.operator.inputs[position])
         if found is None or any(type(one) is not int for one in found):
-            raise self.wrong(f"computes its input {position}, and what comes out is not known before")
+            raise self.wrong(
+                f"reads input {position}, whose values are only known when it runs, so its shape is not known"
+            )
         return tuple(int(one) for one in found)
 
     def numbers_of(self, index: int) -> tuple[float, ...] | None:

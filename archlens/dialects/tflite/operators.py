@@ -240,7 +240,7 @@ def _with_number(graph: Graph, operator: Operator, x: Value, number: float, firs
 def _broadcast(graph: Graph, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
     found = broadcast((a, b))
     if found is None:
-        raise graph.wrong(f"takes {shown(a)} and {shown(b)} together")
+        raise graph.wrong(f"combines {shown(a)} and {shown(b)}, which cannot be broadcast together")
     return found
 
 
@@ -263,7 +263,7 @@ def _squared(graph: Graph, operator: Operator) -> Value:
 
 def _axis(graph: Graph, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
-        raise graph.wrong(f"works along axis {axis} of {rank}")
+        raise graph.wrong(f"works along axis {axis}, and its input has {rank} axes")
     return axis % rank
 
 
@@ -274,7 +274,9 @@ def _concat(graph: Graph, operator: Operator) -> Value:
     axis = _axis(graph, operator.options.get(0, "i"), rank)
     if any(one.sizes[:axis] + one.sizes[axis + 1 :] != values[0].sizes[:axis] + values[0].sizes[axis + 1 :]
            for one in values):  # fmt: skip
-        raise graph.wrong(f"joins {' and '.join(shown(one.sizes) for one in values)}")
+        raise graph.wrong(
+            f"concatenates {' and '.join(shown(one.sizes) for one in values)}, which differ along other axes"
+        )
     if rank == 4:
         values = [graph.to_first(one) for one in values]
         axis = FIRST.index(axis)
@@ -304,7 +306,7 @@ def _reshape(graph: Graph, operator: Operator) -> Value:
         left = prod(x.sizes) // max(1, prod(int(n) for n in asked if n > 0))
         sizes = tuple(int(n) if n > 0 else left for n in asked)
     if prod(sizes) != prod(x.sizes):
-        raise graph.wrong(f"makes {shown(sizes)} of {shown(x.sizes)}")
+        raise graph.wrong(f"reshapes {shown(x.sizes)} to {shown(sizes)}, which has another number of values")
     return graph.viewed(x, sizes)
 
 
@@ -317,13 +319,13 @@ def _turns_to_steps(graph: Graph, operator: Operator) -> bool:
 def _transpose(graph: Graph, operator: Operator) -> Value:
     x, order = graph.of(operator.inputs[0]), graph.numbers(1)
     if sorted(order) != list(range(len(x.sizes))):
-        raise graph.wrong(f"turns {shown(x.sizes)} round as {order}")
+        raise graph.wrong(f"transposes {shown(x.sizes)} by {order}, which is not an order of its axes")
     if _turns_to_steps(graph, operator) and order == (1, 0, *range(2, len(order))):
         return x
     made = graph.permuted(x, order)
     # the file says one sample, and where it stands is known here alone
     if [*made.sizes] != [*graph.sizes(operator.outputs[0])] and made.sizes[0] != BATCH:
-        raise graph.wrong("moves the batch from its place")
+        raise graph.wrong("moves the batch to another axis")
     return made
 
 
@@ -333,7 +335,7 @@ def _reduce(graph: Graph, operator: Operator) -> Value:
     rank = len(x.sizes)
     axes = {_axis(graph, axis, rank) for axis in graph.numbers(1)}
     if 0 in axes:
-        raise graph.wrong("reduces the batch")
+        raise graph.wrong("reduces over the batch")
     keeps = operator.options.get(0, "?", False)
     name = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "amax", "REDUCE_MIN": "amin"}[operator.kind]
     turned = rank == 4 and name in ("mean", "amax") and 3 not in axes
@@ -353,10 +355,10 @@ def _pad(graph: Graph, operator: Operator) -> Value:
     x, flat = graph.of(operator.inputs[0]), graph.numbers(1)
     rank = len(x.sizes)
     if len(flat) != 2 * rank or min(flat) < 0:
-        raise graph.wrong(f"adds {flat} to {shown(x.sizes)}")
+        raise graph.wrong(f"pads {shown(x.sizes)} by {flat}, where each axis takes two numbers of at least 0")
     pairs = [flat[i : i + 2] for i in range(0, 2 * rank, 2)]
     if any(pairs[0]):
-        raise graph.wrong("adds to the batch")
+        raise graph.wrong("pads the batch")
     sizes = [n + sum(pair) for n, pair in zip(x.sizes, pairs, strict=True)]
     if rank == 4:
         x, pairs = graph.to_first(x), [pairs[i] for i in FIRST]
@@ -391,10 +393,10 @@ def _slice(graph: Graph, operator: Operator) -> Value:
         bounds = [(b, b + n if n >= 0 else size, 1) for b, n, size in zip(begin, end, x.sizes, strict=False)]
     else:
         if options.get(2, "i") or options.get(3, "i") or options.get(5, "?", False):
-            raise graph.wrong("has an ellipsis, a new axis or an offset, which are not read")
+            raise graph.wrong("has an ellipsis, a new axis or an offset, which is not supported")
         steps = _turned(graph.numbers(3), order)
         if any(step < 1 for step in steps):
-            raise graph.wrong(f"goes in steps of {steps}")
+            raise graph.wrong(f"slices in steps of {steps}, and only steps of at least 1 are supported")
         masks = [[options.get(field, "i") >> at & 1 for at in order] for field in (0, 1, 4)]
         dropped = tuple(i for i in range(rank) if masks[2][i])
         bounds = []
@@ -405,14 +407,14 @@ def _slice(graph: Graph, operator: Operator) -> Value:
                 first, last = b, b + 1 if b != -1 else None
             bounds.append(slice(first, last, s).indices(x.sizes[i]))
     if len(bounds) != rank:
-        raise graph.wrong(f"cuts {len(bounds)} axes of {rank}")
+        raise graph.wrong(f"slices {len(bounds)} axes, and its input has {rank}")
     if bounds[0][:1] == (0,) and bounds[0][1] >= graph.batch and bounds[0][2] == 1 and 0 not in dropped:
         bounds[0] = (0, x.sizes[0], 1)  # all samples, of which the file has so many
     if bounds[0] != (0, x.sizes[0], 1):
-        raise graph.wrong("takes a part of the batch")
+        raise graph.wrong("slices the batch")
     for i, (start, stop, step) in enumerate(bounds):
         if not 0 <= start < stop <= x.sizes[i]:
-            raise graph.wrong(f"cuts {start} to {stop} of {x.sizes[i]}")
+            raise graph.wrong(f"slices positions {start} to {stop} of an axis of {x.sizes[i]}")
         if (start, stop, step) != (0, x.sizes[i], 1):
             args = {"self": x, "dim": i, "start": start, "end": stop, "step": step}
             x = graph.one("aten.slice", args, (*x.sizes[:i], -(-(stop - start) // step), *x.sizes[i + 1 :]))
@@ -450,7 +452,7 @@ def _loop(graph: Graph, operator: Operator) -> list[Value]:
     """One opaque layer: its weights and its cost are those of its body. What it begins with is no weight."""
     loop = graph.loops.get(operator.number)
     if loop is None:
-        raise graph.wrong("runs a graph that does not read and make as many tensors")
+        raise graph.wrong("runs a graph that has another number of inputs or outputs")
     flows = [graph.of(index) for index in operator.inputs if index >= 0]
     args: dict[str, Any] = {f"input_{i}": one for i, one in enumerate(flows) if one.flows}
     args |= {f"weight_{index}": graph.inner_weight(loop, index) for index in loop.weights}
@@ -478,7 +480,7 @@ def _split(graph: Graph, operator: Operator) -> list[Value]:
     count = len(operator.outputs)
     parts = list(graph.numbers(1)) if by_sizes else [x.sizes[axis] // count] * count
     if len(parts) != count or sum(parts) != x.sizes[axis] or min(parts) < 1:
-        raise graph.wrong(f"splits {x.sizes[axis]} into {parts}")
+        raise graph.wrong(f"splits an axis of {x.sizes[axis]} into parts of {parts}")
     sizes = [(*x.sizes[:axis], n, *x.sizes[axis + 1 :]) for n in parts]
     return graph.many("aten.split_with_sizes", {"self": x, "split_sizes": parts, "dim": axis}, sizes)
 
@@ -513,7 +515,7 @@ def _unpack(graph: Graph, operator: Operator) -> list[Value]:
     x = graph.of(operator.inputs[0])
     axis = _axis(graph, operator.options.get(1, "i"), len(x.sizes))
     if len(operator.outputs) != x.sizes[axis]:
-        raise graph.wrong(f"takes {x.sizes[axis]} apart into {len(operator.outputs)}")
+        raise graph.wrong(f"unpacks an axis of {x.sizes[axis]} into {len(operator.outputs)} outputs")
     sizes = (*x.sizes[:axis], *x.sizes[axis + 1 :])
     return graph.many("aten.unbind", {"self": x, "dim": axis}, [sizes] * len(operator.outputs))
 
@@ -526,7 +528,7 @@ def _product(graph: Graph, operator: Operator) -> Value:
     if operator.options.get(1, "?", False):
         b = _swapped(graph, b)
     if a.sizes[-1] != b.sizes[-2]:
-        raise graph.wrong(f"multiplies {shown(a.sizes)} by {shown(b.sizes)}")
+        raise graph.wrong(f"multiplies {shown(a.sizes)} by {shown(b.sizes)}, whose inner sizes differ")
     sizes = (*_broadcast(graph, a.sizes[:-2], b.sizes[:-2]), a.sizes[-2], b.sizes[-1])
     args = {"input": a, "other": b}
     return graph.one("torch.matmul", args, sizes, prod(sizes) * a.sizes[-1])
@@ -588,7 +590,7 @@ def _recurrent(graph: Graph, operator: Operator) -> int:
     if option is not None and operator.options.get(
         option, "?", operator.kind == "BIDIRECTIONAL_SEQUENCE_LSTM"
     ):
-        raise graph.wrong("takes its steps before its batch, which is not read")
+        raise graph.wrong("takes its steps before its batch, which is not supported")
     steps = prod(x[1:-1]) if len(x) > 2 else 1
     read = (graph.file.tensors[index] for index in operator.inputs[1:] if index >= 0)
     return BATCH * steps * sum(prod(one.shape) for one in read if one.constant and len(one.shape) == 2)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from ....errors import shorten
 from ....lowering.tape import Value
-from ..proto import Misfit, written
+from ..proto import Misfit, Node, written
 from ..running import At, Tensor
 from .registry import runs
 
@@ -26,8 +27,9 @@ def recurrent(at: At) -> Sequence[Tensor]:
     macs = batch * length * ways * rows * (x.sizes[2] + size)
     whole = (batch, length, ways, size) if first else (length, ways, batch, size)
     last = (batch, ways, size) if first else (ways, batch, size)
-    options = _as_torch(at)
-    if options is not None:
+    why = _unlike_torch(at)
+    if not why:
+        options = _options(at)
         backwards = at.node.text("direction", "forward").lower() == "reverse"
 
         def turned(one: Tensor) -> Tensor:
@@ -40,6 +42,7 @@ def recurrent(at: At) -> Sequence[Tensor]:
             "features": size,
             "options": options,
             "batch_first": bool(first),
+            "initial": _starts(at),
         }
         flat = (batch, length, ways * size) if first else (length, batch, ways * size)
         states = [(ways, batch, size)] * (2 if at.node.op == "LSTM" else 1)
@@ -53,35 +56,62 @@ def recurrent(at: At) -> Sequence[Tensor]:
             ends = [at.write("aten.permute", {"self": one, "dims": [1, 0, 2]}, last) for one in ends]
         return [made, *ends]
     reads = [one for one in at.inputs if one is not None]
-    return at.writes(at.node.op, {"inputs": reads}, whole, last, last, macs=macs)
+    return at.writes(at.node.op, {"inputs": reads, "why": why}, whole, last, last, macs=macs)
 
 
 #: What torch's layers apply to their gates and to what becomes of the state.
 _ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
 
 
-def _as_torch(at: At) -> dict[str, Any] | None:
-    """The options of torch's layer that computes the same; ``None`` where none does."""
-    node = at.node
-    way = node.text("direction", "forward").lower()
-    given = node.attributes.get("activations", [])
-    if way not in ("forward", "reverse", "bidirectional") or not isinstance(given, list):
-        return None
-    each = 2 if way == "bidirectional" else 1
-    functions = [one.lower() for one in given if isinstance(one, str)]
-    usual = _ACTIVATIONS.get(node.op, ["relu" if functions[:1] == ["relu"] else "tanh"])
-    own = "clip" in node.attributes or node.integer("input_forget", 0) or at.has(4) or at.has(7)
-    starts = [at.given(i) for i in (5, 6)]
-    if (
-        own
-        or functions not in ([], usual * each)
-        or not all(one is None or at.run.is_zero(one) for one in starts)
-    ):
-        return None
+def _unlike_torch(at: At) -> str:
+    """What it computes otherwise than torch's layer does; empty where it computes the same."""
+    node, functions = at.node, _functions(at)
+    if node.text("direction", "forward").lower() not in ("forward", "reverse", "bidirectional"):
+        return f"its direction is {shorten(node.text('direction'))}"
+    if at.has(4):
+        return "its sequences have lengths of their own"
+    if at.has(7):
+        return "its gates see the cell state through peepholes"
+    if node.integer("input_forget", 0):
+        return "its input gate is what its forget gate leaves"
+    if "clip" in node.attributes:
+        return "it clips what goes into its activations"
+    if functions not in ([], _usual(node) * _ways(node)):
+        return f"its activations are {', '.join(map(shorten, functions)) or 'not known'}"
     if node.op == "GRU" and not node.integer("linear_before_reset", 0):
-        return None  # torch resets the state behind its product
-    options: dict[str, Any] = {"bidirectional": each == 2, "bias": at.has(3)}
-    return options | ({"nonlinearity": usual[0]} if node.op == "RNN" else {})
+        return "it resets the state before the product, and torch's GRU behind it"
+    if _starts(at) and node.integer("layout", 0):
+        return "it starts from given states that have the batch first"
+    return ""
+
+
+def _functions(at: At) -> list[str]:
+    """The functions that its activations are said to be; one without a name where they are no list."""
+    given = at.node.attributes.get("activations", [])
+    return [one.lower() if isinstance(one, str) else "" for one in given] if isinstance(given, list) else [""]
+
+
+def _usual(node: Node) -> list[str]:
+    """The activations that torch's layer has in each direction."""
+    relu = (
+        node.op == "RNN" and str(next(iter(node.attributes.get("activations") or [""]), "")).lower() == "relu"
+    )
+    return _ACTIVATIONS.get(node.op, ["relu" if relu else "tanh"])
+
+
+def _ways(node: Node) -> int:
+    return 2 if node.text("direction", "forward").lower() == "bidirectional" else 1
+
+
+def _starts(at: At) -> list[Tensor]:
+    """The states that it starts from, where they are no zeros."""
+    return [one for one in map(at.given, (5, 6)) if one is not None and not at.run.is_zero(one)]
+
+
+def _options(at: At) -> dict[str, Any]:
+    """The options of torch's layer that computes the same."""
+    options: dict[str, Any] = {"bidirectional": _ways(at.node) == 2, "bias": at.has(3)}
+    return options | ({"nonlinearity": _usual(at.node)[0]} if at.node.op == "RNN" else {})
 
 
 def _of_directions(at: At, bias: bool) -> dict[str, Tensor]:
