@@ -145,6 +145,8 @@ def test_another_input_where_its_sizes_are_free(tmp_path: Path) -> None:
     found = CliRunner().invoke(cli, ["shapes", path, "--input", "3x8x20"])
     assert found.exit_code == 1
     assert "input is 3x8x8 in the program, which was exported for that alone" in str(found.exception)
+    found = CliRunner().invoke(cli, ["shapes", path, "--input", "3x8"])
+    assert "input has 3 axes beside the batch, not 2" in str(found.exception)
 
 
 def test_what_holds_on_to_its_batch(tmp_path: Path) -> None:

@@ -203,6 +203,9 @@ class Program(nn.Module):
         exported = self.exported
         inputs = [*named.values()]
         for held, tensor in zip(exported.inputs, inputs, strict=True):
+            if len(held.sizes) != len(tensor.shape):
+                axes = len(held.sizes) - 1
+                raise ValueError(f"{held.name} has {axes} axes beside the batch, not {len(tensor.shape) - 1}")
             fixed = [
                 size.number if not size.free else n for size, n in zip(held.sizes, tensor.shape, strict=True)
             ]
