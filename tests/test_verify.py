@@ -198,18 +198,29 @@ GATED = "input: 3x14x14\nlayers:\n  - gate: global_avg_pool >> conv(3, 1)\n"
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_padding_around_what_sees_everything_counts_as_seen(device: str) -> None:
-    """As it does elsewhere: torch's frame of zeros sees nothing, and no figure is wrong for that."""
-    found = verify(archlens.loads(f"{GATED}  - pad(1)\n  - conv(4, 3, stride=2)\n"), device=device)
-    assert [check.status for check in found.of("field")][-2:] == [PASSED] * 2
-    rows = verify(archlens.loads(f"{GATED}  - unfold((3, 1), padding=1)\n"), device=device)
-    assert rows.passed
-    alone = verify(archlens.loads(f"{GATED}  - pad(2)\n  - slice(0, 2, axis='height')\n"), device=device)
-    assert [check.status for check in alone.of("field")][-1] in (PASSED, NOT_APPLICABLE)
-    assert alone.passed
+def test_padding_around_what_sees_everything_sees_nothing(device: str) -> None:
+    """What torch's frame of zeros does not see is no mistake, and what is said to see all of it is."""
+    padded = archlens.loads(f"{GATED}  - pad(1)\n  - conv(4, 3, stride=2)\n")
+    found = verify(padded, device=device)
+    assert [check.status for check in found.of("field")][-2:] == [NOT_APPLICABLE, PASSED]
+    assert verify(archlens.loads(f"{GATED}  - unfold((3, 1), padding=1)\n"), device=device).passed
+    assert verify(
+        archlens.loads(f"{GATED}  - pad(2)\n  - slice(0, 2, axis='height')\n"), device=device
+    ).passed
+    all_of_it = spoiled(padded, padded.layers[-2].name, lambda facts: facts._replace(reach=EVERYWHERE))
+    assert not verify(all_of_it, device=device).passed
     plain = archlens.loads("input: 3x14x14\nlayers:\n  - flat: tanh\n  - pad(1)\n")
     wrong = spoiled(plain, "flat", lambda facts: facts._replace(reach=EVERYWHERE))
-    assert not verify(wrong, device=device).passed  # a frame excuses nothing else
+    assert not verify(wrong, device=device).passed
+
+
+def test_what_gaps_leave_out_need_not_be_seen() -> None:
+    """Every second row alone is in a window, or every one."""
+    for dilation, status in ((2, NOT_APPLICABLE), (1, PASSED)):
+        layers = [f"unfold(3, stride=2, padding=1, dilation={dilation})", "tokens", "self_attention(1)"]
+        found = verify(archlens.loads(f"{{input: 3x10x10, layers: {json.dumps(layers)}}}"))
+        assert found.passed
+        assert found.of("field")[-1].status == status
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

@@ -402,16 +402,20 @@ class _Pass:
 
     def _around_all(self, layer: Layer, reach: Reach, x: Shape) -> _Found:
         """What a layer sees of a map of which each position sees everything."""
-        if not isinstance(reach, tuple) or not any(map(_pads, reach)) or len(reach) != len(x.spatial):
+        windows = reach if isinstance(reach, tuple) else layer.op.windows(x)
+        if not any(map(_pads, windows)) or len(windows) != len(x.spatial):
             return EVERYWHERE
         if layer.op.attributes().get("mode", "constant") in ("reflect", "replicate"):
             return EVERYWHERE  # what is added are copies
+        why = NonUniform(f"{shorten(layer.name)}: its padding sees nothing, and all else everything")
         try:
-            fields = tuple(map(INPUT.through, reach))
+            fields = tuple(map(INPUT.through, windows))
         except NonUniformField as reason:
             return NonUniform(f"{shorten(layer.name)}: {reason}")
-        why = NonUniform(f"{shorten(layer.name)}: its padding sees nothing, and all else everything")
-        return _behind(_Padded(fields, x.spatial, why), fields, layer)
+        sizes = [window.output(n) for window, n in zip(windows, x.spatial, strict=True)]
+        if all(starmap(_touches, zip(fields, sizes, x.spatial, strict=True))):
+            return EVERYWHERE
+        return _Padded(fields, x.spatial, why) if windows is reach else why
 
     def _merged(self, layer: Layer, branches: Sequence[_Branch]) -> _Found:
         """What a layer sees through several inputs together."""

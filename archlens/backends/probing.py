@@ -24,7 +24,7 @@ from ..errors import ArchlensError, shorten
 from ..geometry import Field
 from ..grouping import grouped
 from ..network import Layer, Network
-from ..ops import EVERYWHERE, NOWHERE, Call, NonUniform, all_channels
+from ..ops import NOWHERE, Call, NonUniform, all_channels
 from ..ops.attention import Attention
 from ..ops.merge import Elementwise
 from ..ops.opaque import UNKNOWN
@@ -147,7 +147,7 @@ def _on(
     most = max(1, len(rows) * _TOGETHER // max(needed.bytes, 1))
     # layers that follow each other see the same where they look at one position each
     expected = lru_cache(maxsize=4)(partial(_expected, rows, size))
-    framed = _framed(probed)
+    gaps = _behind_gaps(probed.network)
     for layer, touched, why in twin.run_in_parts(fields.input, axis, rows, most):
         if not layer.shape.spatial or layer.name not in fields.network.index:
             continue  # a loop over positions has more layers where there are more of them
@@ -155,13 +155,9 @@ def _on(
         if touched is not None:
             limits = probed.limits.get(layer.name)
             limit = limits[axis] if limits else None
-            if layer.name in framed and seen is EVERYWHERE:
-                some = touched.any(0)
-                touched = touched[:, some] if framed[layer.name] or not some.any() else touched
-            if touched.shape[1]:
-                status, found, reason = _compared(seen, axis, rows, touched, limit, expected)
-            else:
-                status, found, reason = NOT_APPLICABLE, "", "it may see nothing but padding"
+            status, found, reason = _compared(seen, axis, rows, touched, limit, expected)
+            if found == _UNSEEN and layer.name in gaps:
+                status, found, reason = NOT_APPLICABLE, "", "windows with gaps have left out what was tried"
             where = f"{found} on an input of {network.inputs[fields.input]}" if found else ""
             yield Check(layer.name, "field", status, says, where, reason)
         else:
@@ -169,24 +165,22 @@ def _on(
             yield Check(layer.name, "field", NOT_APPLICABLE, says, "", reason)
 
 
-def _framed(fields: ReceptiveFields) -> dict[str, bool]:
-    """The layers that may see padding alone, which has been put around what sees everything.
+#: What is found where a layer should see everything, and not all see what was tried.
+_UNSEEN = "no output sees the middle"
 
-    True where some outputs may, and False where all do if any does, since they look everywhere.
-    """
-    found: dict[str, bool] = {}
-    for layer in fields.network:
-        framed = [found[name] for name in layer.inputs if name in found]
-        if layer.facts.reach is not EVERYWHERE:
-            for place, name in enumerate(layer.inputs):
-                reach = layer.op.reach_of(place, layer.facts, layer.input_shapes)
-                if isinstance(reach, tuple):
-                    pads = any(max(one.before, one.after) > 0 for one in reach)
-                else:
-                    pads = bool(getattr(layer.op, "padding", 0))
-                framed += [True] * (pads and fields.seen.get(name) is EVERYWHERE)
-        if framed:
-            found[layer.name] = any(framed) and layer.facts.reach is not EVERYWHERE
+
+def _behind_gaps(network: Network) -> set[str]:
+    """The layers behind windows that leave out positions between them, or within them."""
+    found: set[str] = set()
+    for layer in network:
+        reach = layer.facts.reach
+        windows = reach if isinstance(reach, tuple) else ()
+        for x in () if windows else layer.input_shapes[:1]:  # a parameter reads nothing
+            windows = layer.op.windows(x)
+        if not found.isdisjoint(layer.inputs) or any(
+            not one.transposed and (one.stride > one.kernel or one.dilation > 1) for one in windows
+        ):
+            found.add(layer.name)
     return found
 
 
@@ -231,7 +225,7 @@ def _compared(
             return FAILED, "some outputs do not see what others see", ""
         if limit is not None and not any(limit.inner[0] <= row < limit.inner[1] for row in rows):
             return NOT_APPLICABLE, "", "a crop or a slice before it has cut off what was tried"
-        return (PASSED, "as predicted", "") if whole.any() else (FAILED, "no output sees the middle", "")
+        return (PASSED, "as predicted", "") if whole.any() else (FAILED, _UNSEEN, "")
     inside, border, certain = expected(seen[axis], touched.shape[1], limit)
     if not (touched | ~border).all():
         border = certain

@@ -406,6 +406,10 @@ class Op:
             return (channels,) * len(inputs)
         return tuple([all_channels(x.channels) for x in inputs])
 
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        """The window along each spatial axis that an output looks through; none where its reach says all."""
+        return ()
+
     def reach_of(self, index: int, facts: Facts, inputs: Sequence[Shape]) -> Reach:
         """The part of one of its inputs that an output depends on, where that is not the same of all."""
         return facts.reach

@@ -124,7 +124,7 @@ class Unfold(Op, kind="unfold", family="reshape"):
     def facts(self, x: Shape) -> Facts:
         require_spatial(x, "unfold")
         require_two_axes(x, "unfold")
-        windows = slide(x, self.kernel, self.stride, self.padding, self.dilation)
+        windows = self.windows(x)
         if any(w.before != w.after for w in windows):
             raise ShapeError("it pads both sides alike", help="put a pad before it that does not")
         sizes = check_windows(windows, x)
@@ -141,6 +141,9 @@ class Unfold(Op, kind="unfold", family="reshape"):
                 stride=Argument(shortest(tuple(w.stride for w in windows)), default=1),
             ),
         )
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return tuple(slide(x, self.kernel, self.stride, self.padding, self.dilation))
 
     def reads(self, channels: int, *inputs: Shape) -> tuple[int, ...]:
         c = inputs[0].channels
