@@ -461,8 +461,8 @@ def test_a_window_whose_weights_are_computed_is_known() -> None:
     ).eval()
     network = archlens.trace(module, (1, 9, 7))
     assert not network.unknown
-    # 5 x 3 of 1 into 2 on 5 x 3 positions, 15 into 4 for 2, and what the norm multiplies: u and v with 4 x 15
-    assert network.macs == 15 * 2 * 15 + 2 * 15 * 4 + 4 * 15 + 4
+    # 5 x 3 of 1 into 2 on 5 x 3 positions, 15 into 4 for 2; what the norm multiplies reads parameters alone
+    assert network.macs == 15 * 2 * 15 + 2 * 15 * 4
     conv = next(layer for layer in network if str(layer.op) == "convolution")
     fields = archlens.study(network).receptive_fields[conv.name]
     for axis, size in enumerate((9, 7)):
@@ -843,6 +843,60 @@ def test_modules_in_other_forms(how: str) -> None:
         key: one.data_ptr() for key, (one, _) in state.items()
     }
     assert all(torch.equal(one, before) for one, before in state.values())
+
+
+class Disturbed(nn.Module):
+    """A discriminator as it is written since 2018: each layer has a norm of its own."""
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__()
+        self.first, self.second = norm(nn.Conv2d(3, 8, 4, 2, 1)), norm(nn.ConvTranspose2d(8, 4, 2, 2))
+        self.fc = norm(nn.Linear(4, 2))
+
+    def forward(self, x: Any) -> Any:
+        return self.fc(self.second(self.first(x).relu()).mean((2, 3)))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize(
+    ("norm", "remover"),
+    [
+        (nn.utils.parametrizations.spectral_norm, "parametrize.remove_parametrizations"),
+        (nn.utils.spectral_norm, "remove_spectral_norm"),
+        (nn.utils.parametrizations.weight_norm, "parametrize.remove_parametrizations"),
+        (nn.utils.weight_norm, "remove_weight_norm"),
+    ],
+)
+def test_weights_that_are_normed_count_as_those_they_are_made_of(norm: Any, remover: str) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = Disturbed(norm).eval()
+    network = archlens.trace(module, (3, 8, 8))
+    with FlopCounterMode(display=False) as counted, torch.no_grad():
+        module(torch.rand(1, 3, 8, 8))
+    assert network.macs == counted.get_total_flops() // 2 == 48 * 8 * 16 + 128 * 16 + 8
+    assert network.params == sum(one.numel() for one in module.parameters())
+    assert network.state() == {key: tuple(one.shape) for key, one in module.state_dict().items()}
+    assert not network.unknown
+    with pytest.raises(archlens.UsageError) as caught:
+        archlens.convert(network)
+    assert f"after torch.nn.utils.{remover} it is a " in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+def test_the_older_hook_of_weight_norm_converts() -> None:
+    module = nn.Sequential(
+        nn.utils.weight_norm(nn.Conv1d(4, 8, 3, dilation=2)),
+        nn.ReLU(),
+        nn.utils.weight_norm(nn.Conv1d(8, 4, 5), dim=2),
+    ).eval()
+    spec = archlens.loads(archlens.convert(archlens.trace(module, (4, 20))))
+    assert [layer.op.kind for layer in spec] == ["wn_conv", "relu", "wn_conv"]
+    built = archlens.build(spec).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    x = torch.rand(2, 4, 20)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x))
 
 
 def test_what_a_module_raises_is_said_with_its_layer() -> None:

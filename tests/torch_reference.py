@@ -7,6 +7,7 @@ has no module for, is put together here from torch's primitives, in the most lit
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable
 from functools import partial, reduce
 from itertools import product
@@ -335,11 +336,17 @@ class LinearTurned(nn.Module):
         return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], -1)
 
 
-def weight_norm(axes: int, *args: Any, padding: Any = 0, dim: int = 0, **kwargs: Any) -> nn.Module:
-    """A convolution with torch's own parametrization."""
+def weight_norm(
+    axes: int, *args: Any, padding: Any = 0, dim: int = 0, hook: bool = False, **kwargs: Any
+) -> nn.Module:
+    """A convolution with torch's own parametrization, or the hook that was before it."""
     apart = isinstance(padding, tuple) and isinstance(padding[0], tuple)
     plain = partial(getattr(nn, f"Conv{axes}d"), *args)
     made = conv(axes, *args, padding=padding, **kwargs) if apart else plain(padding=padding, **kwargs)
+    if hook:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return nn.utils.weight_norm(made, dim=dim)
     return nn.utils.parametrizations.weight_norm(made, dim=dim)
 
 

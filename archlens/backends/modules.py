@@ -383,9 +383,13 @@ class Kept(nn.Module):
         self.axes = axes
 
     def forward(self) -> Tensor:
-        lengths = torch.linalg.vector_norm(self.original1, dim=self.axes, keepdim=True)
-        made: Tensor = self.original1 * (self.original0 / lengths)
-        return made
+        return lengthened(self.original0, self.original1, self.axes)
+
+
+def lengthened(lengths: Tensor, directions: Tensor, axes: list[int]) -> Tensor:
+    """Kernels of their lengths and directions."""
+    made: Tensor = directions * (lengths / torch.linalg.vector_norm(directions, dim=axes, keepdim=True))
+    return made
 
 
 class WeightNorm(nn.Module):
@@ -393,14 +397,22 @@ class WeightNorm(nn.Module):
 
     weight: Tensor
 
-    def __init__(self, *args: Any, dim: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, dim: int = 0, hook: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        weight = self.weight
+        kept = Kept(self.weight, dim)
         del self.weight
-        self.parametrizations = nn.ModuleDict({"weight": Kept(weight, dim)})
+        if hook:
+            self.weight_g, self.weight_v, self.axes = kept.original0, kept.original1, kept.axes
+        else:
+            self.parametrizations = nn.ModuleDict({"weight": kept})
+        self.hook = hook
 
     def _conv_forward(self, x: Tensor, weight: Any, bias: Any) -> Tensor:
-        return super()._conv_forward(x, self.parametrizations["weight"](), bias)  # type: ignore[misc, no-any-return]
+        if self.hook:
+            weight = lengthened(self.weight_g, self.weight_v, self.axes)
+        else:
+            weight = self.parametrizations["weight"]()
+        return super()._conv_forward(x, weight, bias)  # type: ignore[misc, no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, None, self.bias)

@@ -295,8 +295,21 @@ def _weighted(lowering: Lowering, node: Node, op: Op, draft: Draft, own: dict[st
     lowering.checked = node
     name = node.target.partition(".")[2]
     reason = f"archlens has no op for {node.target} of this form: its weights are computed, or fixed"
+    remover = _remover(own["weight"])
+    if remover:
+        reason = f"its weight is made of others; after {remover} it is a {op.kind}"
     own = lowering.own(node)
     return lowering.opaque(name, facts.shape, draft, macs=facts.macs, own=own, base=op, reason=reason)
+
+
+def _remover(weight: Value) -> str:
+    """What of torch leaves a weight as it is made by one of torch's normalizations; empty for any other."""
+    keys = [one.key.split(".") for one in sources(weight)]
+    if any("parametrizations" in key for key in keys):
+        return "torch.nn.utils.parametrize.remove_parametrizations"
+    names = {key[-1] for key in keys}
+    found = {"weight_orig": "remove_spectral_norm", "weight_g": "remove_weight_norm"}
+    return next((f"torch.nn.utils.{name}" for key, name in found.items() if key in names), "")
 
 
 def _blurring(lowering: Lowering, op: Op, own: dict[str, Value]) -> tuple[Op, dict[str, Value]] | None:
@@ -321,8 +334,13 @@ def _with_lengths(lowering: Lowering, op: Op, weight: Value) -> tuple[Op, dict[s
     if op.kind != "conv" or made is None or made.target != "aten._weight_norm_interface":
         return None
     given = {"dim": made.args["dim"]} if made.args.get("dim", 0) else {}
-    kept = {f"parametrizations.weight.original{i}": made.args[name] for i, name in enumerate("gv")}
-    return lowering.call("wn_conv", **op.attributes(), **given), kept
+    lengths, directions = made.args["g"], made.args["v"]
+    hook = {one.key.rpartition(".")[2] for one in (lengths, directions)} == {"weight_g", "weight_v"}
+    if hook:
+        kept = {"weight_g": lengths, "weight_v": directions}
+    else:
+        kept = {f"parametrizations.weight.original{i}": one for i, one in enumerate((lengths, directions))}
+    return lowering.call("wn_conv", **op.attributes(), **given, **({"hook": True} if hook else {})), kept
 
 
 #: What normalizes a batch by its own statistics.
@@ -387,7 +405,7 @@ def _stands_apart(lowering: Lowering, weight: Value, bias: Value) -> bool:
 
     In a file a matrix that was turned for it has a name that the exporter made up.
     """
-    if lowering.tape.is_file:
+    if lowering.tape.is_file or not weight.key:  # one that is computed is made of what the module has
         return False
     aliases = lowering.tape.aliases
     keys = [weight.key, *(alias for alias, key in aliases.items() if key == weight.key)]

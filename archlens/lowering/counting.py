@@ -41,6 +41,9 @@ COUNTED: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "torchvision.deform_conv2d": _convolution,
 }
 
+#: Those that count for nothing where parameters are all that they read.
+NORMALIZING = frozenset({"aten.mv", "aten.dot", "aten.vdot"})
+
 _FREE = """
     _adaptive_avg_pool2d _adaptive_avg_pool3d _batch_norm_no_update _batch_norm_with_update _conj
     _embedding_bag _embedding_bag_forward_only _fft_c2c _fft_c2r _fft_r2c _local_scalar_dense

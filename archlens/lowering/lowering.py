@@ -32,6 +32,7 @@ from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
 from .compositions import TurnsOf, compositions
+from .counting import NORMALIZING
 from .known import KNOWN
 from .masks import MULTIHEAD, Leaves, Masked, masked
 from .tape import BATCH, Call, Node, Pairs, Rows, Shifted, Table, Tape, Value
@@ -939,7 +940,9 @@ class Lowering:
         """Multiply-accumulates behind what the present node reads and no input flows into.
 
         A layer is charged for them, the first that reads them: for those of each sample, where a batch of
-        them is made, and for those that are made once. ``None`` where they are not known.
+        them is made, and for those that are made once. ``None`` where they are not known. Products of
+        a weight and vectors are none, by which spectral norm finds how far it stretches: the weight could be
+        kept as it is made.
         """
         assert self.node is not None
         rest = [value for value in self.node.inputs if not value.flows]
@@ -953,6 +956,8 @@ class Lowering:
             rest += [one for one in made.inputs if not one.flows]  # of what flows it takes the type alone
             if made.macs is None:
                 known = False
+            elif made.target in NORMALIZING:
+                pass
             elif made.macs % self.tape.batch:
                 once += made.macs
             else:

@@ -229,12 +229,14 @@ class WeightNormConv(Conv, kind="wn_conv"):
     """
 
     dim: Annotated[Index, "the axis of the weight along which the lengths lie"] = 0
+    hook: Annotated[Flag, "whether their keys are weight_g and weight_v, as of the older weight_norm"] = False
 
     names = Names(keras="", onnx="", also="weightnorm weightnormconv weightnormalization")
     examples = (
         "3x15x16 >> wn_conv(8, 3, padding=1)",
         "6x50 >> wn_conv(4, 9, stride=4, dilation=2, groups=2, bias=false, dim=2)",
         '4x9x9 >> wn_conv(6, 3, stride=2, padding="same", dim=1)',
+        "5x20 >> wn_conv(4, 3, padding=1, hook=true)",
     )
 
     def facts(self, x: Shape) -> Facts:
@@ -248,15 +250,15 @@ class WeightNormConv(Conv, kind="wn_conv"):
         lengths = tuple([n if axis == self.dim else 1 for axis, n in enumerate(weight)])
         bias = {"bias": plain.weights["bias"]} if self.bias else {}
         return plain._replace(
-            weights={**bias, f"{_KEPT}0": lengths, f"{_KEPT}1": weight},
+            weights={**bias, **dict(zip(self._kept, (lengths, weight), strict=True))},
             # squares, their sums, roots and quotients, and a product for each
             other={**plain.other, "normalization": 3 * prod(weight) + weight[self.dim]},
-            torch=_torch_conv(self, x, plain.reach, "WeightNorm", dim=0),  # type: ignore[arg-type]
+            torch=_torch_conv(self, x, plain.reach, "WeightNorm", dim=0, hook=False),  # type: ignore[arg-type]
         )
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
         """It keeps the kernels that were made, how long the directions are, and what these are scaled by."""
-        count, lengths = prod(facts.weights[f"{_KEPT}1"]), prod(facts.weights[f"{_KEPT}0"])
+        lengths, count = (prod(facts.weights[name]) for name in self._kept)
         made = (Extra(count, per_sample=False), *(Extra(lengths, per_sample=False),) * 2)
         plain = super().footprint(facts, *inputs)
         return plain._replace(
@@ -266,17 +268,20 @@ class WeightNormConv(Conv, kind="wn_conv"):
         )
 
     def why_macs(self, facts: Facts, *inputs: Shape) -> str:
-        return super().why_macs(facts._replace(weights={"weight": facts.weights[f"{_KEPT}1"]}), *inputs)
+        return super().why_macs(facts._replace(weights={"weight": facts.weights[self._kept[1]]}), *inputs)
 
     def why_params(self, facts: Facts) -> str:
-        lengths = prod(facts.weights[f"{_KEPT}0"])
-        weights = {key: shape for key, shape in facts.weights.items() if not key.startswith(_KEPT)}
-        text = super().why_params(facts._replace(weights={"weight": facts.weights[f"{_KEPT}1"], **weights}))
-        return f"{text} + {lengths:,} lengths = {facts.params:,}"
+        lengths, kernels = (facts.weights[name] for name in self._kept)
+        weights = {key: shape for key, shape in facts.weights.items() if key not in self._kept}
+        text = super().why_params(facts._replace(weights={"weight": kernels, **weights}))
+        return f"{text} + {prod(lengths):,} lengths = {facts.params:,}"
 
-
-#: What torch's parametrization puts before the numbers of what it keeps of a weight.
-_KEPT = "parametrizations.weight.original"
+    @property
+    def _kept(self) -> tuple[str, str]:
+        """The keys of the lengths and of the directions, as torch has them."""
+        if self.hook:
+            return "weight_g", "weight_v"
+        return "parametrizations.weight.original0", "parametrizations.weight.original1"
 
 
 class ConvTranspose(Op, kind="conv_transpose", family="convolution"):

@@ -31,10 +31,15 @@ def _work(layer: Layer) -> Share:
     if layer.op.family != "convolution":
         right = layer.macs + bias(layer) if layer.macs else layer.params
         return Share(right, layer.params, _FEWER if layer.params < right else "")
-    if "weight" not in layer.facts.weights:
+    weights = layer.facts.weights
+    if "weight_g" in weights:  # it takes them for those of a recurrent layer
+        kept = sum(prod(weights[name]) for name in ("weight_g", "weight_v"))
+        found = kept * layer.shape.channels + bias(layer)
+        return Share(layer.macs + bias(layer), found, _NORMED)
+    if "weight" not in weights:
         return Share(layer.macs + bias(layer), 0, _KEPT)
     positions = prod(layer.shape.spatial)
-    found = weight_positions(layer, positions) + prod(layer.facts.weights.get("bias", (0,))) * positions
+    found = weight_positions(layer, positions) + prod(weights.get("bias", (0,))) * positions
     right = layer.macs + bias(layer)
     return Share(right, found, _TRANSPOSED if found != right else "")
 
@@ -48,6 +53,10 @@ _ATTENTION = (
     "applied to, and has no rule for any other product of attention"
 )
 _KEPT = "it has no rule for a convolution whose weight is computed from what a module within it keeps"
+_NORMED = (
+    "it multiplies the lengths and the directions of normed weights by the output channels, as it does the "
+    "weights of a recurrent layer by its steps"
+)
 _STATES = "it multiplies the weights of a recurrent layer by the rows of its output, which are not steps here"
 _HELD = "it does not see parameters that lie in no module of their own"
 _FEWER = "it takes the weights of a linear layer once, however many positions it is applied to"
