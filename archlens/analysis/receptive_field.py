@@ -80,6 +80,8 @@ class ReceptiveFields:
     misaligned: Mapping[str, str]
     #: The layers behind a crop or a slice, each with what that has left of the input, along each axis.
     limits: Mapping[str, tuple[Limit, ...]]
+    #: Whether something is put around a map that sees everything: its size tells who sees that alone.
+    framed: bool = False
 
     def __getitem__(self, name: str) -> Seen:
         """What a layer, an input, or the last layer of a scope sees.
@@ -124,7 +126,8 @@ class ReceptiveFields:
             other: the same layers, on that input.
         """
         pairs = zip(self.network.layers, other.layers, strict=True)
-        alike = not self.limits and len(self.network) == len(other) and all(starmap(_looks_alike, pairs))
+        sized = self.limits or self.framed or len(self.network) != len(other)
+        alike = not sized and all(starmap(_looks_alike, pairs))
         return replace(self, network=other) if alike else find(other, self.input)
 
     def last(self) -> str:
@@ -159,8 +162,8 @@ def _looks_alike(one: Layer, other: Layer) -> bool:
 
 
 def _slides(reach: Reach) -> bool:
-    """Whether it is a window along each axis, which neither cuts the map nor may see padding alone."""
-    return isinstance(reach, tuple) and not any(window.cuts or _pads(window) for window in reach)
+    """Whether it is a window along each axis, none of which cuts the map."""
+    return isinstance(reach, tuple) and not any(window.cuts for window in reach)
 
 
 def _pads(window: Window) -> bool:
@@ -265,6 +268,7 @@ class _Pass:
         #: What some channels of a layer see, where it was asked for.
         self.parts: dict[tuple[str, int], _Found] = {}
         self.steps = _MAX_STEPS * (len(network.layers) + 1)
+        self.framed = False
 
     def run(self) -> ReceptiveFields:
         seen, uneven, limits = self.seen, self.uneven, self.limits
@@ -291,7 +295,7 @@ class _Pass:
                 self._limit(layer, windows)
         kept = (Arranged, _Padded)
         said = {name: one.reason if isinstance(one, kept) else one for name, one in seen.items()}
-        return ReceptiveFields(self.network, self.input, said, self.misaligned, limits)
+        return ReceptiveFields(self.network, self.input, said, self.misaligned, limits, self.framed)
 
     def _limit(self, layer: Layer, windows: Sequence[Window]) -> None:
         """What is left of the input at a layer that cuts, or that a layer before it has cut."""
@@ -407,6 +411,7 @@ class _Pass:
             return EVERYWHERE
         if layer.op.attributes().get("mode", "constant") in ("reflect", "replicate"):
             return EVERYWHERE  # what is added are copies
+        self.framed = True
         why = NonUniform(f"{shorten(layer.name)}: its padding sees nothing, and all else everything")
         try:
             fields = tuple(map(INPUT.through, windows))

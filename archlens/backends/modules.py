@@ -1067,12 +1067,12 @@ def turned(x: Tensor, angles: Tensor, head: int, interleaved: bool) -> Tensor:
     """The first pairs of channels of each head, turned by angles of positions and pairs: N, ..., L, C."""
     part = 2 * angles.shape[1]
     cos, sin = angles.cos().unsqueeze(1).to(x.dtype), angles.sin().unsqueeze(1).to(x.dtype)
-    heads = x.reshape(*x.shape[:-1], -1, head)  # N, ..., L, heads, head
+    # 1, 1, N, ..., L, heads, head: of fewer axes torch could take one for channels that lie last
+    heads = x.reshape(1, 1, *x.shape[:-1], -1, head)
     first, rest = heads[..., :part], heads[..., part:]
     a, b = (first[..., ::2], first[..., 1::2]) if interleaved else first.chunk(2, -1)
     found = torch.stack((a * cos - b * sin, b * cos + a * sin), -1 if interleaved else -2).flatten(-2)
-    found = (torch.cat((found, rest), -1) if part < head else found).flatten(-2)
-    return found.contiguous()  # tokens that lie as a map's channels would stay so
+    return (torch.cat((found, rest), -1) if part < head else found).flatten(-2)[0, 0]
 
 
 def sinusoids(
