@@ -214,6 +214,14 @@ def test_padding_around_what_sees_everything_sees_nothing(device: str) -> None:
     assert not verify(wrong, device=device).passed
 
 
+def test_hundreds_of_sums_do_not_grow_beyond_all_numbers() -> None:
+    """2 to the power of 200 is beyond float32, where the difference of two infinite values is a NaN."""
+    body = "blocks: {b: [{residual: [{add: ['conv(2, 3, padding=1)', identity]}]}]}"
+    assert verify(
+        archlens.loads(f"{{input: 2x21, {body}, layers: ['conv(2, 3, padding=1)', b * 200]}}")
+    ).passed
+
+
 def test_what_gaps_leave_out_need_not_be_seen() -> None:
     """Every second row alone is in a window, or every one."""
     for dilation, status in ((2, NOT_APPLICABLE), (1, PASSED)):

@@ -340,6 +340,10 @@ def _borders(fields: ReceptiveFields, axis: int, layers: list[str]) -> list[int]
 # --- the twin -----------------------------------------------------------------------------------------
 
 
+#: What values of a twin stay below; a NaN stays one.
+_LARGE = 1e20
+
+
 class _Twin:
     """A network with as few channels as will do, run layer by layer.
 
@@ -409,6 +413,8 @@ class _Twin:
                     why = f"{layer.op.kind} has no twin with few channels"
                 elif layer.shape.spatial:
                     y = does[0](*does[1])
+                    if layer.op.merges:  # hundreds of sums may be infinite, and their differences a NaN
+                        y = y.clamp(-_LARGE, _LARGE)
                     if self.whole and y.dim() > len(layer.shape):
                         y = _as_one(y, 1 + layer.shape.channel_axis)
                     place = 1 + axis if layer.shape.channels_last else 2 + axis
