@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archlens
+from archlens.analysis import sizes
 from archlens.analysis.deployment import deploy
 from archlens.analysis.figures import QUANTITIES
 from archlens.analysis.unknown import Unknown
@@ -27,6 +28,7 @@ from archlens.elaboration.functions import divisible
 from archlens.errors import SpecError, UsageError
 from archlens.formulas import Number, below, greatest, least, truncated
 from archlens.limits import Kind, parse
+from archlens.network import Network
 from archlens.searching import evaluating
 from archlens.searching.conditions import read
 from archlens.searching.search import _front
@@ -185,6 +187,52 @@ def test_figures_that_part_configurations(name: str) -> None:
     columns = found.columns()
     for row in range(0, len(found), 3):
         assert [columns[one][row] for one in figures] == expected(name, found, row, figures)
+
+
+@pytest.mark.parametrize(
+    ("name", "vary"),
+    [
+        ("mobilenet_v1", {"alpha": "0.25..1.5:0.25", "input": "96..224:32"}),
+        ("densenet121", {"growth": "12..44:4"}),  # 29 on each axis by itself and together
+        ("vgg16", {"input": "64..300:16"}),
+        ("lenet5", {"input": "20..60"}),
+        ("swin_t", {"window": "4..7"}),
+    ],
+)
+def test_smallest_inputs_of_many_are_as_each_by_itself(
+    name: str, vary: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes are tried on all at once, without a try on each but the first."""
+    by_itself = []
+    real = sizes.smallest
+
+    def smallest(network: Network, *, worth: int | None = None) -> Any:
+        by_itself.append(worth is None)
+        return real(network, worth=worth and 10**6)
+
+    monkeypatch.setattr(sizes, "smallest", smallest)
+    found = archlens.search(name, vary=vary, figures=["min_size"])
+    if name != "vgg16":  # whose adaptive pooling asks otherwise on each
+        assert by_itself.count(True) <= 2  # a check of each run
+    assert by_itself.count(False)
+    for row, here in enumerate(found.columns()["min_size"]):
+        want = expected(name, found, row, ["min_size"])
+        assert [here] == (want or [None])
+
+
+def test_smallest_inputs_are_not_tried_on_many_beyond_their_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few configurations of a network with many sizes that do not fit are less work one by one."""
+    counts = []
+    again = sizes._Search.again
+
+    def counted(search: Any, inputs: Any) -> Network:
+        counts.append(1)
+        return again(search, inputs)
+
+    monkeypatch.setattr(sizes._Search, "again", counted)
+    found = archlens.search("densenet121", vary={"growth": "12,16,20"}, figures=["min_size"])
+    assert [row["min_size"] for row in found] == [(29, 29)] * 3
+    assert len(counts) < 29
 
 
 def test_counts_beyond_64_bits_are_exact() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
-from typing import NamedTuple
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
 
 from ..bounds import MAX_LAYERS, RAISED, allowed, measured, searched
 from ..errors import ArchlensError, Diagnostic, SpecError
+from ..formulas import keyed
 from ..network import Network
 from ..shape import Shape
 from . import every_size, receptive_field, unseen
@@ -116,11 +117,20 @@ def find(network: Network, *, bound: int | None = None, brief: bool = False) -> 
     return _Search(network, bound, brief).run()
 
 
-def smallest(network: Network) -> tuple[int, ...] | Unknown:
-    """The smallest size of each axis at which an inference works; or why none is known."""
+def smallest(network: Network, *, worth: int | None = None) -> tuple[int, ...] | Unknown:
+    """The smallest size of each axis at which an inference works; or why none is known.
+
+    Args:
+        network: one that can be had on other inputs.
+        worth: how often it may be laid out, where it stands for many networks whose numbers are columns
+            (:mod:`archlens.columns`): these are not those of all sizes, so each size is tried.
+    """
     if network.fixed:
         return Unknown(network.fixed)
     search = _Search(network, brief=True)
+    if worth is not None:
+        search.tells = False
+        search.work = min(search.work, worth * _work(network))
     found = search.smallest(search.groups())
     sizes = tuple(size for size in found if size is not None)
     if len(sizes) < len(found):
@@ -162,13 +172,15 @@ class _Search:
         self.brief = brief
         self.input, self.own = next(iter(network.inputs.items()))
         #: Sizes that are known not to fit. The networks on those that fit are not kept: they are many.
-        self.refused: set[tuple[int, ...]] = set()
+        self.refused: set[tuple[Any, ...]] = set()
         #: How many more sizes may be tried in search of a centre without padding.
         self.tries = MOST
         #: What each layer sees of some other inputs, by their sizes.
         self.elsewhere: dict[tuple[int, ...], ReceptiveFields] = {}
         #: Whether its spec was found to ask for sizes that are others on other inputs.
         self.asks = False
+        #: Whether sizes may be told of without a try of each, and ops asked without their source.
+        self.tells = True
         self.refitting = Refitting(self.network)
         #: What is told of sizes without a try of each, by the axes that change and the first of the sizes.
         self.told: dict[tuple[tuple[int, ...], int], Told | None] = {}
@@ -205,7 +217,8 @@ class _Search:
         """The network on an input of that size, if it takes it."""
         if spatial == self.own.spatial:
             return self.network
-        if spatial in self.refused or not self.affordable:
+        key = tuple(map(keyed, spatial))
+        if key in self.refused or not self.affordable:
             return None
         shapes = {
             name: shape.with_spatial(spatial) if shape.spatial == self.own.spatial else shape
@@ -221,7 +234,7 @@ class _Search:
                 made = None
         self.spend(made, done[0])
         if network is None:
-            self.refused.add(spatial)
+            self.refused.add(key)
         return network
 
     def refitted(self, inputs: Mapping[str, Shape]) -> Network | None:
@@ -233,7 +246,7 @@ class _Search:
         Raises:
             SpecError: an op does not fit; carries the network up to there.
         """
-        if self.asks or self.whole.fixed or self.whole.origin.varies(self.whole):
+        if not self.tells or self.asks or self.whole.fixed or self.whole.origin.varies(self.whole):
             return None
         unfit = None
         try:
@@ -278,7 +291,7 @@ class _Search:
 
         It is ``None`` where that is not told of all sizes at once, and so has to be tried.
         """
-        if self.whole.fixed or self.given_up:
+        if not self.tells or self.whole.fixed or self.given_up:
             return None
         many = min(max(self.own.spatial[axes[0]], self.bound or 0), MOST)
         first = (size - 1) // many * many + 1
@@ -339,7 +352,7 @@ class _Search:
     def groups(self) -> list[tuple[int, ...]]:
         """The axes that change together: all of a square input, else each by itself."""
         own = self.own.spatial
-        if own and len(set(own)) == 1:
+        if own and all(size == own[0] for size in own):
             return [tuple(range(len(own)))]
         return [(axis,) for axis in range(len(own))]
 
@@ -356,8 +369,8 @@ class _Search:
 
     def first(self, axes: tuple[int, ...]) -> int | None:
         """The first size of some axes that fits: their own does, but it may be out of reach."""
-        last = min(self.own.spatial[axes[0]], max(MOST, self.bound or 0))
-        for size in range(1, 1 if self.given_up else last + 1):
+        own, most = self.own.spatial[axes[0]], max(MOST, self.bound or 0)
+        for size in takewhile(lambda size: size <= own, range(1, 1 if self.given_up else most + 1)):
             told = self.tell(axes, size)
             if told[0] if told is not None else self.along(axes, size) is not None:
                 return size

@@ -117,7 +117,8 @@ def check_windows(windows: tuple[Window, ...], x: Shape) -> tuple[int, ...]:
 def _misfit(windows: tuple[Window, ...], x: Shape, axis: int) -> ShapeError:
     """What is to say where a window does not fit along an axis."""
     window, n = windows[axis], x.spatial[axis]
-    where = "" if len(set(zip(windows, x.spatial, strict=True))) == 1 else f"{x.axes[axis]}: "
+    alike = all(pair == (window, n) for pair in zip(windows, x.spatial, strict=True))
+    where = "" if alike else f"{x.axes[axis]}: "
     if window.transposed:
         return ShapeError(
             f"its padding crops away the whole {x.axes[axis]} of its output",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import dialects
+from ..analysis import sizes
 from ..analysis.figures import QUANTITIES, exact
 from ..analysis.study import Study
 from ..analysis.unknown import Unknown
@@ -53,6 +55,25 @@ class Wanted(NamedTuple):
         if self.scope and not study.inside(self.scope):
             return Unknown(f"there is no scope {shorten(self.scope)}")
         return exact(QUANTITIES[self.quantity].measure(study, self.scope))
+
+
+class _Several(Study):
+    """A study of many configurations as one.
+
+    Args:
+        network: all of them.
+        types: of weights and of activations on a board.
+        count: how many they are.
+    """
+
+    def __init__(self, network: Network, types: tuple[str, str], count: int) -> None:
+        super().__init__(network, types)
+        self.count = count
+
+    @cached_property
+    def smallest(self) -> tuple[int, ...] | Unknown:
+        """The smallest input along each axis, unless each configuration by itself is less work."""
+        return sizes.smallest(self.network, worth=self.count)
 
 
 class Later:
@@ -228,11 +249,9 @@ def evaluated(
     space = source.space
     nothing = (None,) * len(wanted)
 
-    source.single |= {one for one in wanted if QUANTITIES[one.quantity].tried}
-
     def run(columns: Columns) -> list[Any] | str:
         try:
-            study = Study(source.all(columns), source.types)
+            study = _Several(source.all(columns), source.types, columns.count)
             columns.closed = True
             if columns.perhaps:
                 return [_added(one, study, columns) for one in wanted]
@@ -278,7 +297,7 @@ def _apart(source: Source, wanted: Wanted, domain: Domain, rows: Any) -> Any:
     def run(columns: Columns) -> Any:
         network = source.all(columns)
         try:
-            return wanted.measured(Study(network, source.types))
+            return wanted.measured(_Several(network, source.types, columns.count))
         except (JoinedError, ArithmeticError):
             raise UnsureError from None
 
