@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import re
 from collections.abc import Callable
@@ -947,3 +948,19 @@ def test_a_module_that_runs_under_several_names_converts() -> None:
     with torch.no_grad():
         torch.testing.assert_close(built(x[:1]), expected)
     assert network.params == spec.params == sum(one.numel() for one in module.parameters())
+
+
+def test_what_was_laid_out_is_freed_at_once() -> None:
+    """A walk that has ended is no circle: networks that are left need no collection of garbage."""
+    kept = archlens.load("resnet18")
+    archlens.load("resnet18")  # what is made once, is made
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        archlens.load("resnet18")
+        kept.with_input("3x192x192")
+        assert gc.collect() < len(kept.layers)
+    finally:
+        if enabled:
+            gc.enable()

@@ -251,6 +251,7 @@ class Walk(Mixing):
             return self._run(given)
         finally:
             self.builder.settle()
+            self.parts.clear()  # they refer to this walk, which is so freed at once when it is left
 
     def _run(self, given: Mapping[str, Shape]) -> Network:
         self._read_inputs(given)
