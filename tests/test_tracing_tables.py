@@ -420,3 +420,100 @@ def test_what_is_converted_computes_the_same(name: str, swapped: bool) -> None:
     x = torch.rand(2, 4, 8)
     with torch.no_grad():
         torch.testing.assert_close(built(x), module(x))
+
+
+class Timed(nn.Module):
+    """Sines and cosines of a time of each sample, as code for diffusion has them."""
+
+    def __init__(self, wave: Callable[[Tensor], Tensor], width: int = 16) -> None:
+        super().__init__()
+        self.wave = wave
+        self.linear = nn.Linear(width, 3)
+
+    def forward(self, time: Tensor) -> Tensor:
+        made: Tensor = self.linear(self.wave(time))
+        return made
+
+
+def rates(base: float, shift: int = 0) -> Tensor:
+    return torch.exp(-torch.arange(8, dtype=torch.float32) * torch.tensor(base).log() / (8 - shift))
+
+
+def exchanged(time: Tensor) -> Tensor:
+    """As diffusers does it with ``flip_sin_to_cos``."""
+    angles = time[:, None].float() * rates(10000, 1)[None, :]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
+    return torch.cat([waves[:, 8:], waves[:, :8]], dim=-1)
+
+
+def sines(time: Tensor, of: Tensor) -> Tensor:
+    angles = time[:, None] * of
+    return torch.cat((angles.sin(), angles.cos()), dim=-1)
+
+
+def unlike(time: Tensor) -> Tensor:
+    angles = time[:, None] * rates(100)
+    return torch.cat((angles.sin(), (2 * angles).cos()), dim=-1)
+
+
+def overlapping(time: Tensor) -> Tensor:
+    waves = sines(time, rates(100))
+    return torch.cat([waves[:, 7:15], waves[:, :8]], dim=-1)
+
+
+def in_a_sum(time: Tensor) -> Tensor:
+    angles = time[:, None] * rates(100) + 1
+    return torch.cat((angles.sin(), angles.cos()), dim=-1)
+
+
+TIMES: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "sines first": (lambda t: sines(t, rates(10000)), "sinusoidal_embedding(16)"),
+    "until the last rate": (lambda t: sines(t, rates(10000, 1)), "sinusoidal_embedding(16, shift=1)"),
+    "another base": (lambda t: sines(t, rates(200)), "sinusoidal_embedding(16, base=200)"),
+    "exchanged": (exchanged, 'sinusoidal_embedding(16, shift=1, first="cos")'),
+    "a share of one": (lambda t: sines(1000 * t, rates(10000)), "scale(1000.0) sinusoidal_embedding(16)"),
+    "rates of no base": (lambda t: sines(t, torch.linspace(1, 0.1, 8)), ""),
+    "rates that grow": (lambda t: sines(t, rates(100).flip(0)), ""),
+    "of other angles": (unlike, ""),
+    "other parts": (overlapping, ""),
+    "from elsewhere on": (in_a_sum, ""),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_sines_of_a_time(name: str) -> None:
+    wave, said = TIMES[name]
+    torch.manual_seed(0)
+    module = Timed(wave).eval()
+    network = archlens.trace(module, torch.rand(1))
+    assert network.params == 16 * 3 + 3
+    assert network.macs == 16 * 3
+    found = [str(layer.op) for layer in network][:-1]
+    assert (" ".join(found) == said) == bool(said)
+    if not said:
+        assert not any("sinusoidal" in one for one in found) or name == "other parts"
+        return
+    built = archlens.build(archlens.loads(archlens.convert(network))).eval()
+    built.load_state_dict(module.state_dict(), strict=True)
+    times = torch.tensor([0.0, 0.25, 3.0])
+    with torch.no_grad():
+        torch.testing.assert_close(built(times[:, None]), module(times), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            built(torch.tensor([[7]])), module(torch.tensor([7.0])), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_rates_that_are_weights_stay_weights() -> None:
+    """Random Fourier features have keys of their own."""
+
+    class Learned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rates = nn.Parameter(rates(100))
+
+        def forward(self, time: Tensor) -> Tensor:
+            return sines(time, self.rates)
+
+    network = archlens.trace(Learned(), torch.rand(1))
+    assert network.params == 8
+    assert not any(layer.op.kind == "sinusoidal_embedding" for layer in network)

@@ -872,7 +872,7 @@ class RelativeCoordinates(nn.Module):
 
 
 def sinusoids(
-    width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
+    width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False, ids: bool = True
 ) -> Callable[[Tensor], Tensor]:
     """One number after the other, in Python."""
 
@@ -882,9 +882,11 @@ def sinusoids(
         sines, cosines = [sin(a) for a in angles], [cos(a) for a in angles]
         return cosines + sines if cos_first else sines + cosines
 
-    return lambda x: (x.new_tensor([of(float(t)) for t in x.flatten()], dtype=torch.float64)).view(
-        *x.shape, width
-    )
+    def numbers(x: Tensor) -> Tensor:
+        made = x.new_tensor([of(float(t)) for t in x.flatten()], dtype=torch.float64)
+        return made.view(*(x.shape if ids else x.shape[:-1]), width)
+
+    return numbers
 
 
 #: What ``archlens.*`` stands for; those whose name ends in their number of axes take it first.

@@ -1076,12 +1076,20 @@ def turned(x: Tensor, angles: Tensor, head: int, interleaved: bool) -> Tensor:
 
 
 def sinusoids(
-    ids: Tensor, width: int, base: float = 10000.0, shift: float = 0.0, cos_first: bool = False
+    x: Tensor,
+    width: int,
+    base: float = 10000.0,
+    shift: float = 0.0,
+    cos_first: bool = False,
+    ids: bool = True,
 ) -> Tensor:
-    """Sines and cosines of ids, at rates from 1 down to about ``1 / base``: N, ... to N, ..., width."""
+    """Sines and cosines of ids, or of a channel, at rates from 1 down to about ``1 / base``.
+
+    N, ... to N, ..., width; of a channel N, ..., 1 to N, ..., width.
+    """
     half = width // 2
-    rates = base ** (-torch.arange(half, device=ids.device) / (half - shift))
-    angles = ids.unsqueeze(-1) * rates
+    rates = base ** (-torch.arange(half, device=x.device) / (half - shift))
+    angles = (x.unsqueeze(-1) if ids else x) * (rates.to(x.dtype) if x.is_floating_point() else rates)
     pair = (angles.cos(), angles.sin()) if cos_first else (angles.sin(), angles.cos())
     return torch.cat(pair, -1)
 

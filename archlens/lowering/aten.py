@@ -1682,3 +1682,16 @@ def embedding(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
     made = lowering.opaque("embedding", kind([1] * single + shape), draft, macs=0, own=lowering.own(node))
     axes = made.straight
     return Held(made, batch_behind((axes[0], *axes[2:]) if single else axes, place))
+
+
+@lowers("archlens.sinusoids")
+def sinusoids(lowering: Lowering, node: Node, args: dict[str, Any]) -> Held:
+    """Sines and cosines of a number at many rates."""
+    held, place = lowering.batch_first(lowering.of(args["self"]))
+    draft = lowering.settled(samples_first(held), last=True)
+    if args["times"] != 1:
+        draft = lowering.put(lowering.call("scale", args["times"]), draft)
+    given = {name: args[name] for name in ("base", "shift", "first") if args[name] not in (10000, 0, "sin")}
+    made = lowering.put(lowering.call("sinusoidal_embedding", args["width"], **given), draft)
+    lowering.folded.update(lowering.own(node).values())
+    return Held(made, batch_behind(made.straight, place))

@@ -11,7 +11,7 @@ from math import pi, sqrt
 from typing import Any, NamedTuple
 
 from .algebra import ONE, OPERATORS, SAME, VIEWS, Algebra, Moments, Other, Sum, alike, dims_of, product
-from .tape import Lies, Node, Tape, Turns, Value, taken
+from .tape import Lies, Node, Rates, Tape, Turns, Value, taken
 
 #: How many operators are looked at behind one; how many in all.
 _READERS, _MOST = 16, 100_000
@@ -35,10 +35,13 @@ class Compositions:
 #: of rotary positions. Both may be one tensor of complex numbers, each of a pair.
 TurnsOf = Callable[[Value, Value, Lies], Turns | None]
 
+#: The rates of which a constant row is; ``None`` where it is of others, or not known.
+RatesOf = Callable[[Value], Rates | None]
 
-def compositions(tape: Tape, turns_of: TurnsOf) -> Compositions:
+
+def compositions(tape: Tape, turns_of: TurnsOf, rates_of: RatesOf) -> Compositions:
     """Find what is written out in a tape, where nothing else reads what is computed on the way."""
-    return _Search(tape, turns_of).run()
+    return _Search(tape, turns_of, rates_of).run()
 
 
 class _Form(NamedTuple):
@@ -108,8 +111,8 @@ class _Said(NamedTuple):
 class _Search:
     """Who reads each tensor, and what has been found."""
 
-    def __init__(self, tape: Tape, turns_of: TurnsOf) -> None:
-        self.tape, self.turns_of = tape, turns_of
+    def __init__(self, tape: Tape, turns_of: TurnsOf, rates_of: RatesOf) -> None:
+        self.tape, self.turns_of, self.rates_of = tape, turns_of, rates_of
         #: What the angles of cosines and sines were found to be, which are those of all layers.
         self.turns: dict[tuple[Value, Value, Lies], Turns | None] = {}
         self.ends = set(tape.outputs.values())
@@ -345,6 +348,39 @@ class _Search:
             if node.target in SAME:
                 yield from self.readers.get(node.outputs[0], ())
 
+    # --- sines of a number ----------------------------------------------------------------------
+
+    def joined(self, seed: Node) -> Iterator[_Said]:
+        """What ends with two tensors put together as channels."""
+        yield from self.sinusoids(seed)
+        yield from self.rotary(seed)
+
+    def sinusoids(self, seed: Node) -> Iterator[_Said]:
+        """Sines beside cosines of a number by constant rates, as of a time step; or those two exchanged."""
+        parts = _two(seed)
+        if parts is None:
+            return
+        whole, turned = _exchanged(parts)
+        if whole is not None and whole.node is not None and whole.node.target == "aten.cat":
+            parts = _two(whole.node)
+        waves = [_same(one).node for one in parts or ()]
+        kinds = [one.target for one in waves if one is not None]
+        if sorted(kinds) != ["aten.cos", "aten.sin"]:
+            return
+        angles, others = (_same(one.args["self"]) for one in waves if one is not None)
+        if angles is not others:
+            return
+        for x in self.behind(angles):
+            total = self.sum(Algebra({x: x}), angles) if x.sizes == (*angles.sizes[:-1], 1) else None
+            (times,) = total.values() if total is not None and len(total) == 1 else (0,)
+            by = _factor(dict.fromkeys(total or (), 1), x) if times else None
+            rates = self.rates_of(by[0]) if by is not None and by[0].sizes[-1] == angles.sizes[-1] else None
+            if rates is None:
+                continue
+            args = {"times": times, "width": 2 * angles.sizes[-1], "base": rates.base, "shift": rates.shift}
+            first = kinds[1 if turned else 0].removeprefix("aten.")
+            yield _Said(seed, "archlens.sinusoids", {"self": x, **args, "first": first})
+
     # --- softmax --------------------------------------------------------------------------------
 
     def safe_softmax(self, seed: Node) -> Iterator[_Said]:
@@ -522,6 +558,17 @@ def _two(node: Node) -> tuple[Value, Value] | None:
     return (parts[0], parts[1]) if node.args.get("dim", 0) % rank == rank - 1 else None
 
 
+def _exchanged(parts: tuple[Value, Value]) -> tuple[Value | None, bool]:
+    """The tensor whose halves two values are, the second first; and whether they are that."""
+    second, first = (taken(one.node, one) for one in parts)
+    if second is None or first is None or second.of is not first.of:
+        return None, False
+    size, last = second.of.sizes[-1], len(second.of.sizes) - 1
+    found = [one[1:] for one in (first, second)]
+    wanted = [(last, 0, size // 2, 1, False), (last, size // 2, size, 1, False)]
+    return (second.of, True) if found == wanted else (None, False)
+
+
 def _put_together(node: Node) -> tuple[tuple[Value, Value] | None, bool]:
     """The two tensors that are put together as channels, if there are as many, and whether as neighbours.
 
@@ -690,7 +737,8 @@ _SEEDS: Mapping[str, Callable[[_Search, Node], Iterable[_Said]]] = {
     **dict.fromkeys(("aten.sqrt", "aten.rsqrt", "aten.pow"), _Search.norm),
     "torch.instance_norm": _Search.group_norm,
     "aten.linalg_vector_norm": _Search.response_norm,
-    **dict.fromkeys(("aten.cat", "aten.stack"), _Search.rotary),
+    "aten.cat": _Search.joined,
+    "aten.stack": _Search.rotary,
     "aten.view_as_real": _Search.complex_rotary,
     "aten.isnan": _Search.safe_softmax,
     "aten._softmax": _Search.sinks,

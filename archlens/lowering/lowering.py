@@ -31,7 +31,7 @@ from ..ops.op import NOWHERE, Buffer, Facts, signature
 from ..ops.opaque import Opaque
 from ..shape import ChannelsLast, Ids, Shape
 from .account import CONSTANT, FOLDED, MOVED, OPAQUE, Ran
-from .compositions import TurnsOf, compositions
+from .compositions import RatesOf, TurnsOf, compositions
 from .counting import NORMALIZING
 from .known import KNOWN
 from .masks import MULTIHEAD, Leaves, Masked, masked
@@ -164,9 +164,10 @@ class Lowering:
         shifted: Callable[[Value, Sequence[int], int, int], Shifted | None] = lambda *_: None,
         table_of: Callable[[Value], Table | None] = lambda _: None,
         ids_of: Callable[[Value], Sequence[int] | None] = lambda _: None,
+        rates_of: RatesOf = lambda _: None,
     ) -> None:
         self.tape = tape
-        self.composed = compositions(tape, turns_of)
+        self.composed = compositions(tape, turns_of, rates_of)
         #: The operators, each composition as one.
         self.nodes = self.composed.nodes(tape)
         #: Which scores a mask leaves, where an op says that.

@@ -126,6 +126,13 @@ class Turns(NamedTuple):
         return self._replace(start=start, step=step)
 
 
+class Rates(NamedTuple):
+    """By what a number is multiplied: ``base**(-i/(n - shift))`` for rate i of n."""
+
+    base: float
+    shift: int
+
+
 class Shifted(NamedTuple):
     """A constant that is added to the scores of windows where a roll brought positions together."""
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
-from math import isclose, pi
+from math import isclose, pi, prod
 
 from .reader import Reader
-from .tape import Lies, Turns, Value
+from .tape import Lies, Rates, Turns, Value
 
 #: How near an angle is, by its size; and a cosine or a sine, for each position.
 _ANGLE, _WAVE = 1e-5, 1e-6
@@ -223,6 +223,31 @@ def turns(waves: Waves, length: int, channels: int, lies: Lies, coarse: float = 
     angles = _Angles(waves, length, firsts)
     candidates = _coarsely(angles, pairs, coarse) if coarse else _told(angles, length, pairs)
     return next(filter(alike, candidates), None)
+
+
+def rates(numbers: Sequence[float]) -> Rates | None:
+    """The base that rates get smaller by, from 1 on; ``None`` where they do not as any base says.
+
+    The last of them is one over the base where that is a round number, and else a step before it.
+    """
+    count = len(numbers)
+    if count < 2 or not all(0 < one <= 1 for one in numbers):
+        return Rates(_BASE, 0) if [*numbers] == [1] else None
+    found = []
+    for shift in (0, 1) if numbers[-1] < 1 else ():
+        exact = numbers[-1] ** -((count - shift) / (count - 1))
+        base = _digits(exact, 6)
+        if all(isclose(one, base ** (-i / (count - shift)), rel_tol=_ANGLE) for i, one in enumerate(numbers)):
+            found.append(Rates(base, shift))
+    return min(found, key=lambda one: len(f"{one.base:.6g}".rstrip("0")), default=None)
+
+
+def rates_of(row: Value, reader: Reader) -> Rates | None:
+    """The rates of a constant row that a file holds or computes."""
+    if prod(row.sizes) != row.sizes[-1]:
+        return None
+    found: Rates | None = reader.once("rates", [row], lambda: rates(reader.at(row, range(row.sizes[-1]))))
+    return found
 
 
 def turns_of(cos: Value, sin: Value, lies: Lies, reader: Reader) -> Turns | None:

@@ -76,10 +76,11 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
     """The sines and cosines of each id at ``width/2`` rates: a time step, or a place, as a vector.
 
     Id ``t`` becomes ``sin(t*w)`` and ``cos(t*w)`` for each rate ``w = base^(-i/(width/2 - shift))``. All
-    sines come before all cosines, unless ``first`` says otherwise. Nothing is learned.
+    sines come before all cosines, unless ``first`` says otherwise. Nothing is learned. A time need not be
+    a whole number: ``input: {time: 1}`` is a single channel, and becomes ``width`` of them.
 
-    Output: the positions of the ids, with ``width`` channels: ``LxC``.
-    Limits: ids, as an input has them; an even width.
+    Output: the positions of the ids, with ``width`` channels: ``LxC``; of a single channel, ``C``.
+    Limits: ids, as an input has them, or a single channel, which lies last; an even width.
     Source: Vaswani et al. 2017, section 3.5, for positions; Ho et al. 2020, appendix B, for time steps.
     """
 
@@ -99,13 +100,17 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
         "1 of 1000 >> sinusoidal_embedding(16)",
         '7 of 50 >> sinusoidal_embedding(6, shift=1, first="cos")',
         "3x4 of 9 >> sinusoidal_embedding(8, base=100)",
+        "1 >> sinusoidal_embedding(10)",
+        "1x5 >> tokens >> sinusoidal_embedding(6)",
     )
 
     def facts(self, x: Shape) -> Facts:
-        if not isinstance(x, Ids):
+        ids = isinstance(x, Ids)
+        if not ids and (x.channels != 1 or (x.spatial and not isinstance(x, ChannelsLast))):
             raise ShapeError(
-                f"sinusoidal_embedding takes ids, but its input is {x}",
-                help="an input of one id is written with the number of ids: input: {time: 1 of 1000}",
+                f"sinusoidal_embedding takes ids or a single channel that lies last, but its input is {x}",
+                help="one of 1000 ids is input: {time: 1 of 1000}, and a number that need not be whole is "
+                "input: {time: 1}",
             )
         half = self.width // 2
         if self.width % 2 or half <= self.shift:
@@ -119,18 +124,23 @@ class SinusoidalEmbedding(Op, kind="sinusoidal_embedding", family="attention"):
             base=Argument(self.base, default=10000.0),
             shift=Argument(self.shift, default=0.0),
             cos_first=Argument(self.first == "cos", default=False),
+            ids=Argument(ids, default=True),
         )
         # an angle for each rate, which is a product, and a sine and a cosine of it
         angles = x.numel * half
         made = channels_last(x.spatial, self.width)
-        return weightless(made, (POINT,) * len(x), call, activation=2 * angles, elementwise=angles)
+        return weightless(made, (POINT,) * len(x.spatial), call, activation=2 * angles, elementwise=angles)
 
     def footprint(self, facts: Facts, *inputs: Shape) -> Footprint:
-        """Nothing is kept: neither ids nor rates have a gradient."""
+        """Of ids nothing is kept, which have no gradient; of numbers the angles are, and the rates."""
         angles, rates = Extra(facts.shape.numel // 2), Extra(self.width // 2, per_sample=False)
-        return NOTHING._replace(lies=ROWS, workspace=(rates, angles, angles, angles))
+        saved, backward = ((), ()) if isinstance(inputs[0], Ids) else ((angles, rates), (angles,) * 3)
+        workspace = (rates, angles, angles, angles)
+        return NOTHING._replace(lies=ROWS, saved=saved, workspace=workspace, backward=backward)
 
     def why_shape(self, facts: Facts, *inputs: Shape) -> str:
+        if not isinstance(inputs[0], Ids):
+            return f"{self.width} sines and cosines of the channel"
         return f"{times(inputs[0])} ids, with {self.width} sines and cosines each"
 
 

@@ -9,8 +9,8 @@ from math import prod
 
 import torch
 
-from ..lowering.tape import Lies, Turns, Value
-from ..lowering.waves import turns
+from ..lowering.tape import Lies, Rates, Turns, Value
+from ..lowering.waves import rates, turns
 from .masks import _values
 
 #: The most cosines that are looked at.
@@ -33,5 +33,16 @@ def turns_of(cos: Value, sin: Value, lies: Lies) -> Turns | None:
             length, channels = c.shape
             read = lambda at, i: (c[at, i].tolist(), s[at, i].tolist())  # noqa: E731
             return turns(read, length, channels, lies)
+    except Exception:  # whatever it raises where it does not run again
+        return None
+
+
+def rates_of(row: Value) -> Rates | None:
+    """What the rates of a constant row are; ``None`` where they are others, or not known."""
+    if prod(row.sizes) != row.sizes[-1] or row.sizes[-1] > _WAVES:
+        return None
+    try:
+        with torch.no_grad():
+            return rates(_values(row).double().reshape(-1).tolist())
     except Exception:  # whatever it raises where it does not run again
         return None

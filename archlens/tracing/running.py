@@ -100,6 +100,7 @@ def run(
             masks.shifted,
             masks.table_of,
             masks.ids_of,
+            angles.rates_of,
         )
         lowering.run()
         return lowering

@@ -17,7 +17,7 @@ from ...lowering import aten
 from ...lowering.lowering import Lowering
 from ...lowering.masks import leaves
 from ...lowering.tape import BATCH, TakenApart, Value
-from ...lowering.waves import turns_of
+from ...lowering.waves import rates_of, turns_of
 from ...network import Asked, Layer, Network, Origin
 from ...shape import AXIS_NAMES, Shape, times
 from ..format import Model
@@ -267,7 +267,8 @@ class Onnx(Model):
         if not run.tape.outputs:
             raise error(f"nothing that {shorten(name)} gives depends on its input")
         own = partial(leaves, reader=run.reader), partial(turns_of, reader=run.reader)
-        lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of)
+        rates = partial(rates_of, reader=run.reader)
+        lowering = Lowering(run.tape, aten.TABLE, *own, rows_of=rows_of, rates_of=rates)
         lowering.run()
         return run, lowering
 
